@@ -1,0 +1,1 @@
+"""Plain `nn.Module` definitions that several tests share."""
