@@ -1,0 +1,74 @@
+# What the compiler needs beyond the runtime: MLIR, LLD, the shared
+# precompiled header, and functions to add libraries, dialects and passes.
+
+find_package(Python3 REQUIRED COMPONENTS Interpreter Development.Module)
+set(MLIR_DIR /usr/lib/llvm-22/lib/cmake/mlir CACHE PATH "Folder of MLIRConfig.cmake")
+set(LLVM_DIR /usr/lib/llvm-22/lib/cmake/llvm CACHE PATH "Folder of LLVMConfig.cmake")
+set(LLD_DIR /usr/lib/llvm-22/lib/cmake/lld CACHE PATH "Folder of LLDConfig.cmake")
+find_package(MLIR REQUIRED CONFIG)
+find_package(LLD REQUIRED CONFIG)
+find_package(nlohmann_json REQUIRED)
+
+include_directories(${PROJECT_SOURCE_DIR}/include ${PROJECT_BINARY_DIR}/include)
+include_directories(SYSTEM ${MLIR_INCLUDE_DIRS} ${LLVM_INCLUDE_DIRS})
+separate_arguments(llvm_definitions NATIVE_COMMAND ${LLVM_DEFINITIONS})
+add_definitions(${llvm_definitions})
+add_link_options(-fuse-ld=lld -Wl,--gc-sections)
+
+# All that TableGen makes; every compiler library waits for it.
+add_custom_target(torchc-headers)
+
+# One precompiled header for all compiler libraries, its templates
+# instantiated once: a small pattern file compiles in about a second.
+if(CMAKE_CXX_COMPILER_ID MATCHES Clang)
+  set(CMAKE_PCH_INSTANTIATE_TEMPLATES ON)
+  # ccache compares the header by content, so it must not hold a time.
+  add_compile_options("$<$<COMPILE_LANGUAGE:CXX>:SHELL:-Xclang -fno-pch-timestamp>")
+endif()
+add_library(torchc-pch OBJECT ${PROJECT_SOURCE_DIR}/lib/Support/Precompiled.cpp)
+target_precompile_headers(torchc-pch PRIVATE ${PROJECT_SOURCE_DIR}/lib/Support/Precompiled.h)
+
+# torchc_add_library(NAME SOURCES... [LINK targets...] [NO_PCH])
+# A static library of one stage or dialect.
+function(torchc_add_library name)
+  cmake_parse_arguments(ARG "NO_PCH" "" "LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PUBLIC ${ARG_LINK} MLIR LLVM)
+  add_dependencies(${name} torchc-headers)
+  if(NOT ARG_NO_PCH)
+    target_precompile_headers(${name} REUSE_FROM torchc-pch)
+  endif()
+endfunction()
+
+# torchc_tablegen(INPUT.td OUTPUT.inc generator flags...)
+# Runs mlir-tblgen in the include tree of the build folder.
+function(torchc_tablegen input output)
+  set(input_path ${CMAKE_CURRENT_SOURCE_DIR}/${input})
+  set(output_path ${CMAKE_CURRENT_BINARY_DIR}/${output})
+  add_custom_command(
+    OUTPUT ${output_path}
+    COMMAND ${MLIR_TABLEGEN_EXE} ${ARGN} ${input_path} -o ${output_path} -d ${output_path}.d
+            -I ${PROJECT_SOURCE_DIR}/include -I ${PROJECT_BINARY_DIR}/include -I ${MLIR_INCLUDE_DIRS}
+    DEPENDS ${input_path} ${TORCHC_GENERATED_TD}
+    DEPFILE ${output_path}.d
+    COMMENT "Generating ${output}"
+    VERBATIM)
+  string(MAKE_C_IDENTIFIER "torchc-header-${CMAKE_CURRENT_BINARY_DIR}/${output}" target)
+  add_custom_target(${target} DEPENDS ${output_path})
+  add_dependencies(torchc-headers ${target})
+endfunction()
+
+# torchc_add_dialect(Name mnemonic): the dialect, ops, types and attributes of NameOps.td.
+function(torchc_add_dialect name mnemonic)
+  torchc_tablegen(${name}Ops.td ${name}Dialect.h.inc -gen-dialect-decls -dialect=${mnemonic})
+  torchc_tablegen(${name}Ops.td ${name}Dialect.cpp.inc -gen-dialect-defs -dialect=${mnemonic})
+  torchc_tablegen(${name}Ops.td ${name}Ops.h.inc -gen-op-decls)
+  torchc_tablegen(${name}Ops.td ${name}Ops.cpp.inc -gen-op-defs)
+  torchc_tablegen(${name}Ops.td ${name}Types.h.inc -gen-typedef-decls -typedefs-dialect=${mnemonic})
+  torchc_tablegen(${name}Ops.td ${name}Types.cpp.inc -gen-typedef-defs -typedefs-dialect=${mnemonic})
+endfunction()
+
+# torchc_add_passes(Stage): the declarations and definitions of its Passes.td.
+function(torchc_add_passes stage)
+  torchc_tablegen(Passes.td Passes.h.inc -gen-pass-decls -name ${stage})
+endfunction()

@@ -1,0 +1,116 @@
+//===- DispatchOps.td - kernels, and how the host program calls them ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TORCHC_DIALECT_DISPATCH_IR_DISPATCHOPS
+#define TORCHC_DIALECT_DISPATCH_IR_DISPATCHOPS
+
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/OpBase.td"
+include "mlir/IR/RegionKindInterface.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/FunctionInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def Dispatch_Dialect : Dialect {
+  let name = "dispatch";
+  let cppNamespace = "::torchc::dispatch";
+  let summary = "Kernels, and how the host program calls them";
+  let description = [{
+    The Dispatch stage divides a program in two: host functions, which decide
+    on shapes and order, and kernels, which do all the arithmetic on tensors.
+  }];
+}
+
+class Dispatch_Op<string mnemonic, list<Trait> traits = []> : Op<Dispatch_Dialect, mnemonic, traits>;
+
+def Dispatch_KernelOp : Dispatch_Op<"kernel", [FunctionOpInterface, IsolatedFromAbove, Symbol]> {
+  let summary = "A function of tensors that runs as one parallel grid of work groups";
+  let description = [{
+    Arguments are tensors, then sizes of type `index`; results are tensors.
+    `dims` has one array for each tensor argument and then one for each result:
+    for every dynamic dim, in order, the ordinal of the size argument that
+    gives its extent. Equal extents share a size. All tensors are contiguous
+    and row-major; results never share memory with arguments.
+
+    ```mlir
+    dispatch.kernel @relu(%x: tensor<?x8xf32>, %n: index) -> tensor<?x8xf32>
+        attributes {dims = [array<i64: 0>, array<i64: 0>]} {
+      ...
+      dispatch.return %y : tensor<?x8xf32>
+    }
+    ```
+
+    Codegen moves the body to the `dispatch.executable`s, one for each CPU
+    variant, and leaves a declaration with `workgroups`, a map from the sizes
+    to the extents x, y, z of the grid, and `scratch`, the bytes of working
+    memory that one work group needs.
+  }];
+  let arguments = (ins
+    SymbolNameAttr:$sym_name,
+    TypeAttrOf<FunctionType>:$function_type,
+    OptionalAttr<DictArrayAttr>:$arg_attrs,
+    OptionalAttr<DictArrayAttr>:$res_attrs,
+    ArrayAttr:$dims,
+    OptionalAttr<AffineMapAttr>:$workgroups,
+    OptionalAttr<I64Attr>:$scratch);
+  let regions = (region AnyRegion:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    ::llvm::ArrayRef<::mlir::Type> getArgumentTypes() { return getFunctionType().getInputs(); }
+    ::llvm::ArrayRef<::mlir::Type> getResultTypes() { return getFunctionType().getResults(); }
+    ::mlir::Region *getCallableRegion() { return isExternal() ? nullptr : &getBody(); }
+    bool isDeclaration() { return isExternal(); }
+    /// How many of the arguments are tensors; the rest are sizes.
+    unsigned getNumTensors();
+    /// The ordinals of the size arguments that give the dynamic dims of the
+    /// i-th tensor, arguments first, then results.
+    ::llvm::ArrayRef<int64_t> getSizeOrdinals(unsigned i);
+  }];
+}
+
+def Dispatch_ReturnOp : Dispatch_Op<"return", [Pure, Terminator, HasParent<"KernelOp">, ReturnLike]> {
+  let summary = "The results of a kernel";
+  let arguments = (ins Variadic<AnyRankedTensor>:$operands);
+  let assemblyFormat = "attr-dict ($operands^ `:` type($operands))?";
+}
+
+def Dispatch_CallOp : Dispatch_Op<"call", [Pure, AttrSizedOperandSegments, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
+  let summary = "Runs a kernel";
+  let description = [{
+    `%y = dispatch.call @relu(%x)[%n] : (tensor<?x8xf32>) -> tensor<?x8xf32>`
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<AnyRankedTensor>:$inputs, Variadic<Index>:$sizes);
+  let results = (outs Variadic<AnyRankedTensor>:$outputs);
+  let assemblyFormat = "$kernel `(` $inputs `)` (`[` $sizes^ `]`)? attr-dict `:` functional-type($inputs, $outputs)";
+}
+
+def Dispatch_ExecutableOp : Dispatch_Op<"executable", [IsolatedFromAbove, Symbol, SingleBlock, NoTerminator, NoRegionArguments]> {
+  let summary = "The kernels of a program for one CPU variant";
+  let description = [{
+    Holds one nested module whose functions carry the kernels' names: LLVM
+    dialect after Codegen. The Object stage replaces the module by `image`, the
+    bytes of a shared object. `cpu` and `features` are as LLVM spells them;
+    `triple` names the machine.
+  }];
+  let arguments = (ins
+    SymbolNameAttr:$sym_name,
+    StrAttr:$triple,
+    StrAttr:$cpu,
+    StrAttr:$features,
+    OptionalAttr<ElementsAttr>:$image);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
+  let extraClassDeclaration = [{
+    /// The nested module; null once the image stands for it.
+    ::mlir::ModuleOp getModule();
+  }];
+}
+
+#endif // TORCHC_DIALECT_DISPATCH_IR_DISPATCHOPS

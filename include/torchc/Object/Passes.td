@@ -1,0 +1,14 @@
+//===- Passes.td - passes of the Object stage --------*- tablegen -*-===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TORCHC_OBJECT_PASSES
+#define TORCHC_OBJECT_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+#endif // TORCHC_OBJECT_PASSES

@@ -1,0 +1,54 @@
+//===- Pipeline.h - the way from a model to a .vmfb, stage by stage ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TORCHC_PIPELINE_PIPELINE_H
+#define TORCHC_PIPELINE_PIPELINE_H
+
+#include "mlir/IR/DialectRegistry.h"
+#include "mlir/Pass/PassManager.h"
+
+#include <optional>
+#include <string>
+
+namespace torchc {
+
+/// The stages, in the order in which a model passes them.
+enum class Stage {
+#define STAGE(Name, name, alias, description) Name,
+#include "torchc/Pipeline/Stages.def"
+};
+
+/// The stage called `name`, by its own name or its other one.
+std::optional<Stage> parseStage(llvm::StringRef name);
+llvm::StringRef getStageName(Stage stage);
+
+/// The machine that code is made for.
+struct TargetOptions {
+  std::string triple;         ///< Empty: this machine's.
+  std::string cpu = "host";   ///< As LLVM spells it, or "host".
+  std::string features;       ///< Such as "+avx2,-fma", added to the CPU's.
+};
+
+/// Options of the whole way.
+struct PipelineOptions {
+  TargetOptions target;
+};
+
+/// Adds the passes of one stage, which expect what the stage before left. The
+/// Import stage has none.
+void addStagePasses(mlir::OpPassManager &manager, Stage stage, const PipelineOptions &options);
+
+/// All dialects that IR of any stage may hold, with their interfaces.
+void registerAllDialects(mlir::DialectRegistry &registry);
+
+/// All passes and, as `torchc-<stage>-pipeline`, all stages.
+void registerAllPasses();
+
+} // namespace torchc
+
+#endif // TORCHC_PIPELINE_PIPELINE_H

@@ -1,0 +1,112 @@
+//===- DispatchDialect.cpp - the dispatch dialect ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/Interfaces/FunctionImplementation.h"
+
+using namespace mlir;
+using namespace torchc::dispatch;
+
+#include "torchc/Dialect/Dispatch/IR/DispatchDialect.cpp.inc"
+
+#define GET_OP_CLASSES
+#include "torchc/Dialect/Dispatch/IR/DispatchOps.cpp.inc"
+
+void DispatchDialect::initialize() {
+  addOperations<
+#define GET_OP_LIST
+#include "torchc/Dialect/Dispatch/IR/DispatchOps.cpp.inc"
+      >();
+}
+
+//===----------------------------------------------------------------------===//
+// KernelOp
+//===----------------------------------------------------------------------===//
+
+ParseResult KernelOp::parse(OpAsmParser &parser, OperationState &result) {
+  auto buildFunctionType = [](Builder &builder, ArrayRef<Type> arguments, ArrayRef<Type> results,
+                              function_interface_impl::VariadicFlag,
+                              std::string &) { return builder.getFunctionType(arguments, results); };
+  return function_interface_impl::parseFunctionOp(parser, result, /*allowVariadic=*/false,
+                                                  getFunctionTypeAttrName(result.name), buildFunctionType,
+                                                  getArgAttrsAttrName(result.name), getResAttrsAttrName(result.name));
+}
+
+void KernelOp::print(OpAsmPrinter &printer) {
+  function_interface_impl::printFunctionOp(printer, *this, /*isVariadic=*/false, getFunctionTypeAttrName(),
+                                           getArgAttrsAttrName(), getResAttrsAttrName());
+}
+
+unsigned KernelOp::getNumTensors() {
+  return llvm::count_if(getArgumentTypes(), llvm::IsaPred<RankedTensorType>);
+}
+
+ArrayRef<int64_t> KernelOp::getSizeOrdinals(unsigned i) { return cast<DenseI64ArrayAttr>(getDims()[i]).asArrayRef(); }
+
+LogicalResult KernelOp::verify() {
+  unsigned numTensors = getNumTensors();
+  unsigned numSizes = getArgumentTypes().size() - numTensors;
+  for (Type type : getArgumentTypes().take_front(numTensors))
+    if (!isa<RankedTensorType>(type))
+      return emitOpError("takes tensors first, then sizes");
+  for (Type type : getArgumentTypes().drop_front(numTensors))
+    if (!type.isIndex())
+      return emitOpError("takes a size of type ") << type << ", not index";
+
+  SmallVector<Type> tensors(getArgumentTypes().take_front(numTensors));
+  llvm::append_range(tensors, getResultTypes());
+  if (getDims().size() != tensors.size())
+    return emitOpError("has ") << getDims().size() << " dims for " << tensors.size() << " tensors";
+  for (auto [type, dims] : llvm::zip_equal(tensors, getDims())) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    if (!tensor)
+      return emitOpError("returns ") << type << ", not a ranked tensor";
+    auto ordinals = dyn_cast<DenseI64ArrayAttr>(dims);
+    if (!ordinals || ordinals.asArrayRef().size() != static_cast<size_t>(tensor.getNumDynamicDims()))
+      return emitOpError("needs one size ordinal for each dynamic dim of ") << type;
+    for (int64_t ordinal : ordinals.asArrayRef())
+      if (ordinal < 0 || ordinal >= numSizes)
+        return emitOpError("has no size ") << ordinal;
+  }
+  if (auto map = getWorkgroups())
+    if (map->getNumDims() != 0 || map->getNumSymbols() != numSizes || map->getNumResults() != 3)
+      return emitOpError("needs work groups as a map from its sizes to three extents");
+  if (!isDeclaration()) {
+    auto terminator = cast<ReturnOp>(getBody().back().getTerminator());
+    if (terminator.getOperandTypes() != TypeRange(getResultTypes()))
+      return terminator.emitOpError("does not return what the kernel's type says");
+  }
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// CallOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult CallOp::verifySymbolUses(SymbolTableCollection &symbols) {
+  auto kernel = symbols.lookupNearestSymbolFrom<KernelOp>(*this, getKernelAttr());
+  if (!kernel)
+    return emitOpError("calls the unknown kernel ") << getKernelAttr();
+  unsigned numTensors = kernel.getNumTensors();
+  if (TypeRange(kernel.getArgumentTypes().take_front(numTensors)) != getInputs().getTypes() ||
+      TypeRange(kernel.getResultTypes()) != getOutputs().getTypes() ||
+      kernel.getArgumentTypes().size() - numTensors != getSizes().size())
+    return emitOpError("does not fit the type of kernel ") << getKernelAttr();
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
+// ExecutableOp
+//===----------------------------------------------------------------------===//
+
+ModuleOp ExecutableOp::getModule() {
+  auto modules = getBody().front().getOps<ModuleOp>();
+  return modules.empty() ? ModuleOp() : *modules.begin();
+}

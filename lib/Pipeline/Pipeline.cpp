@@ -1,0 +1,105 @@
+//===- Pipeline.cpp - the way from a model to a .vmfb, stage by stage ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Pipeline/Pipeline.h"
+
+#include "torchc/Codegen/Passes.h"
+#include "torchc/Decompose/Passes.h"
+#include "torchc/Dispatch/Passes.h"
+#include "torchc/Lower/Passes.h"
+#include "torchc/Normalize/Passes.h"
+#include "torchc/Object/Passes.h"
+#include "torchc/Package/Passes.h"
+
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace torchc;
+
+std::optional<Stage> torchc::parseStage(StringRef name) {
+#define STAGE(Name, name_, alias, description)                                                                         \
+  if (name == name_ || (!name.empty() && name == alias))                                                               \
+    return Stage::Name;
+#include "torchc/Pipeline/Stages.def"
+  return std::nullopt;
+}
+
+StringRef torchc::getStageName(Stage stage) {
+  switch (stage) {
+#define STAGE(Name, name, alias, description)                                                                          \
+  case Stage::Name:                                                                                                    \
+    return name;
+#include "torchc/Pipeline/Stages.def"
+  }
+  llvm_unreachable("not a stage");
+}
+
+static void addNormalizePasses(OpPassManager &manager, const PipelineOptions &) {
+  manager.addPass(createCanonicalizerPass());
+}
+
+static void addDecomposePasses(OpPassManager &manager, const PipelineOptions &) {
+  manager.addPass(createCanonicalizerPass());
+}
+
+static void addLowerPasses(OpPassManager &manager, const PipelineOptions &) {
+  manager.addPass(createCanonicalizerPass());
+}
+
+static void addDispatchPasses(OpPassManager &manager, const PipelineOptions &) {
+  manager.addPass(createCanonicalizerPass());
+}
+
+static void addCodegenPasses(OpPassManager &manager, const PipelineOptions &) {
+  manager.addPass(createCanonicalizerPass());
+}
+
+static void addObjectPasses(OpPassManager &manager, const PipelineOptions &) {
+  manager.addPass(createCanonicalizerPass());
+}
+
+static void addPackagePasses(OpPassManager &manager, const PipelineOptions &) {
+  manager.addPass(createCanonicalizerPass());
+}
+
+void torchc::addStagePasses(OpPassManager &manager, Stage stage, const PipelineOptions &options) {
+  switch (stage) {
+  case Stage::Import:
+    return;
+  case Stage::Normalize:
+    return addNormalizePasses(manager, options);
+  case Stage::Decompose:
+    return addDecomposePasses(manager, options);
+  case Stage::Lower:
+    return addLowerPasses(manager, options);
+  case Stage::Dispatch:
+    return addDispatchPasses(manager, options);
+  case Stage::Codegen:
+    return addCodegenPasses(manager, options);
+  case Stage::Object:
+    return addObjectPasses(manager, options);
+  case Stage::Package:
+    return addPackagePasses(manager, options);
+  }
+}
+
+void torchc::registerAllPasses() {
+  registerTransformsPasses();
+  registerNormalizePasses();
+  registerDecomposePasses();
+  registerLowerPasses();
+  registerDispatchPasses();
+  registerCodegenPasses();
+  registerObjectPasses();
+  registerPackagePasses();
+#define STAGE(Name, name, alias, description)                                                                          \
+  PassPipelineRegistration<>("torchc-" name "-pipeline", "The " name " stage: " description,                           \
+                             [](OpPassManager &manager) { addStagePasses(manager, Stage::Name, PipelineOptions()); });
+#include "torchc/Pipeline/Stages.def"
+}
