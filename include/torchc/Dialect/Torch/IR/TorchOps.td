@@ -52,7 +52,7 @@ class Torch_LiteralOp<string mnemonic, Type type> : Torch_Op<mnemonic, [Constant
   }];
   let arguments = (ins ElementsAttr:$value);
   let results = (outs type:$result);
-  let assemblyFormat = "`(` $value `)` attr-dict `:` type($result)";
+  let assemblyFormat = "`(` $value `)` attr-dict `:` qualified(type($result))";
   let hasFolder = 1;
 }
 def Torch_ValueTensorLiteralOp : Torch_LiteralOp<"vtensor.literal", Torch_ValueTensorType>;
