@@ -72,3 +72,21 @@ endfunction()
 function(torchc_add_passes stage)
   torchc_tablegen(Passes.td Passes.h.inc -gen-pass-decls -name ${stage})
 endfunction()
+
+# torchc_add_tool(name sources... [LINK targets...]): a program in build/bin.
+function(torchc_add_tool name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} MLIR LLVM)
+  set_property(GLOBAL APPEND PROPERTY TORCHC_TEST_DEPENDENCIES ${name})
+endfunction()
+
+# torchc_add_unit_test(name sources... [LINK targets...]): a GoogleTest program.
+function(torchc_add_unit_test name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_CURRENT_BINARY_DIR})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK} GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_property(GLOBAL APPEND PROPERTY TORCHC_UNIT_TESTS ${name})
+endfunction()
