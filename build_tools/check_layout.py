@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+"""Checks the rules of the tree's layout: run by test.sh.
+
+ - every pass of a stage's Passes.td has lib/<Stage>/**/<Pass>.cpp and test/<Stage>/<pass-flag>*.mlir
+ - no hand-written file has more than 1,000 lines; those over 800 are named
+ - families of lowering and decomposition files are those of the architecture
+ - no file is called after nothing in particular (Utils, Misc, Helpers, Common)
+"""
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FAMILIES = (
+    "Elementwise", "Reduction", "Contraction", "Convolution", "Pooling", "Normalization", "Attention",
+    "Shape", "Indexing", "Creation", "Random", "Sort", "Quantization", "Scalar", "ControlFlow",
+)
+STAGES = ("Normalize", "Decompose", "Lower", "Dispatch", "Codegen", "Object", "Package")
+VAGUE = re.compile(r"(utils?|misc(ellaneous)?|helpers?|common|uncategorized)\.(cpp|h|td|py)$", re.IGNORECASE)
+CODE = {".cpp", ".h", ".td", ".py", ".def", ".fbs", ".c"}
+
+
+def tracked_files():
+    """The files that git tracks or would track; all files outside of a checkout."""
+    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
+    names = listed.stdout.split("\n") if listed.returncode == 0 else [str(p.relative_to(ROOT)) for p in ROOT.rglob("*")]
+    return [Path(name) for name in names if name and (ROOT / name).is_file()]
+
+
+def check_passes(files, problems):
+    names = {str(f) for f in files}
+    for stage in STAGES:
+        definitions = (ROOT / "include/torchc" / stage / "Passes.td").read_text()
+        for name, flag in re.findall(r'def (\w+)\s*:\s*(?:Interface)?Pass<\s*"([\w-]+)"', definitions):
+            short = flag.removeprefix("torchc-")
+            if flag == short:
+                problems.append(f"{stage}: the flag of pass {name} does not start with torchc-: {flag}")
+            if "".join(w.capitalize() for w in short.split("-")).lower() != name.lower():
+                problems.append(f"{stage}: pass {name} and its flag {flag} have different names")
+            if not any(re.fullmatch(rf"lib/{stage}/(.*/)?{name}\.cpp", n) for n in names):
+                problems.append(f"{stage}: pass {name} has no file {name}.cpp under lib/{stage}")
+            if not any(re.fullmatch(rf"test/{stage}/(.*/)?{short}(-[\w-]+)?\.(mlir|test)", n) for n in names):
+                problems.append(f"{stage}: pass {name} has no test test/{stage}/{short}.mlir")
+
+
+def check_families(files, problems):
+    for file in files:
+        if file.suffix == ".cpp" and (file.parts[:2] == ("lib", "Decompose") or file.parts[:3] == ("lib", "Lower", "TorchToLinalg")):
+            text = (ROOT / file).read_text()
+            if re.search(r"struct (Decompose|Lower)Aten", text) and not file.stem.startswith(FAMILIES):
+                problems.append(f"{file}: holds patterns but its name starts with no op family")
+
+
+def main():
+    files, problems, notes = tracked_files(), [], []
+    check_passes(files, problems)
+    check_families(files, problems)
+    for file in files:
+        if VAGUE.search(file.name):
+            problems.append(f"{file}: a name that says nothing")
+        if file.suffix in CODE:
+            lines = len((ROOT / file).read_text(errors="replace").splitlines())
+            if lines > 1000:
+                problems.append(f"{file}: {lines} lines; split it by op family or concern")
+            elif lines > 800:
+                notes.append(f"note: {file}: {lines} lines")
+    for line in notes + problems:
+        print(line, file=sys.stderr)
+    if problems:
+        print(f"check_layout: {len(problems)} problems", file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
