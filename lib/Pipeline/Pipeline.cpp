@@ -61,7 +61,7 @@ static void addCodegenPasses(OpPassManager &manager, const PipelineOptions &) {
 }
 
 static void addObjectPasses(OpPassManager &manager, const PipelineOptions &) {
-  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCompileExecutables());
 }
 
 static void addPackagePasses(OpPassManager &manager, const PipelineOptions &) {
