@@ -54,6 +54,13 @@ static void addLowerPasses(OpPassManager &manager, const PipelineOptions &) {
 
 static void addDispatchPasses(OpPassManager &manager, const PipelineOptions &) {
   manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addNestedPass<func::FuncOp>(createResolveExtents());
+  manager.addNestedPass<func::FuncOp>(createFormDispatches());
+  manager.addPass(createCSEPass());
+  manager.addPass(createOutlineKernels());
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
 }
 
 static void addCodegenPasses(OpPassManager &manager, const PipelineOptions &) {

@@ -11,4 +11,47 @@
 
 include "mlir/Pass/PassBase.td"
 
+def ResolveExtents : Pass<"torchc-resolve-extents", "mlir::func::FuncOp"> {
+  let summary = "Compute every extent from the function's arguments";
+  let description = [{
+    Before: `tensor.dim` of any tensor. After: `tensor.dim` only of values whose
+    extents nothing else gives: function arguments, mutable globals, results of
+    control flow and of calls. Dims that `torchc.signature` gives one symbol
+    share one extent, and so do extents that a `cf.assert` states to be equal.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::tensor::TensorDialect"];
+}
+
+def FormDispatches : Pass<"torchc-form-dispatches", "mlir::func::FuncOp"> {
+  let summary = "Group the ops that run as one kernel";
+  let description = [{
+    Before: linalg and tensor ops, fused and packed as far as that goes. After:
+    every op that computes on tensor data is in a `dispatch.group`; outside are
+    only index and integer arithmetic, control flow, globals, and changes of
+    shape that leave the data as they are. A group is one of
+
+    - a contraction, convolution or pooling with the elementwise ops that
+      consume its result (its epilogue);
+    - reductions over the same rows, with the elementwise ops between, before
+      and after them, such as softmax and layer normalization;
+    - one elementwise op or one op that moves data.
+
+    Groups never depend on each other in a circle.
+  }];
+  let dependentDialects = ["torchc::dispatch::DispatchDialect", "mlir::arith::ArithDialect", "mlir::tensor::TensorDialect"];
+}
+
+def OutlineKernels : Pass<"torchc-outline-kernels", "mlir::ModuleOp"> {
+  let summary = "Turn groups into kernels and calls of them";
+  let description = [{
+    Before: `dispatch.group`s. After: each is a `dispatch.call`; equal bodies
+    share one `dispatch.kernel`. All dynamic extents and index values that a
+    body uses are size arguments, equal ones only once. Scalars of other types
+    are computed again inside of the kernel.
+
+    Refuses a body that uses a float scalar that only control flow gives.
+  }];
+  let dependentDialects = ["torchc::dispatch::DispatchDialect", "mlir::arith::ArithDialect", "mlir::tensor::TensorDialect"];
+}
+
 #endif // TORCHC_DISPATCH_PASSES

@@ -103,6 +103,29 @@ LogicalResult CallOp::verifySymbolUses(SymbolTableCollection &symbols) {
 }
 
 //===----------------------------------------------------------------------===//
+// GroupOp
+//===----------------------------------------------------------------------===//
+
+Value GroupOp::getExtent(OpResult result, int64_t dim) {
+  unsigned index = 0;
+  for (OpResult before : getOutputs().take_front(result.getResultNumber()))
+    index += cast<RankedTensorType>(before.getType()).getNumDynamicDims();
+  return getSizes()[index + cast<RankedTensorType>(result.getType()).getDynamicDimIndex(dim)];
+}
+
+LogicalResult GroupOp::verify() {
+  size_t numDynamic = 0;
+  for (Type type : getOutputs().getTypes())
+    numDynamic += cast<RankedTensorType>(type).getNumDynamicDims();
+  if (getSizes().size() != numDynamic)
+    return emitOpError("has ") << getSizes().size() << " sizes for " << numDynamic << " dynamic dims of its results";
+  auto terminator = dyn_cast<ReturnOp>(getBody().front().getTerminator());
+  if (!terminator || terminator.getOperandTypes() != getResultTypes())
+    return emitOpError("does not return what its type says");
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // ExecutableOp
 //===----------------------------------------------------------------------===//
 

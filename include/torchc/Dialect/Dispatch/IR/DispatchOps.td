@@ -75,8 +75,8 @@ def Dispatch_KernelOp : Dispatch_Op<"kernel", [FunctionOpInterface, IsolatedFrom
   }];
 }
 
-def Dispatch_ReturnOp : Dispatch_Op<"return", [Pure, Terminator, HasParent<"KernelOp">, ReturnLike]> {
-  let summary = "The results of a kernel";
+def Dispatch_ReturnOp : Dispatch_Op<"return", [Pure, Terminator, ParentOneOf<["KernelOp", "GroupOp"]>, ReturnLike]> {
+  let summary = "The results of a kernel or of a group";
   let arguments = (ins Variadic<AnyRankedTensor>:$operands);
   let assemblyFormat = "attr-dict ($operands^ `:` type($operands))?";
 }
@@ -89,6 +89,31 @@ def Dispatch_CallOp : Dispatch_Op<"call", [Pure, AttrSizedOperandSegments, Decla
   let arguments = (ins FlatSymbolRefAttr:$kernel, Variadic<AnyRankedTensor>:$inputs, Variadic<Index>:$sizes);
   let results = (outs Variadic<AnyRankedTensor>:$outputs);
   let assemblyFormat = "$kernel `(` $inputs `)` (`[` $sizes^ `]`)? attr-dict `:` functional-type($inputs, $outputs)";
+}
+
+def Dispatch_GroupOp : Dispatch_Op<"group", [SingleBlock, RecursiveMemoryEffects, RecursivelySpeculatable, NoRegionArguments]> {
+  let summary = "Ops of a host function that become one kernel";
+  let description = [{
+    Exists only between FormDispatches and OutlineKernels. The body may use any
+    value from above. `sizes` has the extent of every dynamic dim of the
+    results, in order.
+
+    ```mlir
+    %y = dispatch.group[%n] -> tensor<?x8xf32> {
+      ...
+      dispatch.return %z : tensor<?x8xf32>
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<Index>:$sizes);
+  let results = (outs Variadic<AnyRankedTensor>:$outputs);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "(`[` $sizes^ `]`)? attr-dict `->` type($outputs) $body";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The extent of a dynamic dim of a result.
+    ::mlir::Value getExtent(::mlir::OpResult result, int64_t dim);
+  }];
 }
 
 def Dispatch_ExecutableOp : Dispatch_Op<"executable", [IsolatedFromAbove, Symbol, SingleBlock, NoTerminator, NoRegionArguments]> {

@@ -1,0 +1,370 @@
+//===- FormDispatches.cpp - group the ops that run as one kernel ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Extents.h"
+#include "Roots.h"
+#include "RowSpace.h"
+
+#include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
+#include "torchc/Dispatch/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Transforms/RegionUtils.h"
+
+#include <set>
+
+namespace torchc {
+#define GEN_PASS_DEF_FORMDISPATCHES
+#include "torchc/Dispatch/Passes.h.inc"
+} // namespace torchc
+
+using namespace mlir;
+using namespace torchc;
+
+namespace {
+
+/// What decides who may join a group.
+enum class GroupKind { Anchor, Rows, Single };
+
+struct Group {
+  GroupKind kind;
+  SmallVector<Operation *> ops; // In program order.
+  RowSpace rows;                // Of a Rows group.
+};
+
+/// Groups the ops of one block and puts each group in a `dispatch.group`.
+class BlockGrouper {
+public:
+  explicit BlockGrouper(Block &block) : block(block) {}
+  void run();
+
+private:
+  void number();
+  void assign(Operation *op);
+  bool joinProducer(Operation *op);
+  bool canBeEpilogue(linalg::LinalgOp op, Group &group);
+  void pullProducers(int index);
+  bool tryPull(int into, int from);
+
+  /// All ops that `op` must come after.
+  SmallVector<Operation *> getPredecessors(Operation *op);
+  /// The members of the op's group, or the op alone.
+  ArrayRef<Operation *> getUnit(Operation *const &op);
+  /// True if what `ops` need depends on a member of `group` by way of others.
+  bool dependsByOthers(ArrayRef<Operation *> ops, int group);
+
+  SmallVector<SmallVector<Operation *>> orderUnits();
+  void emit(ArrayRef<Operation *> unit);
+
+  Block &block;
+  SmallVector<Group> groups;
+  DenseMap<Operation *, int> groupOf;
+  DenseMap<Operation *, unsigned> position;
+  DenseMap<Operation *, Operation *> effectBefore; // Keeps side effects in order.
+};
+
+} // namespace
+
+/// True if the body only computes on its arguments, loop indices and constants.
+static bool isScalarBody(linalg::LinalgOp op) {
+  return llvm::all_of(op.getBlock()->without_terminator(), [](Operation &nested) {
+    return isa<arith::ArithDialect, math::MathDialect>(nested.getDialect()) || isa<linalg::IndexOp>(nested);
+  });
+}
+
+/// True if no op that runs in a kernel reads the result as its destination:
+/// the host itself wants the tensor.
+static bool isInitOfHost(Operation *op) {
+  return llvm::any_of(op->getUsers(), [](Operation *user) { return getRole(user) == OpRole::Host; });
+}
+
+void BlockGrouper::number() {
+  Operation *effect = nullptr;
+  for (auto [i, op] : llvm::enumerate(block)) {
+    position[&op] = i;
+    if (isKernelOp(&op) || isMemoryEffectFree(&op))
+      continue;
+    effectBefore[&op] = effect;
+    effect = &op;
+  }
+}
+
+SmallVector<Operation *> BlockGrouper::getPredecessors(Operation *op) {
+  SmallVector<Operation *> predecessors;
+  auto addValue = [&](Value value) {
+    if (Operation *producer = value.getDefiningOp(); producer && producer->getBlock() == &block)
+      predecessors.push_back(producer);
+  };
+  llvm::for_each(op->getOperands(), addValue);
+  SetVector<Value> captured;
+  getUsedValuesDefinedAbove(op->getRegions(), captured);
+  llvm::for_each(captured, addValue);
+  if (Operation *effect = effectBefore.lookup(op))
+    predecessors.push_back(effect);
+  return predecessors;
+}
+
+ArrayRef<Operation *> BlockGrouper::getUnit(Operation *const &op) {
+  auto found = groupOf.find(op);
+  return found == groupOf.end() ? ArrayRef<Operation *>(op) : groups[found->second].ops;
+}
+
+bool BlockGrouper::dependsByOthers(ArrayRef<Operation *> ops, int group) {
+  unsigned first = position[groups[group].ops.front()];
+  llvm::SmallPtrSet<Operation *, 32> seen(ops.begin(), ops.end());
+  SmallVector<Operation *> work;
+  auto visit = [&](Operation *op, bool isDirect) {
+    for (Operation *predecessor : getPredecessors(op)) {
+      auto found = groupOf.find(predecessor);
+      bool inGroup = found != groupOf.end() && found->second == group;
+      if (inGroup && !isDirect)
+        return true;
+      if (inGroup || !seen.insert(predecessor).second)
+        continue;
+      // Nothing before the group's first op can depend on it.
+      ArrayRef<Operation *> unit = getUnit(predecessor);
+      if (position[unit.back()] > first)
+        work.append(unit.begin(), unit.end());
+    }
+    return false;
+  };
+  for (Operation *op : ops)
+    visit(op, /*isDirect=*/true);
+  while (!work.empty())
+    if (visit(work.pop_back_val(), /*isDirect=*/false))
+      return true;
+  return false;
+}
+
+//===----------------------------------------------------------------------===//
+// Who joins which group
+//===----------------------------------------------------------------------===//
+
+bool BlockGrouper::canBeEpilogue(linalg::LinalgOp op, Group &group) {
+  Operation *last = group.ops.back();
+  if (op.getNumDpsInits() != 1 || last->getNumResults() != 1 || !isScalarBody(op))
+    return false;
+  Value result = last->getResult(0);
+  if (!llvm::all_of(result.getUsers(), [&](Operation *user) { return user == op; }))
+    return false;
+  // The epilogue runs on the tile that the anchor just computed.
+  AffineMap written = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  return written.isPermutation() && llvm::all_of(op->getOpOperands(), [&](OpOperand &operand) {
+    return operand.get() != result || op.getMatchingIndexingMap(&operand) == written;
+  });
+}
+
+bool BlockGrouper::joinProducer(Operation *op) {
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  OpRole role = getRole(op);
+  if (!linalgOp || (role != OpRole::Elementwise && role != OpRole::Reduction))
+    return false;
+  std::set<int, std::greater<>> candidates; // The latest producer first.
+  for (Value input : linalgOp.getDpsInputs())
+    if (Operation *producer = input.getDefiningOp())
+      if (auto found = groupOf.find(producer); found != groupOf.end())
+        candidates.insert(found->second);
+  for (int index : candidates) {
+    Group &group = groups[index];
+    bool fits = (group.kind == GroupKind::Anchor && role == OpRole::Elementwise && canBeEpilogue(linalgOp, group)) ||
+                group.kind == GroupKind::Rows;
+    if (!fits || dependsByOthers(op, index))
+      continue;
+    if (group.kind == GroupKind::Rows && failed(group.rows.append(linalgOp)))
+      continue;
+    group.ops.push_back(op);
+    groupOf[op] = index;
+    return true;
+  }
+  return false;
+}
+
+void BlockGrouper::assign(Operation *op) {
+  OpRole role = getRole(op);
+  if (role == OpRole::Host || (role == OpRole::Init && !isInitOfHost(op)))
+    return;
+  if (joinProducer(op))
+    return;
+  Group group{role == OpRole::Anchor      ? GroupKind::Anchor
+              : role == OpRole::Reduction ? GroupKind::Rows
+                                          : GroupKind::Single,
+              {op},
+              {}};
+  if (role == OpRole::Reduction)
+    group.rows = RowSpace::create(cast<linalg::LinalgOp>(op));
+  groupOf[op] = groups.size();
+  groups.push_back(std::move(group));
+}
+
+bool BlockGrouper::tryPull(int into, int from) {
+  Group &group = groups[into], &producer = groups[from];
+  for (Operation *op : producer.ops)
+    for (Operation *user : op->getUsers()) {
+      auto found = groupOf.find(user);
+      if (found == groupOf.end() || (found->second != into && found->second != from))
+        return false;
+    }
+  if (dependsByOthers(group.ops, from))
+    return false;
+  if (producer.kind == GroupKind::Rows) {
+    if (failed(group.rows.absorb(producer.rows)))
+      return false;
+  } else {
+    auto op = dyn_cast<linalg::LinalgOp>(producer.ops.front());
+    if (producer.kind != GroupKind::Single || !op || failed(group.rows.prepend(op)))
+      return false;
+  }
+  for (Operation *op : producer.ops)
+    groupOf[op] = into;
+  group.ops.append(producer.ops);
+  llvm::sort(group.ops, [&](Operation *a, Operation *b) { return position[a] < position[b]; });
+  producer.ops.clear();
+  return true;
+}
+
+/// Takes producers into a Rows group of which nobody else reads results.
+void BlockGrouper::pullProducers(int index) {
+  bool changed = true;
+  while (changed) {
+    changed = false;
+    std::set<int> producers;
+    for (Operation *op : groups[index].ops)
+      for (Operation *predecessor : getPredecessors(op))
+        if (auto found = groupOf.find(predecessor); found != groupOf.end() && found->second != index)
+          producers.insert(found->second);
+    for (int producer : producers)
+      changed |= tryPull(index, producer);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// From groups to ops
+//===----------------------------------------------------------------------===//
+
+/// The units of the block, each after all that it depends on, else as they were.
+SmallVector<SmallVector<Operation *>> BlockGrouper::orderUnits() {
+  DenseMap<Operation *, SmallVector<Operation *>> waiting; // Leader to leaders.
+  DenseMap<Operation *, unsigned> missing;
+  std::set<std::pair<unsigned, Operation *>> ready;
+  auto getLeader = [&](Operation *op) { return getUnit(op).front(); };
+  for (Operation &op : block.without_terminator()) {
+    Operation *leader = &op;
+    if (getLeader(leader) != leader)
+      continue;
+    llvm::SmallPtrSet<Operation *, 8> before;
+    for (Operation *member : getUnit(leader))
+      for (Operation *predecessor : getPredecessors(member))
+        if (Operation *other = getLeader(predecessor); other != leader && before.insert(other).second)
+          waiting[other].push_back(leader);
+    missing[leader] = before.size();
+    if (before.empty())
+      ready.insert({position[leader], leader});
+  }
+  SmallVector<SmallVector<Operation *>> units;
+  while (!ready.empty()) {
+    Operation *leader = ready.begin()->second;
+    ready.erase(ready.begin());
+    units.emplace_back(getUnit(leader));
+    for (Operation *next : waiting.lookup(leader))
+      if (--missing[next] == 0)
+        ready.insert({position[next], next});
+  }
+  return units;
+}
+
+/// Copies the ops that make destinations of members into the group's body.
+static void cloneInits(Operation *op, OpBuilder &builder, IRMapping &mapping) {
+  for (Value operand : op->getOperands()) {
+    Operation *init = operand.getDefiningOp();
+    if (!init || mapping.contains(operand) || getRole(init) != OpRole::Init)
+      continue;
+    cloneInits(init, builder, mapping);
+    builder.clone(*init, mapping);
+  }
+}
+
+void BlockGrouper::emit(ArrayRef<Operation *> unit) {
+  Operation *terminator = block.getTerminator();
+  if (!groupOf.contains(unit.front())) {
+    unit.front()->moveBefore(terminator);
+    return;
+  }
+  llvm::SmallPtrSet<Operation *, 8> members(unit.begin(), unit.end());
+  SmallVector<Value> escaping;
+  SmallVector<Location> locations;
+  for (Operation *op : unit) {
+    locations.push_back(op->getLoc());
+    for (Value result : op->getResults())
+      if (llvm::any_of(result.getUsers(), [&](Operation *user) { return !members.contains(block.findAncestorOpInBlock(*user)); }))
+        escaping.push_back(result);
+  }
+  if (escaping.empty()) {
+    for (Operation *op : llvm::reverse(unit))
+      op->erase();
+    return;
+  }
+
+  OpBuilder builder(terminator);
+  SmallVector<Value> sizes;
+  for (Value result : escaping)
+    llvm::append_range(sizes, getDynamicExtents(builder, result));
+  auto group = dispatch::GroupOp::create(builder, FusedLoc::get(builder.getContext(), locations),
+                                         llvm::to_vector(ValueRange(escaping).getTypes()), sizes);
+  for (auto [result, output] : llvm::zip_equal(escaping, group.getOutputs()))
+    result.replaceUsesWithIf(output, [&](OpOperand &use) {
+      return !members.contains(block.findAncestorOpInBlock(*use.getOwner()));
+    });
+  Block *body = builder.createBlock(&group.getBody());
+  IRMapping mapping;
+  for (Operation *op : unit) {
+    builder.setInsertionPointToEnd(body);
+    cloneInits(op, builder, mapping);
+    op->moveBefore(body, body->end());
+    for (OpOperand &operand : op->getOpOperands())
+      if (Value copy = mapping.lookupOrNull(operand.get()))
+        operand.set(copy);
+  }
+  builder.setInsertionPointToEnd(body);
+  dispatch::ReturnOp::create(builder, group.getLoc(), escaping);
+}
+
+void BlockGrouper::run() {
+  number();
+  for (Operation &op : block)
+    assign(&op);
+  for (int i = 0, e = groups.size(); i < e; ++i)
+    if (groups[i].kind == GroupKind::Rows && !groups[i].ops.empty())
+      pullProducers(i);
+  for (ArrayRef<Operation *> unit : orderUnits())
+    emit(unit);
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+    if (getRole(&op) == OpRole::Init && op.use_empty())
+      op.erase();
+}
+
+static void groupRegion(Region &region) {
+  for (Block &block : region) {
+    for (Operation &op : block)
+      if (!isKernelOp(&op))
+        for (Region &nested : op.getRegions())
+          groupRegion(nested);
+    BlockGrouper(block).run();
+  }
+}
+
+namespace {
+struct FormDispatches : torchc::impl::FormDispatchesBase<FormDispatches> {
+  void runOnOperation() override { groupRegion(getOperation().getBody()); }
+};
+} // namespace

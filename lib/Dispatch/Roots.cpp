@@ -1,0 +1,56 @@
+//===- Roots.cpp - what an op is to a kernel ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Roots.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/MLProgram/IR/MLProgram.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace torchc;
+
+/// True for control flow that computes tensors element by element.
+static bool isElementLoop(Operation *op) {
+  if (!isa<scf::ForOp, scf::IfOp, scf::WhileOp>(op))
+    return false;
+  bool writesElements = false;
+  WalkResult result = op->walk([&](Operation *nested) {
+    writesElements |= isa<tensor::InsertOp>(nested);
+    bool isElementOp = isa<arith::ArithDialect, math::MathDialect, scf::SCFDialect>(nested->getDialect()) ||
+                       isa<tensor::InsertOp, tensor::ExtractOp, tensor::DimOp>(nested);
+    return isElementOp ? WalkResult::advance() : WalkResult::interrupt();
+  });
+  return writesElements && !result.wasInterrupted();
+}
+
+OpRole torchc::getRole(Operation *op) {
+  if (isa<tensor::EmptyOp, linalg::FillOp>(op))
+    return OpRole::Init;
+  // The view of packed weights belongs to the op that reads it.
+  if (isa<linalg::UnPackOp>(op))
+    return OpRole::Init;
+  if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
+    if (linalgOp.getNumReductionLoops() == 0)
+      return OpRole::Elementwise;
+    return linalg::isaContractionOpInterface(linalgOp) || linalg::isaConvolutionOpInterface(linalgOp)
+               ? OpRole::Anchor
+               : OpRole::Reduction;
+  }
+  if (isa<linalg::LinalgDialect>(op->getDialect()))
+    return OpRole::Movement;
+  if (isa<tensor::TensorDialect>(op->getDialect()))
+    return isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp, tensor::CastOp, tensor::DimOp, tensor::ExtractOp,
+               tensor::YieldOp>(op)
+               ? OpRole::Host
+               : OpRole::Movement;
+  return isElementLoop(op) ? OpRole::Movement : OpRole::Host;
+}

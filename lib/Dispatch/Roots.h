@@ -1,0 +1,36 @@
+//===- Roots.h - what an op is to a kernel ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TORCHC_LIB_DISPATCH_ROOTS_H
+#define TORCHC_LIB_DISPATCH_ROOTS_H
+
+#include "mlir/IR/Operation.h"
+
+namespace torchc {
+
+/// What an op is to a kernel.
+enum class OpRole {
+  Host,         ///< Stays in the host function.
+  Init,         ///< Makes the destination of other ops: each kernel has its own copy.
+  Anchor,       ///< Contraction, convolution or pooling.
+  Reduction,    ///< Any other linalg op with a reduction.
+  Elementwise,  ///< A linalg op whose loops are all parallel.
+  Movement,     ///< Moves or makes data without linalg: pads, slices, loops over elements.
+};
+
+OpRole getRole(mlir::Operation *op);
+
+/// True if the op runs in a kernel of its own or with others.
+inline bool isKernelOp(mlir::Operation *op) {
+  OpRole role = getRole(op);
+  return role != OpRole::Host && role != OpRole::Init;
+}
+
+} // namespace torchc
+
+#endif // TORCHC_LIB_DISPATCH_ROOTS_H

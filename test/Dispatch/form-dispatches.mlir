@@ -1,0 +1,187 @@
+// RUN: torchc-opt %s --torchc-form-dispatches --cse | FileCheck %s
+
+#id2 = affine_map<(d0, d1) -> (d0, d1)>
+#row = affine_map<(d0, d1) -> (d0)>
+#column = affine_map<(d0, d1) -> (d1)>
+
+// A contraction takes its epilogue; the residual is one more input, though it
+// is computed later.
+// CHECK-LABEL: func.func @epilogue
+// CHECK: %[[RES:.*]] = dispatch.group[%{{.*}}] -> tensor<?x16xf32> {
+// CHECK-NEXT: tensor.empty
+// CHECK-NEXT: linalg.exp
+// CHECK: dispatch.group
+// CHECK: linalg.fill
+// CHECK: linalg.matmul
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %{{.*}}, %[[RES]]
+// CHECK: dispatch.return
+// CHECK-NOT: dispatch.group
+func.func @epilogue(%x: tensor<?x8xf32>, %w: tensor<8x16xf32>, %b: tensor<16xf32>, %y: tensor<?x16xf32>) -> tensor<?x16xf32> {
+  %c0 = arith.constant 0 : index
+  %zero = arith.constant 0.0 : f32
+  %n = tensor.dim %x, %c0 : tensor<?x8xf32>
+  %e = tensor.empty(%n) : tensor<?x16xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<?x16xf32>) -> tensor<?x16xf32>
+  %m = linalg.matmul ins(%x, %w : tensor<?x8xf32>, tensor<8x16xf32>) outs(%f : tensor<?x16xf32>) -> tensor<?x16xf32>
+  %res = linalg.exp ins(%y : tensor<?x16xf32>) outs(%e : tensor<?x16xf32>) -> tensor<?x16xf32>
+  %r = linalg.generic {indexing_maps = [#id2, #column, #id2, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%m, %b, %res : tensor<?x16xf32>, tensor<16xf32>, tensor<?x16xf32>) outs(%e : tensor<?x16xf32>) {
+  ^bb0(%a: f32, %c: f32, %d: f32, %o: f32):
+    %s = arith.addf %a, %c : f32
+    %t = arith.addf %s, %d : f32
+    linalg.yield %t : f32
+  } -> tensor<?x16xf32>
+  return %r : tensor<?x16xf32>
+}
+
+// A result that others read too stays whole: no epilogue.
+// CHECK-LABEL: func.func @two_users
+// CHECK: dispatch.group
+// CHECK: linalg.matmul
+// CHECK-NEXT: dispatch.return
+// CHECK: dispatch.group
+// CHECK: linalg.exp
+func.func @two_users(%x: tensor<4x8xf32>, %w: tensor<8x16xf32>) -> (tensor<4x16xf32>, tensor<4x16xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x16xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4x16xf32>) -> tensor<4x16xf32>
+  %m = linalg.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x16xf32>) outs(%f : tensor<4x16xf32>) -> tensor<4x16xf32>
+  %r = linalg.exp ins(%m : tensor<4x16xf32>) outs(%e : tensor<4x16xf32>) -> tensor<4x16xf32>
+  return %m, %r : tensor<4x16xf32>, tensor<4x16xf32>
+}
+
+// Joining the epilogue with its matmul would make a circle through the scatter.
+// CHECK-LABEL: func.func @no_circle
+// CHECK-COUNT-3: dispatch.group
+func.func @no_circle(%x: tensor<4x8xf32>, %w: tensor<8x4xf32>) -> tensor<4x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x4xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %m = linalg.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x4xf32>) outs(%f : tensor<4x4xf32>) -> tensor<4x4xf32>
+  %t = linalg.transpose ins(%m : tensor<4x4xf32>) outs(%e : tensor<4x4xf32>) permutation = [1, 0]
+  %r = linalg.add ins(%m, %t : tensor<4x4xf32>, tensor<4x4xf32>) outs(%e : tensor<4x4xf32>) -> tensor<4x4xf32>
+  return %r : tensor<4x4xf32>
+}
+
+// Softmax with the scale before it is one group.
+// CHECK-LABEL: func.func @softmax
+// CHECK: dispatch.group
+// CHECK: math.tanh
+// CHECK: arith.maximumf
+// CHECK: math.exp
+// CHECK: arith.addf
+// CHECK: arith.divf
+// CHECK-NOT: dispatch.group
+// CHECK: return
+func.func @softmax(%x: tensor<2x4x16xf32>) -> tensor<2x4x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %low = arith.constant 0xFF800000 : f32
+  %e = tensor.empty() : tensor<2x4x16xf32>
+  %e1 = tensor.empty() : tensor<2x4xf32>
+  %g = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d1, d2)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%x : tensor<2x4x16xf32>) outs(%e : tensor<2x4x16xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %t = math.tanh %a : f32
+    linalg.yield %t : f32
+  } -> tensor<2x4x16xf32>
+  %f1 = linalg.fill ins(%low : f32) outs(%e1 : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %max = linalg.reduce ins(%g : tensor<2x4x16xf32>) outs(%f1 : tensor<2x4xf32>) dimensions = [2]
+    (%a: f32, %o: f32) {
+      %t = arith.maximumf %a, %o : f32
+      linalg.yield %t : f32
+    }
+  %exp = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d1, d2)>, affine_map<(d0, d1, d2) -> (d0, d1)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%g, %max : tensor<2x4x16xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4x16xf32>) {
+  ^bb0(%a: f32, %m: f32, %o: f32):
+    %s = arith.subf %a, %m : f32
+    %t = math.exp %s : f32
+    linalg.yield %t : f32
+  } -> tensor<2x4x16xf32>
+  %f2 = linalg.fill ins(%zero : f32) outs(%e1 : tensor<2x4xf32>) -> tensor<2x4xf32>
+  %sum = linalg.reduce ins(%exp : tensor<2x4x16xf32>) outs(%f2 : tensor<2x4xf32>) dimensions = [2]
+    (%a: f32, %o: f32) {
+      %t = arith.addf %a, %o : f32
+      linalg.yield %t : f32
+    }
+  %div = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d1, d2)>, affine_map<(d0, d1, d2) -> (d0, d1)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>], iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%exp, %sum : tensor<2x4x16xf32>, tensor<2x4xf32>) outs(%e : tensor<2x4x16xf32>) {
+  ^bb0(%a: f32, %m: f32, %o: f32):
+    %t = arith.divf %a, %m : f32
+    linalg.yield %t : f32
+  } -> tensor<2x4x16xf32>
+  return %div : tensor<2x4x16xf32>
+}
+
+// Rows of other dims are another kernel.
+// CHECK-LABEL: func.func @rows_and_columns
+// CHECK-COUNT-2: dispatch.group
+func.func @rows_and_columns(%x: tensor<4x16xf32>) -> tensor<f32> {
+  %zero = arith.constant 0.0 : f32
+  %e1 = tensor.empty() : tensor<4xf32>
+  %e0 = tensor.empty() : tensor<f32>
+  %f1 = linalg.fill ins(%zero : f32) outs(%e1 : tensor<4xf32>) -> tensor<4xf32>
+  %sum = linalg.reduce ins(%x : tensor<4x16xf32>) outs(%f1 : tensor<4xf32>) dimensions = [1]
+    (%a: f32, %o: f32) {
+      %t = arith.addf %a, %o : f32
+      linalg.yield %t : f32
+    }
+  %f0 = linalg.fill ins(%zero : f32) outs(%e0 : tensor<f32>) -> tensor<f32>
+  %all = linalg.reduce ins(%sum : tensor<4xf32>) outs(%f0 : tensor<f32>) dimensions = [0]
+    (%a: f32, %o: f32) {
+      %t = arith.maximumf %a, %o : f32
+      linalg.yield %t : f32
+    }
+  return %all : tensor<f32>
+}
+
+// Copies are kernels; reshapes stay with the host. A fill that is a result
+// is a kernel too.
+// CHECK-LABEL: func.func @movement
+// CHECK: dispatch.group
+// CHECK-NEXT: tensor.pad
+// CHECK: tensor.collapse_shape
+// CHECK: dispatch.group
+// CHECK-NEXT: tensor.empty
+// CHECK-NEXT: linalg.fill
+func.func @movement(%x: tensor<4x16xf32>) -> (tensor<100xf32>, tensor<8xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %p = tensor.pad %x low[0, 2] high[1, 2] {
+  ^bb0(%i: index, %j: index):
+    tensor.yield %zero : f32
+  } : tensor<4x16xf32> to tensor<5x20xf32>
+  %c = tensor.collapse_shape %p [[0, 1]] : tensor<5x20xf32> into tensor<100xf32>
+  %e = tensor.empty() : tensor<8xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<8xf32>) -> tensor<8xf32>
+  return %c, %f : tensor<100xf32>, tensor<8xf32>
+}
+
+// A loop over elements is one kernel; other control flow stays, with kernels
+// in its regions.
+// CHECK-LABEL: func.func @control_flow
+// CHECK: dispatch.group
+// CHECK: scf.for
+// CHECK: tensor.insert
+// CHECK: dispatch.return
+// CHECK: scf.if
+// CHECK: dispatch.group
+// CHECK: linalg.exp
+func.func @control_flow(%x: tensor<?xf32>, %c: i1) -> tensor<?xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %n = tensor.dim %x, %c0 : tensor<?xf32>
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty(%n) : tensor<?xf32>
+  %scan:2 = scf.for %i = %c0 to %n step %c1 iter_args(%t = %e, %acc = %zero) -> (tensor<?xf32>, f32) {
+    %v = tensor.extract %x[%i] : tensor<?xf32>
+    %s = arith.addf %v, %acc : f32
+    %w = tensor.insert %s into %t[%i] : tensor<?xf32>
+    scf.yield %w, %s : tensor<?xf32>, f32
+  }
+  %r = scf.if %c -> tensor<?xf32> {
+    %y = linalg.exp ins(%scan#0 : tensor<?xf32>) outs(%e : tensor<?xf32>) -> tensor<?xf32>
+    scf.yield %y : tensor<?xf32>
+  } else {
+    scf.yield %scan#0 : tensor<?xf32>
+  }
+  return %r : tensor<?xf32>
+}
