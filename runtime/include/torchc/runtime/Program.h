@@ -1,0 +1,124 @@
+//===- Program.h - a loaded .vmfb -------------------------------*- C++ -*-===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TORCHC_RUNTIME_PROGRAM_H
+#define TORCHC_RUNTIME_PROGRAM_H
+
+#include "torchc/runtime/Tensor.h"
+
+#include <string_view>
+
+namespace torchc::runtime {
+
+struct ProgramImpl;
+
+struct LoadOptions {
+  /// Also hold constants of more than 4 MiB against their checksum: reads all of them.
+  bool verifyConstants = false;
+  /// false: verify and inspect only. Native code is not loaded, nor can the program run.
+  bool loadKernels = true;
+};
+
+enum class ValueKind : uint8_t { Tensor = 0, Int = 1, Float = 2, Bool = 3 };
+
+/// An input or output. A dim d >= 0 is static, -1 - k is symbol k, INT64_MIN unknown.
+struct ValueInfo {
+  const char *name;
+  ValueKind kind;
+  ElementType type;
+  std::span<const int64_t> dims;
+};
+
+struct SymbolInfo {
+  const char *name;
+  int64_t min, max, multipleOf;
+};
+
+/// A function that can be called. The specs are torch's treespec_dumps, or empty.
+struct FunctionInfo {
+  const char *name;
+  unsigned inputCount, outputCount, symbolCount;
+  const char *inputSpec, *outputSpec;
+};
+
+/// A kernel library: one kind of CPU.
+struct LibraryInfo {
+  const char *arch, *cpu;
+  uint64_t bytes;
+};
+
+struct ParameterInfo {
+  const char *scope, *key;
+  ElementType type;
+  std::span<const int64_t> dims;
+};
+
+struct ProducerInfo {
+  const char *module, *compilerVersion, *llvmVersion, *target, *sourceHash;
+  unsigned flagCount;
+};
+
+struct ProgramSizes {
+  uint64_t file, header, bytecode, kernels, constants, debugInfo;
+};
+
+/// A verified program. Immutable; copies share it; thread-safe. What its getters
+/// return lives as long as any copy. Indices are the caller's to keep in range.
+class Program {
+public:
+  /// Maps a file; it must not be changed while the program lives.
+  /// Errors: Io, InvalidModule, Incompatible, ResourceExhausted.
+  static Result<Program> load(const char *path, const LoadOptions &options);
+
+  /// Uses bytes in place. They are aligned to 64 and stay unchanged until `release` is
+  /// called (may be nullptr; not called on error). Errors also: InvalidArgument.
+  static Result<Program> borrowBytes(std::span<const uint8_t> bytes, ReleaseFunction release,
+                                     void *context, const LoadOptions &options);
+
+  /// Copies bytes of any alignment first.
+  static Result<Program> copyBytes(std::span<const uint8_t> bytes, const LoadOptions &options);
+
+  Program(const Program &other);
+  Program(Program &&other) noexcept : impl(std::exchange(other.impl, nullptr)) {}
+  Program &operator=(Program other) noexcept {
+    std::swap(impl, other.impl);
+    return *this;
+  }
+  ~Program();
+
+  unsigned getFunctionCount() const;
+  FunctionInfo getFunction(unsigned function) const;
+  ValueInfo getInput(unsigned function, unsigned index) const;
+  ValueInfo getOutput(unsigned function, unsigned index) const;
+  SymbolInfo getSymbol(unsigned function, unsigned index) const;
+  /// Errors: InvalidArgument, naming the functions that there are.
+  Result<unsigned> findFunction(std::string_view name) const;
+
+  unsigned getParameterCount() const;
+  ParameterInfo getParameter(unsigned index) const;
+  unsigned getLibraryCount() const;
+  LibraryInfo getLibrary(unsigned index) const;
+  ProducerInfo getProducer() const;
+  const char *getProducerFlag(unsigned index) const;
+  ProgramSizes getSizes() const;
+
+  /// Errors: InvalidModule if the constants do not match their checksum.
+  Status verifyConstants() const;
+
+  /// Gives the program's text to `write`, piece by piece.
+  void disassemble(void (*write)(void *context, std::string_view text), void *context) const;
+
+private:
+  friend struct SessionImpl;
+  explicit Program(ProgramImpl *impl) : impl(impl) {}
+  ProgramImpl *impl;
+};
+
+} // namespace torchc::runtime
+
+#endif // TORCHC_RUNTIME_PROGRAM_H

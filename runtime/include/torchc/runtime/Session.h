@@ -1,0 +1,90 @@
+//===- Session.h - one caller of a program ----------------------*- C++ -*-===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TORCHC_RUNTIME_SESSION_H
+#define TORCHC_RUNTIME_SESSION_H
+
+#include "torchc/runtime/Device.h"
+#include "torchc/runtime/Program.h"
+
+namespace torchc::runtime {
+
+struct SessionImpl;
+
+/// An argument or result of a function that the host program provides: a tensor, or
+/// (tensor.isNull()) an integer.
+struct ExternalValue {
+  int64_t integer = 0;
+  Tensor tensor;
+};
+
+/// A custom op. Arguments are the callee's to read; every result that the program
+/// declares as a tensor must be set. `attributes` is the JSON that the compiler wrote.
+using ExternalFunction = Status (*)(void *context, const char *attributes,
+                                    std::span<const ExternalValue> arguments,
+                                    std::span<ExternalValue> results);
+
+struct ExternalBinding {
+  const char *name;
+  ExternalFunction function;
+  void *context;
+};
+
+/// Finds a parameter; its type and dims are checked against what the program wants.
+using ParameterFunction = Result<Tensor> (*)(void *context, const char *scope, const char *key);
+
+struct SessionOptions {
+  std::span<const ExternalBinding> externals; ///< Copied.
+  ParameterFunction findParameter = nullptr;  ///< Called by Session::create only.
+  void *parameterContext = nullptr;
+  uint64_t maxSteps = 0;       ///< Instructions of a call; 0: no limit.
+  uint64_t maxMemoryBytes = 0; ///< Slabs, outputs and globals; 0: no limit.
+};
+
+struct SessionStats {
+  uint64_t calls;
+  uint64_t poolBytes;    ///< Slabs, outputs and globals held now.
+  uint64_t peakBytes;    ///< The most of them so far.
+  uint64_t scratchBytes; ///< Of all workers.
+};
+
+/// A program's state for one caller: globals, memory, registers. Sessions of one
+/// program are independent. One thread at a time; a second one gets an error.
+class Session {
+public:
+  /// Errors: InvalidArgument (an external or a parameter is missing or does not fit),
+  /// ResourceExhausted.
+  static Result<Session> create(const Program &program, const Device &device,
+                                const SessionOptions &options);
+
+  Session(Session &&other) noexcept : impl(std::exchange(other.impl, nullptr)) {}
+  Session &operator=(Session &&other) noexcept {
+    std::swap(impl, other.impl);
+    return *this;
+  }
+  ~Session();
+
+  /// Calls a function. Inputs must match its signature. An output that is null is
+  /// replaced by a new tensor, whose memory the session uses again once nothing refers
+  /// to it; any other is the caller's buffer of just the right shape, overlaps no input
+  /// and no other output, and is written in place. On error outputs that were null stay
+  /// null; the session can be called again.
+  /// Errors: InvalidArgument, Failed, ResourceExhausted.
+  Status call(unsigned function, std::span<const Tensor> inputs, std::span<Tensor> outputs);
+  Status call(std::string_view function, std::span<const Tensor> inputs, std::span<Tensor> outputs);
+
+  SessionStats getStats() const;
+
+private:
+  explicit Session(SessionImpl *impl) : impl(impl) {}
+  SessionImpl *impl;
+};
+
+} // namespace torchc::runtime
+
+#endif // TORCHC_RUNTIME_SESSION_H

@@ -1,0 +1,178 @@
+//===- Program.cpp - a loaded .vmfb ---------------------------------------===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/runtime/Program.h"
+
+#include "api/ProgramImpl.h"
+#include "executable/KernelLibrary.h"
+#include "module/Disassembler.h"
+
+#include <cstdio>
+
+namespace torchc::runtime {
+
+Status ProgramImpl::load(std::span<const uint8_t> bytes, const LoadOptions &options) {
+  fileSize = bytes.size();
+  TORCHC_ASSIGN_OR_RETURN(module, ModuleFile::read(bytes, options.verifyConstants));
+  TORCHC_RETURN_IF_ERROR(verifyTables(module));
+  TORCHC_RETURN_IF_ERROR(verifyBytecode(module, stacks));
+  if (options.loadKernels) {
+    TORCHC_ASSIGN_OR_RETURN(kernels, torchc::runtime::loadKernels(module));
+    canRun = true;
+  }
+  return {};
+}
+
+Result<Tensor> ProgramImpl::getConstant(unsigned ordinal) {
+  const schema::Constant &constant = *module.header->constants()->Get(ordinal);
+  const auto type = ElementType(constant.element_type());
+  const std::span<const int64_t> dims(constant.dims()->data(), constant.dims()->size());
+  TORCHC_ASSIGN_OR_RETURN(const uint64_t bytes, computeByteLength(type, dims));
+  auto *data = const_cast<uint8_t *>(module.constants.data() + constant.offset());
+  retain();
+  auto tensor = Tensor::borrow(
+      data, bytes, type, dims, Access::ReadOnly,
+      [](void *program) { static_cast<ProgramImpl *>(program)->drop(); }, this);
+  if (!tensor.isOk())
+    drop();
+  return tensor;
+}
+
+Result<Program> Program::load(const char *path, const LoadOptions &options) {
+  TORCHC_ASSIGN_OR_RETURN(Mapping mapping, Mapping::open(path));
+  Program program(ProgramImpl::create());
+  if (!program.impl)
+    return Status::outOfMemory();
+  program.impl->mapping = std::move(mapping);
+  const Mapping &file = program.impl->mapping;
+  if (const Status status = program.impl->load({file.getData(), file.getSize()}, options); !status.isOk())
+    return Status::error(status.getCode(), "%s: %s", path, status.getMessage());
+  return program;
+}
+
+Result<Program> Program::borrowBytes(std::span<const uint8_t> bytes, ReleaseFunction release,
+                                     void *context, const LoadOptions &options) {
+  if (reinterpret_cast<uintptr_t>(bytes.data()) % kSectionAlignment != 0)
+    return Status::error(StatusCode::InvalidArgument, "the bytes of a program are not aligned to %llu",
+                         (unsigned long long)kSectionAlignment);
+  Program program(ProgramImpl::create());
+  if (!program.impl)
+    return Status::outOfMemory();
+  TORCHC_RETURN_IF_ERROR(program.impl->load(bytes, options));
+  program.impl->release = release;
+  program.impl->releaseContext = context;
+  return program;
+}
+
+Result<Program> Program::copyBytes(std::span<const uint8_t> bytes, const LoadOptions &options) {
+  void *copy = std::aligned_alloc(kSectionAlignment, (bytes.size() / kSectionAlignment + 1) * kSectionAlignment);
+  if (!copy)
+    return Status::outOfMemory();
+  if (!bytes.empty())
+    std::memcpy(copy, bytes.data(), bytes.size());
+  auto program = borrowBytes({static_cast<uint8_t *>(copy), bytes.size()}, std::free, copy, options);
+  if (!program.isOk())
+    std::free(copy);
+  return program;
+}
+
+Program::Program(const Program &other) : impl(other.impl) { impl->retain(); }
+
+Program::~Program() {
+  if (impl)
+    impl->drop();
+}
+
+static const schema::Export &getExport(const ProgramImpl &impl, unsigned function) {
+  return *impl.module.header->exports()->Get(function);
+}
+
+static ValueInfo makeValueInfo(const schema::Value &value) {
+  return {value.name()->c_str(), ValueKind(value.kind()), ElementType(value.element_type()),
+          {value.dims()->data(), value.dims()->size()}};
+}
+
+unsigned Program::getFunctionCount() const { return impl->module.header->exports()->size(); }
+
+FunctionInfo Program::getFunction(unsigned function) const {
+  const schema::Export &entry = getExport(*impl, function);
+  return {entry.name()->c_str(),      entry.inputs()->size(),       entry.outputs()->size(),
+          entry.symbols()->size(),    entry.input_spec()->c_str(), entry.output_spec()->c_str()};
+}
+
+ValueInfo Program::getInput(unsigned function, unsigned index) const {
+  return makeValueInfo(*getExport(*impl, function).inputs()->Get(index));
+}
+
+ValueInfo Program::getOutput(unsigned function, unsigned index) const {
+  return makeValueInfo(*getExport(*impl, function).outputs()->Get(index));
+}
+
+SymbolInfo Program::getSymbol(unsigned function, unsigned index) const {
+  const schema::Symbol &symbol = *getExport(*impl, function).symbols()->Get(index);
+  return {symbol.name()->c_str(), symbol.min(), symbol.max(), symbol.multiple_of()};
+}
+
+Result<unsigned> Program::findFunction(std::string_view name) const {
+  const auto &exports = *impl->module.header->exports();
+  char known[200] = "";
+  size_t length = 0;
+  for (unsigned i = 0; i < exports.size(); ++i) {
+    if (exports.Get(i)->name()->string_view() == name)
+      return i;
+    const int written = std::snprintf(known + length, sizeof known - length, " %s", exports.Get(i)->name()->c_str());
+    length = std::min(length + unsigned(std::max(written, 0)), sizeof known - 1);
+  }
+  return Status::error(StatusCode::InvalidArgument, "no function '%.*s'; there are:%s", int(name.size()),
+                       name.data(), known);
+}
+
+unsigned Program::getParameterCount() const { return impl->module.header->parameters()->size(); }
+
+ParameterInfo Program::getParameter(unsigned index) const {
+  const schema::Parameter &parameter = *impl->module.header->parameters()->Get(index);
+  return {parameter.scope()->c_str(), parameter.key()->c_str(), ElementType(parameter.element_type()),
+          {parameter.dims()->data(), parameter.dims()->size()}};
+}
+
+unsigned Program::getLibraryCount() const { return impl->module.header->libraries()->size(); }
+
+LibraryInfo Program::getLibrary(unsigned index) const {
+  const schema::Library &library = *impl->module.header->libraries()->Get(index);
+  return {library.arch()->c_str(), library.cpu()->c_str(), library.object()->size()};
+}
+
+ProducerInfo Program::getProducer() const {
+  const schema::Producer &producer = *impl->module.header->producer();
+  return {impl->module.header->name()->c_str(), producer.compiler_version()->c_str(),
+          producer.llvm_version()->c_str(),     producer.target()->c_str(),
+          producer.source_hash()->c_str(),      producer.flags()->size()};
+}
+
+const char *Program::getProducerFlag(unsigned index) const {
+  return impl->module.header->producer()->flags()->Get(index)->c_str();
+}
+
+ProgramSizes Program::getSizes() const {
+  const ModuleFile &module = impl->module;
+  FilePrologue prologue;
+  std::memcpy(&prologue, module.base, sizeof prologue);
+  ProgramSizes sizes{impl->fileSize, prologue.headerSize, module.code.size_bytes() + module.lists.size_bytes(),
+                     0, module.constants.size(), module.debugInfo.size()};
+  for (const schema::Library *library : *module.header->libraries())
+    sizes.kernels += library->object()->size();
+  return sizes;
+}
+
+Status Program::verifyConstants() const { return impl->module.verifyConstantData(); }
+
+void Program::disassemble(void (*write)(void *context, std::string_view text), void *context) const {
+  torchc::runtime::disassemble(impl->module, write, context);
+}
+
+} // namespace torchc::runtime

@@ -1,0 +1,45 @@
+//===- ProgramImpl.h - what is behind a program -----------------*- C++ -*-===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TORCHC_RUNTIME_API_PROGRAMIMPL_H
+#define TORCHC_RUNTIME_API_PROGRAMIMPL_H
+
+#include "base/Mapping.h"
+#include "base/Shared.h"
+#include "executable/ElfImage.h"
+#include "module/ModuleFile.h"
+#include "torchc/runtime/Program.h"
+
+namespace torchc::runtime {
+
+struct ProgramImpl : Shared<ProgramImpl> {
+  ProgramImpl() = default;
+  ~ProgramImpl() {
+    if (release)
+      release(releaseContext);
+  }
+
+  /// Verifies the bytes and loads the kernels.
+  Status load(std::span<const uint8_t> bytes, const LoadOptions &options);
+
+  /// A constant as a read-only tensor; keeps the program alive.
+  Result<Tensor> getConstant(unsigned ordinal);
+
+  Mapping mapping; ///< Empty for bytes that a caller holds.
+  ReleaseFunction release = nullptr;
+  void *releaseContext = nullptr;
+  uint64_t fileSize = 0;
+  ModuleFile module;
+  Array<StackSize> stacks; ///< By function.
+  ElfImage kernels;
+  bool canRun = false;
+};
+
+} // namespace torchc::runtime
+
+#endif // TORCHC_RUNTIME_API_PROGRAMIMPL_H

@@ -1,0 +1,150 @@
+//===- ModuleFile.cpp - the parts of a .vmfb file -------------------------===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "module/ModuleFile.h"
+
+#include "torchc/runtime/Format.h"
+
+namespace torchc::runtime {
+
+/// Constants up to this size are verified at every load.
+static constexpr uint64_t kAlwaysVerifiedConstants = 4 << 20;
+
+__attribute__((format(printf, 1, 2))) static Status invalid(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  Status status = Status::errorV(StatusCode::InvalidModule, format, arguments);
+  va_end(arguments);
+  return status;
+}
+
+static Status checkPrologue(const FilePrologue &prologue, uint64_t size) {
+  if (std::memcmp(prologue.magic, kMagic, sizeof kMagic) != 0)
+    return invalid("not a .vmfb file");
+  if (prologue.prologueChecksum != checksum64(&prologue, offsetof(FilePrologue, prologueChecksum)))
+    return invalid("damaged file: the prologue's checksum differs");
+  if (prologue.formatMajor != kFormatMajor || prologue.formatMinor > kFormatMinor)
+    return Status::error(StatusCode::Incompatible,
+                         "format version %u.%u; this runtime reads %u.0 to %u.%u",
+                         prologue.formatMajor, prologue.formatMinor, kFormatMajor, kFormatMajor,
+                         kFormatMinor);
+  if (prologue.formatMinor == kFormatMinor && prologue.opcodeTableHash != kOpcodeTableHash)
+    return Status::error(StatusCode::Incompatible,
+                         "written by a compiler with another opcode table of format %u.%u",
+                         kFormatMajor, kFormatMinor);
+  if (prologue.reserved0 != 0 || prologue.reserved1 != 0)
+    return invalid("a reserved field of the prologue is set");
+  if (prologue.fileSize != size)
+    return invalid("damaged file: %llu bytes, should be %llu", (unsigned long long)size,
+                   (unsigned long long)prologue.fileSize);
+  if (prologue.headerSize > size - sizeof(FilePrologue) || prologue.headerSize > INT32_MAX)
+    return invalid("the header leaves the file");
+  return {};
+}
+
+namespace {
+
+/// Takes the sections in the order of the file.
+class SectionReader {
+public:
+  SectionReader(std::span<const uint8_t> bytes, uint64_t end) : bytes(bytes), end(end) {}
+
+  Status take(const schema::Section &section, const char *name, bool verifyChecksum,
+              std::span<const uint8_t> &contents) {
+    if (section.size() == 0) {
+      if (section.offset() != 0 || section.checksum() != 0)
+        return invalid("the empty section '%s' has an offset or a checksum", name);
+      return {};
+    }
+    const uint64_t start = (end + kSectionAlignment - 1) / kSectionAlignment * kSectionAlignment;
+    if (section.offset() != start || start > bytes.size() || section.size() > bytes.size() - start)
+      return invalid("the section '%s' is not at its place in the file", name);
+    for (uint64_t i = end; i < start; ++i)
+      if (bytes[i] != 0)
+        return invalid("the padding before the section '%s' is not zero", name);
+    contents = bytes.subspan(start, section.size());
+    if (verifyChecksum && checksum64(contents.data(), contents.size()) != section.checksum())
+      return invalid("damaged file: the checksum of the section '%s' differs", name);
+    end = start + section.size();
+    return {};
+  }
+
+  Status finish() const {
+    return end == bytes.size() ? Status() : invalid("bytes follow the last section");
+  }
+
+private:
+  std::span<const uint8_t> bytes;
+  uint64_t end;
+};
+
+} // namespace
+
+Result<ModuleFile> ModuleFile::read(std::span<const uint8_t> bytes, bool verifyConstants) {
+  if (bytes.size() < sizeof(FilePrologue))
+    return invalid("not a .vmfb file: %zu bytes", bytes.size());
+  FilePrologue prologue;
+  std::memcpy(&prologue, bytes.data(), sizeof prologue);
+  TORCHC_RETURN_IF_ERROR(checkPrologue(prologue, bytes.size()));
+
+  const auto header = bytes.subspan(sizeof(FilePrologue), prologue.headerSize);
+  if (checksum64(header.data(), header.size()) != prologue.headerChecksum)
+    return invalid("damaged file: the header's checksum differs");
+  flatbuffers::Verifier verifier(header.data(), header.size());
+  if (header.size() < 8 || !schema::VerifyModuleBuffer(verifier))
+    return invalid("the header is not a valid flatbuffer");
+
+  ModuleFile module;
+  module.base = bytes.data();
+  module.header = schema::GetModule(header.data());
+  const schema::Module &table = *module.header;
+  SectionReader sections(bytes, sizeof(FilePrologue) + header.size());
+  std::span<const uint8_t> code, lists, library;
+  TORCHC_RETURN_IF_ERROR(sections.take(*table.bytecode(), "bytecode", true, code));
+  TORCHC_RETURN_IF_ERROR(sections.take(*table.operand_lists(), "operand lists", true, lists));
+  for (const schema::Library *entry : *table.libraries())
+    TORCHC_RETURN_IF_ERROR(sections.take(*entry->object(), entry->cpu()->c_str(), true, library));
+  TORCHC_RETURN_IF_ERROR(sections.take(*table.debug_info(), "debug info", true, module.debugInfo));
+  const bool verifyData =
+      verifyConstants || table.constant_data()->size() <= kAlwaysVerifiedConstants;
+  TORCHC_RETURN_IF_ERROR(
+      sections.take(*table.constant_data(), "constants", verifyData, module.constants));
+  TORCHC_RETURN_IF_ERROR(sections.finish());
+
+  if (code.size() % sizeof(Instruction) != 0 || lists.size() % sizeof(uint16_t) != 0)
+    return invalid("the bytecode ends within an instruction");
+  if (code.size() / sizeof(Instruction) > UINT32_MAX || lists.size() / sizeof(uint16_t) > UINT32_MAX)
+    return invalid("the bytecode is too long");
+  module.code = {reinterpret_cast<const Instruction *>(code.data()), code.size() / sizeof(Instruction)};
+  module.lists = {reinterpret_cast<const uint16_t *>(lists.data()), lists.size() / sizeof(uint16_t)};
+  return module;
+}
+
+Status ModuleFile::verifyConstantData() const {
+  if (checksum64(constants.data(), constants.size()) != header->constant_data()->checksum() &&
+      !constants.empty())
+    return invalid("damaged file: the checksum of the section 'constants' differs");
+  return {};
+}
+
+const char *ModuleFile::findLocation(uint32_t instruction) const {
+  flatbuffers::Verifier verifier(debugInfo.data(), debugInfo.size());
+  if (debugInfo.size() < 8 || !verifier.VerifyBuffer<schema::DebugInfo>(nullptr))
+    return nullptr;
+  const auto *debug = flatbuffers::GetRoot<schema::DebugInfo>(debugInfo.data());
+  const char *text = nullptr;
+  for (const schema::Location *location : *debug->locations()) {
+    if (location->instruction() > instruction)
+      break;
+    if (location->text() < debug->texts()->size())
+      text = debug->texts()->Get(location->text())->c_str();
+  }
+  return text;
+}
+
+} // namespace torchc::runtime

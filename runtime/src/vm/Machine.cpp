@@ -1,0 +1,129 @@
+//===- Machine.cpp - sets up what a session executes on -------------------===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "vm/Machine.h"
+
+#include <algorithm>
+
+namespace torchc::runtime {
+
+Machine::~Machine() { std::free(scratch); }
+
+Status Machine::prepare(ProgramImpl &owner, ThreadPool *threads, const SessionOptions &options) {
+  program = &owner;
+  pool = threads;
+  workerCount = pool ? pool->getWorkerCount() : 1;
+  maxSteps = options.maxSteps;
+  memory.setLimit(options.maxMemoryBytes);
+  TORCHC_RETURN_IF_ERROR(prepareStack());
+  TORCHC_RETURN_IF_ERROR(prepareScratch());
+  TORCHC_RETURN_IF_ERROR(prepareTensors(options));
+  TORCHC_RETURN_IF_ERROR(prepareGlobals());
+  return prepareExternals(options);
+}
+
+/// All that any exported function needs at once, so that a call allocates nothing.
+Status Machine::prepareStack() {
+  StackSize most;
+  size_t outputs = 0;
+  for (const schema::Export *function : *program->module.header->exports()) {
+    const StackSize &stack = program->stacks[function->function()];
+    most.i64s = std::max(most.i64s, stack.i64s);
+    most.refs = std::max(most.refs, stack.refs);
+    most.frames = std::max(most.frames, stack.frames);
+    outputs = std::max<size_t>(outputs, function->outputs()->size());
+  }
+  if (!i64Stack.resize(most.i64s) || !refStack.resize(most.refs) || !frames.resize(most.frames) ||
+      !allocatedOutputs.resize(outputs) || !finishedOutputs.resize(outputs))
+    return Status::outOfMemory();
+  return {};
+}
+
+Status Machine::prepareScratch() {
+  size_t mostBindings = 0, mostConstants = 0;
+  for (const schema::Kernel *kernel : *program->module.header->kernels()) {
+    scratchStride = std::max(scratchStride, kernel->scratch_bytes());
+    mostBindings = std::max<size_t>(mostBindings, size_t(kernel->inputs()) + kernel->outputs());
+    mostConstants = std::max<size_t>(mostConstants, kernel->constants());
+  }
+  if (!bindings.resize(mostBindings) || !bindingLengths.resize(mostBindings) ||
+      !kernelConstants.resize(mostConstants))
+    return Status::outOfMemory();
+  if (scratchStride == 0)
+    return {};
+  // Two workers never share a cache line, nor the pair that is prefetched with it.
+  if (scratchStride > (uint64_t(1) << 40) / workerCount)
+    return Status::error(StatusCode::ResourceExhausted, "out of memory: a kernel wants %llu bytes of scratch memory",
+                         (unsigned long long)scratchStride);
+  scratchStride = (scratchStride + 127) / 128 * 128;
+  scratch = static_cast<uint8_t *>(std::aligned_alloc(128, scratchStride * workerCount));
+  return scratch ? Status() : Status::outOfMemory();
+}
+
+Status Machine::prepareTensors(const SessionOptions &options) {
+  const schema::Module &module = *program->module.header;
+  for (unsigned i = 0; i < module.constants()->size(); ++i) {
+    TORCHC_ASSIGN_OR_RETURN(Tensor constant, program->getConstant(i));
+    if (!constants.push(std::move(constant)))
+      return Status::outOfMemory();
+  }
+  for (const schema::Parameter *parameter : *module.parameters()) {
+    TORCHC_ASSIGN_OR_RETURN(Tensor tensor, findParameter(*parameter, options));
+    if (!parameters.push(tensor.asReadOnly()))
+      return Status::outOfMemory();
+  }
+  return {};
+}
+
+Result<Tensor> Machine::findParameter(const schema::Parameter &parameter, const SessionOptions &options) {
+  const char *scope = parameter.scope()->c_str(), *key = parameter.key()->c_str();
+  if (!options.findParameter)
+    return Status::error(StatusCode::InvalidArgument, "the program needs parameter '%s::%s', none are given", scope, key);
+  TORCHC_ASSIGN_OR_RETURN(Tensor tensor, options.findParameter(options.parameterContext, scope, key));
+  const std::span<const int64_t> dims(parameter.dims()->data(), parameter.dims()->size());
+  if (tensor.isNull() || tensor.getElementType() != ElementType(parameter.element_type()) ||
+      !std::ranges::equal(tensor.getDims(), dims))
+    return Status::error(StatusCode::InvalidArgument, "parameter '%s::%s' has another type or shape than the program needs",
+                         scope, key);
+  return tensor;
+}
+
+Status Machine::prepareGlobals() {
+  const auto &table = *program->module.header->globals();
+  if (!globals.resize(table.size()))
+    return Status::outOfMemory();
+  for (unsigned i = 0; i < table.size(); ++i) {
+    const schema::Global &global = *table.Get(i);
+    globals[i].integer = global.initial_i64();
+    if (global.initial_constant() < 0)
+      continue;
+    const Tensor &initial = constants[size_t(global.initial_constant())];
+    if (!global.mutable_())
+      globals[i].tensor = initial;
+    else
+      TORCHC_RETURN_IF_ERROR(setGlobal(i, initial));
+  }
+  return {};
+}
+
+Status Machine::prepareExternals(const SessionOptions &options) {
+  for (const schema::External *external : *program->module.header->externals()) {
+    const ExternalBinding *found = nullptr;
+    for (const ExternalBinding &binding : options.externals)
+      if (external->name()->string_view() == binding.name)
+        found = &binding;
+    if (!found || !found->function)
+      return Status::error(StatusCode::InvalidArgument, "the program calls '%s', which is not registered",
+                           external->name()->c_str());
+    if (!externals.push({found->function, found->context}))
+      return Status::outOfMemory();
+  }
+  return {};
+}
+
+} // namespace torchc::runtime

@@ -1,0 +1,122 @@
+//===- Machine.h - the state that instructions work on ----------*- C++ -*-===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TORCHC_RUNTIME_VM_MACHINE_H
+#define TORCHC_RUNTIME_VM_MACHINE_H
+
+#include "api/ProgramImpl.h"
+#include "threads/ThreadPool.h"
+#include "torchc/runtime/Session.h"
+#include "vm/MemoryPool.h"
+
+namespace torchc::runtime {
+
+/// Executes a verified program for one session. Register numbers, ordinals and
+/// lists are not checked again here; what depends on values is.
+///
+/// The work is spread over files by group of instructions: Machine.cpp sets up,
+/// Interpreter.cpp has the loop and the control flow, TensorInstructions.cpp memory
+/// and checks, Outputs.cpp what leaves the call, Dispatch.cpp the kernels.
+class Machine {
+public:
+  Machine() = default;
+  Machine(const Machine &) = delete;
+  ~Machine();
+
+  /// `pool` may be nullptr: kernels run in the calling thread.
+  Status prepare(ProgramImpl &program, ThreadPool *pool, const SessionOptions &options);
+
+  /// Runs an exported function whose inputs have been checked.
+  Status call(const schema::Export &function, std::span<const Tensor> inputs, std::span<Tensor> outputs);
+
+  const MemoryPool &getMemory() const { return memory; }
+  uint64_t getScratchBytes() const { return scratchStride * workerCount; }
+
+private:
+  struct Frame {
+    const schema::Function *function;
+    const Instruction *code; ///< The function's first instruction.
+    uint32_t next;           ///< Counted from it.
+    int64_t *i64s;
+    Tensor *refs;
+  };
+  struct Global {
+    int64_t integer = 0;
+    Tensor tensor;
+  };
+  struct External {
+    ExternalFunction function;
+    void *context;
+  };
+
+  // Machine.cpp
+  Status prepareStack();
+  Status prepareScratch();
+  Status prepareTensors(const SessionOptions &options);
+  Result<Tensor> findParameter(const schema::Parameter &parameter, const SessionOptions &options);
+  Status prepareGlobals();
+  Status prepareExternals(const SessionOptions &options);
+
+  // Interpreter.cpp
+  Status run(std::span<Tensor> outputs);
+  Status execute(const Instruction &instruction, Frame &frame);
+  Status executeInteger(const Instruction &instruction, int64_t *i64s);
+  void enter(const Instruction &call, const Frame &caller);
+  void leave(const Instruction &ret);
+  Status callExternal(const Instruction &instruction, Frame &frame);
+  Status explain(Status error, const Frame &frame) const;
+
+  // TensorInstructions.cpp
+  std::span<const int64_t> readDims(uint32_t list, const Frame &frame);
+  Status setGlobal(unsigned ordinal, const Tensor &value);
+  Status executeTensor(const Instruction &instruction, Frame &frame);
+  Status executeCheck(const Instruction &instruction, const Frame &frame);
+  Status failWithMessage(uint32_t message) const;
+
+  // Outputs.cpp
+  Result<Tensor> allocateOutput(unsigned index, ElementType type, std::span<const int64_t> dims);
+  Status returnOutputs(const Instruction &ret, const Frame &frame, std::span<Tensor> outputs);
+  Result<Tensor> finishOutput(unsigned index, const Tensor &value);
+
+  // Dispatch.cpp
+  Status dispatch(const Instruction &instruction, const Frame &frame);
+
+  ProgramImpl *program = nullptr;
+  ThreadPool *pool = nullptr;
+  uint64_t maxSteps = 0;
+
+  Array<Tensor> constants, parameters;
+  Array<Global> globals;
+  Array<External> externals;
+  MemoryPool memory;
+
+  Array<int64_t> i64Stack;
+  Array<Tensor> refStack;
+  Array<Frame> frames;
+  size_t depth = 0;
+  int64_t dims[kMaxRank];
+
+  unsigned workerCount = 1;
+  uint64_t scratchStride = 0; ///< Bytes of a worker.
+  uint8_t *scratch = nullptr;
+  Array<void *> bindings;
+  Array<uint64_t> bindingLengths;
+  Array<int64_t> kernelConstants;
+
+  Array<ExternalValue> externalArguments, externalResults;
+
+  // Of the running call.
+  const schema::Export *exported = nullptr;
+  std::span<const Tensor> givenOutputs;
+  Array<Tensor> allocatedOutputs; ///< By index; null until OutputAlloc.
+  Array<Tensor> finishedOutputs;
+};
+
+} // namespace torchc::runtime
+
+#endif // TORCHC_RUNTIME_VM_MACHINE_H

@@ -1,0 +1,295 @@
+//===- ModuleBuilder.cpp - makes .vmfb files for the tests ----------------===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ModuleBuilder.h"
+
+#include <cstdlib>
+#include <map>
+#include <sstream>
+#include <stdexcept>
+
+namespace torchc::runtime::test {
+
+AlignedBytes::AlignedBytes(const std::vector<uint8_t> &bytes)
+    : memory(static_cast<uint8_t *>(std::aligned_alloc(64, (bytes.size() / 64 + 1) * 64)), std::free),
+      size(bytes.size()) {
+  std::copy(bytes.begin(), bytes.end(), memory.get());
+}
+
+ModuleBuilder::ModuleBuilder() {
+  module.name = "test";
+  module.producer = std::make_unique<schema::ProducerT>();
+  module.producer->compiler_version = "0.1.0";
+  module.producer->llvm_version = "22";
+  module.producer->target = "test";
+}
+
+static std::vector<schema::RegisterKind> parseKinds(const std::string &text) {
+  std::vector<schema::RegisterKind> kinds;
+  std::istringstream words(text);
+  for (std::string word; words >> word;)
+    kinds.push_back(word == "i64" ? schema::RegisterKind::I64 : schema::RegisterKind::Ref);
+  return kinds;
+}
+
+static ElementType parseType(const std::string &name) {
+#define ELEMENT_TYPE(NAME, NUMBER, BYTES, SPELLING, NPY)                                                               \
+  if (name == SPELLING)                                                                                                \
+    return ElementType::NAME;
+#include "ElementTypes.def"
+  throw std::runtime_error("no type " + name);
+}
+
+/// "[i0 r1]" becomes one word.
+static std::vector<std::string> splitLine(const std::string &line) {
+  std::vector<std::string> words;
+  std::string word;
+  bool inList = false;
+  for (char character : line.substr(0, line.find(';')) + " ") {
+    inList = character == '[' || (inList && character != ']');
+    if (character != ' ' || inList)
+      word += character;
+    else if (!word.empty())
+      words.push_back(std::exchange(word, ""));
+  }
+  return words;
+}
+
+static uint32_t addList(std::vector<uint16_t> &lists, const std::string &text) {
+  const auto offset = uint32_t(lists.size());
+  lists.push_back(0);
+  std::istringstream words(text.substr(1, text.size() - 2));
+  for (std::string word; words >> word; ++lists[offset])
+    lists.push_back(uint16_t(std::stoul(word.substr(1))));
+  return offset;
+}
+
+unsigned ModuleBuilder::addFunction(const std::string &name, const std::string &parameters,
+                                    const std::string &results, unsigned i64s, unsigned refs,
+                                    const std::string &text) {
+  std::vector<std::vector<std::string>> lines;
+  std::map<std::string, unsigned> labels;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) {
+    const auto words = splitLine(line);
+    if (words.size() == 1 && words[0].back() == ':')
+      labels[words[0].substr(0, words[0].size() - 1)] = unsigned(lines.size());
+    else if (!words.empty())
+      lines.push_back(words);
+  }
+  auto function = std::make_unique<schema::FunctionT>();
+  function->name = name;
+  function->first_instruction = uint32_t(code.size());
+  function->instruction_count = uint32_t(lines.size());
+  function->i64_registers = uint16_t(i64s);
+  function->ref_registers = uint16_t(refs);
+  function->parameters = parseKinds(parameters);
+  function->results = parseKinds(results);
+  for (const auto &words : lines) {
+    const OpcodeInfo *info = nullptr;
+    for (const OpcodeInfo &candidate : kOpcodes)
+      if (candidate.name == words[0])
+        info = &candidate;
+    if (!info)
+      throw std::runtime_error("no opcode " + words[0]);
+    Instruction instruction{};
+    instruction.opcode = uint16_t(info->opcode);
+    size_t next = 1;
+    for (const Operand &operand : *info) {
+      if (next < words.size() && words[next] == "<-")
+        ++next;
+      if (next >= words.size())
+        throw std::runtime_error("too few operands: " + words[0]);
+      const std::string &word = words[next++];
+      uint64_t value;
+      if (word[0] == '[')
+        value = addList(lists, word);
+      else if (operand.kind == OperandKind::Type)
+        value = uint64_t(parseType(word));
+      else if (operand.kind == OperandKind::Target && labels.count(word))
+        value = labels[word];
+      else if (operand.kind == OperandKind::I64 || operand.kind == OperandKind::Ref)
+        value = std::stoull(word.substr(1));
+      else
+        value = uint64_t(std::stoll(word));
+      if (!setField(instruction, operand.field, value))
+        throw std::runtime_error("operand does not fit: " + word);
+    }
+    code.push_back(instruction);
+  }
+  module.functions.push_back(std::move(function));
+  return unsigned(module.functions.size() - 1);
+}
+
+unsigned ModuleBuilder::addMessage(const std::string &text) {
+  module.messages.push_back(text);
+  return unsigned(module.messages.size() - 1);
+}
+
+unsigned ModuleBuilder::addConstant(ElementType type, std::vector<int64_t> dims, const void *data) {
+  auto constant = std::make_unique<schema::ConstantT>();
+  constant->name = "constant" + std::to_string(module.constants.size());
+  constant->element_type = uint8_t(type);
+  uint64_t bytes = getElementSize(type);
+  for (int64_t dim : dims)
+    bytes *= uint64_t(dim);
+  constant->dims = dims;
+  constants.resize((constants.size() + 63) / 64 * 64);
+  constant->offset = constants.size();
+  const auto *from = static_cast<const uint8_t *>(data);
+  constants.insert(constants.end(), from, from + bytes);
+  module.constants.push_back(std::move(constant));
+  return unsigned(module.constants.size() - 1);
+}
+
+unsigned ModuleBuilder::addGlobal(const std::string &name, schema::RegisterKind kind, bool isMutable,
+                                  int32_t initialConstant, int64_t initialI64) {
+  auto global = std::make_unique<schema::GlobalT>();
+  global->name = name;
+  global->kind = kind;
+  global->mutable_ = isMutable;
+  global->initial_constant = initialConstant;
+  global->initial_i64 = initialI64;
+  module.globals.push_back(std::move(global));
+  return unsigned(module.globals.size() - 1);
+}
+
+unsigned ModuleBuilder::addExternal(const std::string &name, const std::string &parameters,
+                                    const std::string &results) {
+  auto external = std::make_unique<schema::ExternalT>();
+  external->name = name;
+  external->parameters = parseKinds(parameters);
+  external->results = parseKinds(results);
+  external->attributes = "{}";
+  module.externals.push_back(std::move(external));
+  return unsigned(module.externals.size() - 1);
+}
+
+unsigned ModuleBuilder::addKernel(const std::string &name, unsigned inputs, unsigned outputs, unsigned constantCount,
+                                  uint64_t scratchBytes) {
+  auto kernel = std::make_unique<schema::KernelT>();
+  kernel->name = name;
+  kernel->inputs = uint16_t(inputs);
+  kernel->outputs = uint16_t(outputs);
+  kernel->constants = uint16_t(constantCount);
+  kernel->scratch_bytes = scratchBytes;
+  module.kernels.push_back(std::move(kernel));
+  return unsigned(module.kernels.size() - 1);
+}
+
+void ModuleBuilder::addLibrary(const std::string &cpu, std::vector<std::string> features,
+                               std::vector<uint8_t> object) {
+  auto library = std::make_unique<schema::LibraryT>();
+#if defined(__x86_64__)
+  library->arch = "x86_64";
+#else
+  library->arch = "aarch64";
+#endif
+  library->cpu = cpu;
+  library->features = std::move(features);
+  module.libraries.push_back(std::move(library));
+  objects.push_back(std::move(object));
+}
+
+static std::unique_ptr<schema::ValueT> parseValue(const std::string &text) {
+  auto value = std::make_unique<schema::ValueT>();
+  const auto colon = text.find(':'), bracket = text.find('[');
+  value->name = text.substr(0, colon);
+  value->element_type = uint8_t(parseType(text.substr(colon + 1, bracket - colon - 1)));
+  std::istringstream dims(text.substr(bracket + 1, text.size() - bracket - 2));
+  for (std::string dim; std::getline(dims, dim, ',');)
+    value->dims.push_back(dim == "?" ? INT64_MIN : std::stoll(dim));
+  return value;
+}
+
+void ModuleBuilder::addExport(const std::string &name, unsigned function, std::vector<std::string> inputs,
+                              std::vector<std::string> outputs) {
+  auto entry = std::make_unique<schema::ExportT>();
+  entry->name = name;
+  entry->function = function;
+  for (const std::string &input : inputs)
+    entry->inputs.push_back(parseValue(input));
+  for (const std::string &output : outputs)
+    entry->outputs.push_back(parseValue(output));
+  module.exports.push_back(std::move(entry));
+}
+
+void ModuleBuilder::addSymbol(const std::string &name, int64_t min, int64_t max, int64_t multipleOf) {
+  auto symbol = std::make_unique<schema::SymbolT>();
+  symbol->name = name;
+  symbol->min = min;
+  symbol->max = max;
+  symbol->multiple_of = multipleOf;
+  module.exports.back()->symbols.push_back(std::move(symbol));
+}
+
+std::vector<uint8_t> ModuleBuilder::build(const std::function<void(schema::ModuleT &)> &edit) const {
+  flatbuffers::FlatBufferBuilder probe;
+  // A copy by way of a flatbuffer: ModuleT owns its tables.
+  schema::ModuleT copy;
+  {
+    schema::ModuleT &original = const_cast<schema::ModuleT &>(module);
+    const schema::Section none;
+    original.bytecode = std::make_unique<schema::Section>(none);
+    original.operand_lists = std::make_unique<schema::Section>(none);
+    original.constant_data = std::make_unique<schema::Section>(none);
+    original.debug_info = std::make_unique<schema::Section>(none);
+    for (auto &library : original.libraries)
+      library->object = std::make_unique<schema::Section>(none);
+    probe.ForceDefaults(true); // The size must not depend on the offsets.
+    probe.Finish(schema::Module::Pack(probe, &original), schema::ModuleIdentifier());
+    schema::GetModule(probe.GetBufferPointer())->UnPackTo(&copy);
+  }
+  const uint64_t headerSize = probe.GetSize();
+  std::vector<uint8_t> file(sizeof(FilePrologue) + headerSize);
+  auto add = [&](const void *data, size_t size) {
+    if (size == 0)
+      return std::make_unique<schema::Section>();
+    file.resize((file.size() + 63) / 64 * 64);
+    const auto *from = static_cast<const uint8_t *>(data);
+    const uint64_t offset = file.size();
+    file.insert(file.end(), from, from + size);
+    return std::make_unique<schema::Section>(offset, size, checksum64(from, size));
+  };
+  copy.bytecode = add(code.data(), code.size() * sizeof(Instruction));
+  copy.operand_lists = add(lists.data(), lists.size() * sizeof(uint16_t));
+  for (size_t i = 0; i < objects.size(); ++i)
+    copy.libraries[i]->object = add(objects[i].data(), objects[i].size());
+  copy.debug_info = add(debugInfo.data(), debugInfo.size());
+  copy.constant_data = add(constants.data(), constants.size());
+  if (edit)
+    edit(copy);
+  flatbuffers::FlatBufferBuilder builder;
+  builder.ForceDefaults(true);
+  builder.Finish(schema::Module::Pack(builder, &copy), schema::ModuleIdentifier());
+  if (builder.GetSize() != headerSize)
+    throw std::runtime_error("an edit changed the header's size");
+  std::memcpy(file.data() + sizeof(FilePrologue), builder.GetBufferPointer(), headerSize);
+
+  FilePrologue prologue{};
+  std::memcpy(prologue.magic, kMagic, sizeof kMagic);
+  prologue.formatMajor = kFormatMajor;
+  prologue.formatMinor = kFormatMinor;
+  prologue.fileSize = file.size();
+  prologue.headerSize = headerSize;
+  prologue.opcodeTableHash = kOpcodeTableHash;
+  std::memcpy(file.data(), &prologue, sizeof prologue);
+  fixChecksums(file);
+  return file;
+}
+
+void fixChecksums(std::span<uint8_t> file) {
+  FilePrologue prologue;
+  std::memcpy(&prologue, file.data(), sizeof prologue);
+  if (prologue.headerSize <= file.size() - sizeof prologue)
+    prologue.headerChecksum = checksum64(file.data() + sizeof prologue, prologue.headerSize);
+  prologue.prologueChecksum = checksum64(&prologue, offsetof(FilePrologue, prologueChecksum));
+  std::memcpy(file.data(), &prologue, sizeof prologue);
+}
+
+} // namespace torchc::runtime::test

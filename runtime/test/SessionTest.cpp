@@ -1,0 +1,558 @@
+//===- SessionTest.cpp - calls, from instructions to outputs --------------===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ModuleBuilder.h"
+#include "torchc/runtime/Session.h"
+
+#include <fstream>
+#include <gtest/gtest.h>
+#include <iterator>
+#include <thread>
+
+namespace torchc::runtime::test {
+namespace {
+
+std::vector<uint8_t> readKernels() {
+  std::ifstream file(TORCHC_TEST_KERNELS, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+template <typename T>
+Tensor makeTensor(ElementType type, std::vector<int64_t> dims, std::vector<T> values) {
+  Tensor tensor = Tensor::allocate(type, dims).take();
+  EXPECT_EQ(tensor.getByteLength(), values.size() * sizeof(T));
+  if (!values.empty())
+    std::memcpy(tensor.getMutableData(), values.data(), tensor.getByteLength());
+  return tensor;
+}
+
+template <typename T>
+std::vector<T> getValues(const Tensor &tensor) {
+  const auto *data = reinterpret_cast<const T *>(tensor.getData());
+  return {data, data + tensor.getByteLength() / sizeof(T)};
+}
+
+class SessionTest : public ::testing::Test {
+protected:
+  void create(const SessionOptions &options = {}, const Device &device = Device::localSync()) {
+    auto program = Program::copyBytes(builder.build(), {});
+    ASSERT_TRUE(program.isOk()) << program.getStatus().getMessage();
+    auto created = Session::create(*program, device, options);
+    ASSERT_TRUE(created.isOk()) << created.getStatus().getMessage();
+    session = std::make_unique<Session>(created.take());
+  }
+
+  std::string call(const char *function, std::vector<Tensor> inputs, size_t outputCount = 1) {
+    outputs.resize(outputCount);
+    return session->call(function, inputs, outputs).getMessage();
+  }
+
+  /// The value that a function (i64[1] in input 0, [2] in input 1) -> i64[] computes in i2.
+  int64_t compute(const std::string &code, int64_t a, int64_t b, std::string *message = nullptr) {
+    builder = ModuleBuilder();
+    builder.addMessage("refused");
+    const unsigned f = builder.addFunction("f", "ref ref", "ref", 5, 3, R"(
+      ConstI64 i3 <- 0
+      LoadI64 i0 <- r0 i3
+      LoadI64 i1 <- r1 i3
+      )" + code + R"(
+      OutputAlloc r2 <- 0 i64 []
+      StoreI64 r2 i3 i2
+      Ret [r2])");
+    builder.addExport("f", f, {"a:i64[]", "b:i64[]"}, {"c:i64[]"});
+    create();
+    outputs.assign(1, Tensor());
+    const std::string status = call("f", {makeTensor<int64_t>(ElementType::I64, {}, {a}), makeTensor<int64_t>(ElementType::I64, {}, {b})});
+    if (message) {
+      *message = status;
+      return 0;
+    }
+    EXPECT_EQ(status, "ok");
+    return status == "ok" ? getValues<int64_t>(outputs[0])[0] : 0;
+  }
+
+  std::string fail(const std::string &code, int64_t a, int64_t b) {
+    std::string message;
+    compute(code, a, b, &message);
+    return message;
+  }
+
+  ModuleBuilder builder;
+  std::unique_ptr<Session> session;
+  std::vector<Tensor> outputs;
+};
+
+TEST_F(SessionTest, Integers) {
+  EXPECT_EQ(compute("ConstI64 i2 <- -9223372036854775808", 0, 0), INT64_MIN);
+  EXPECT_EQ(compute("AddI64 i2 <- i0 i1", INT64_MAX, 1), INT64_MIN);
+  EXPECT_EQ(compute("SubI64 i2 <- i0 i1", 3, 5), -2);
+  EXPECT_EQ(compute("MulI64 i2 <- i0 i1", -3, 5), -15);
+  EXPECT_EQ(compute("FloorDivI64 i2 <- i0 i1", 7, 2), 3);
+  EXPECT_EQ(compute("FloorDivI64 i2 <- i0 i1", -7, 2), -4);
+  EXPECT_EQ(compute("FloorDivI64 i2 <- i0 i1", 7, -2), -4);
+  EXPECT_EQ(compute("FloorDivI64 i2 <- i0 i1", -7, -2), 3);
+  EXPECT_EQ(compute("FloorDivI64 i2 <- i0 i1", INT64_MIN, -1), INT64_MIN);
+  EXPECT_EQ(compute("FloorModI64 i2 <- i0 i1", -7, 2), 1);
+  EXPECT_EQ(compute("FloorModI64 i2 <- i0 i1", 7, -2), -1);
+  EXPECT_EQ(compute("FloorModI64 i2 <- i0 i1", -7, -2), -1);
+  EXPECT_EQ(compute("FloorModI64 i2 <- i0 i1", INT64_MIN, -1), 0);
+  EXPECT_EQ(compute("MinI64 i2 <- i0 i1", -7, 2), -7);
+  EXPECT_EQ(compute("MaxI64 i2 <- i0 i1", -7, 2), 2);
+  EXPECT_EQ(compute("AndI64 i2 <- i0 i1", 6, 3), 2);
+  EXPECT_EQ(compute("OrI64 i2 <- i0 i1", 6, 3), 7);
+  EXPECT_EQ(compute("XorI64 i2 <- i0 i1", 6, 3), 5);
+  EXPECT_EQ(compute("EqI64 i2 <- i0 i1", 6, 6), 1);
+  EXPECT_EQ(compute("NeI64 i2 <- i0 i1", 6, 6), 0);
+  EXPECT_EQ(compute("LtI64 i2 <- i0 i1", -1, 0), 1);
+  EXPECT_EQ(compute("LeI64 i2 <- i0 i1", 1, 0), 0);
+  EXPECT_EQ(compute("SelectI64 i2 <- i3 i0 i1", 4, 5), 5);
+  EXPECT_EQ(compute("SelectI64 i2 <- i0 i0 i1", 4, 5), 4);
+  EXPECT_EQ(fail("FloorDivI64 i2 <- i0 i1", 1, 0), "f: integer division by zero");
+  EXPECT_EQ(fail("FloorModI64 i2 <- i0 i1", 1, 0), "f: integer division by zero");
+}
+
+TEST_F(SessionTest, LoopsAndBlocks) {
+  EXPECT_EQ(compute(R"(
+      ConstI64 i2 <- 0
+      Br head
+    head:
+      Block [i0 i1 i2 i3] [r0 r1] <-
+      LtI64 i4 <- i3 i0
+      CondBr i4 body done
+    body:
+      Block [i0 i1 i2 i3] [r0 r1] <-
+      AddI64 i2 <- i2 i0
+      ConstI64 i4 <- -1
+      AddI64 i0 <- i0 i4
+      Br head
+    done:
+      Block [i2] [] <-
+      ConstI64 i3 <- 0
+  )", 100, 0), 5050);
+}
+
+TEST_F(SessionTest, Checks) {
+  EXPECT_EQ(compute("CheckTrue i0 0\nCheckRange i0 i3 i1 0\nMovI64 i2 <- i0", 1, 1), 1);
+  EXPECT_EQ(fail("CheckTrue i3 0\nMovI64 i2 <- i0", 1, 1), "f: refused");
+  EXPECT_EQ(fail("CheckRange i0 i3 i1 0\nMovI64 i2 <- i0", 5, 4), "f: refused: 5 is not in 0 to 4");
+  EXPECT_EQ(fail("CheckType r0 f32 1 0\nMovI64 i2 <- i0", 5, 4), "f: refused: i64 of rank 0, not f32 of rank 1");
+  EXPECT_EQ(fail("Reshape r2 <- r0 [i0]\nCheckDim r2 0 i3 0\nMovI64 i2 <- i0", 1, 4), "f: refused: dimension 0 is 1, not 0");
+}
+
+TEST_F(SessionTest, MemoryIsChecked) {
+  const std::string slab = "ConstI64 i4 <- 64\nSlabReserve r2 <- i4\n";
+  EXPECT_EQ(compute(slab + "View r2 <- r2 i0 i64 [i1]\nStoreI64 r2 i3 i0\nLoadI64 i2 <- r2 i3", 8, 7), 8);
+  EXPECT_EQ(fail(slab + "View r2 <- r2 i0 i64 [i1]\nMovI64 i2 <- i0", 8, 8), "f: a view of 64 bytes at offset 8 leaves its buffer of 64 bytes");
+  EXPECT_EQ(fail(slab + "View r2 <- r2 i0 i64 [i1]\nMovI64 i2 <- i0", 4, 1), "f: a view at offset 4 is not aligned to its elements");
+  EXPECT_EQ(fail(slab + "View r2 <- r2 i0 i64 [i1]\nMovI64 i2 <- i0", -8, 1), "f: a view at a negative offset");
+  EXPECT_EQ(fail(slab + "View r2 <- r2 i3 i64 [i0 i0 i0]\nMovI64 i2 <- i0", INT64_MAX / 2, 1), "f: a tensor has more than 2^62 bytes");
+  EXPECT_EQ(fail(slab + "View r2 <- r2 i3 i64 [i0]\nMovI64 i2 <- i0", -1, 1), "f: a dimension is negative: -1");
+  EXPECT_EQ(fail(slab + "LoadI64 i2 <- r2 i0", 64, 1), "f: a load outside of its tensor");
+  EXPECT_EQ(fail(slab + "LoadI64 i2 <- r2 i0", -1, 1), "f: a load outside of its tensor");
+  EXPECT_EQ(fail(slab + "StoreI64 r2 i0 i1\nMovI64 i2 <- i0", 64, 1), "f: a store outside of its tensor");
+  EXPECT_EQ(fail("StoreI64 r0 i3 i1\nMovI64 i2 <- i0", 64, 1), "f: a store to a read-only tensor");
+  EXPECT_EQ(fail("Copy r0 r1\nMovI64 i2 <- i0", 64, 1), "f: a copy to a read-only tensor or of another length");
+  EXPECT_EQ(fail("Fill r0 i1\nMovI64 i2 <- i0", 64, 1), "f: a fill of a read-only tensor or of elements over 8 bytes");
+  EXPECT_EQ(fail("SlabReserve r2 <- i0\nMovI64 i2 <- i0", -1, 1), "f: a slab of negative size");
+  EXPECT_EQ(fail("SlabReserve r2 <- i0\nMovI64 i2 <- i0", INT64_MAX, 1), "f: out of memory: a buffer of more than 2^62 bytes");
+  EXPECT_EQ(fail("TensorDim i2 <- r0 0", 1, 1), "f: a dimension beyond the tensor's rank");
+  EXPECT_EQ(fail("OutputAlloc r2 <- 7 i64 []\nMovI64 i2 <- i0", 1, 1), "f: there is no output 7");
+}
+
+TEST_F(SessionTest, ElementsOfEveryIntegerType) {
+  const std::string slab = "ConstI64 i4 <- 64\nSlabReserve r2 <- i4\nConstI64 i4 <- 2\n";
+  const struct { const char *type; int64_t stored, loaded; } cases[] = {
+      {"i8", 200, -56}, {"u8", -1, 255}, {"i16", 40000, -25536}, {"u16", -1, 65535},
+      {"i32", 1ll << 31, INT32_MIN}, {"u32", -1, UINT32_MAX}, {"i64", -5, -5}, {"u64", -5, -5}, {"i1", 256, 1}};
+  for (const auto &entry : cases)
+    EXPECT_EQ(compute(slab + "View r2 <- r2 i3 " + entry.type + " [i4]\nConstI64 i4 <- 1\nStoreI64 r2 i4 i0\nLoadI64 i2 <- r2 i4", entry.stored, 0), entry.loaded) << entry.type;
+  EXPECT_EQ(fail(slab + "View r2 <- r2 i3 f32 [i4]\nLoadI64 i2 <- r2 i3", 0, 0), "f: a load of an element that is no integer");
+  EXPECT_EQ(compute(slab + "View r2 <- r2 i3 i16 [i4]\nFill r2 i0\nView r2 <- r2 i3 i32 []\nLoadI64 i2 <- r2 i3", 0x70102, 0), 0x01020102);
+}
+
+TEST_F(SessionTest, CallsAndExternals) {
+  builder.addFunction("max_and_double", "i64 ref i64", "i64 i64", 3, 1, R"(
+    MaxI64 i2 <- i0 i1
+    Drop r0
+    AddI64 i0 <- i2 i2
+    Ret [i2 i0])");
+  builder.addExternal("scale", "ref i64", "ref i64");
+  const unsigned f = builder.addFunction("f", "ref", "ref", 4, 2, R"(
+    ConstI64 i0 <- 3
+    ConstI64 i1 <- 8
+    Call [i2 i3] <- 0 [i0 r0 i1]
+    CallExternal [r1 i0] <- 0 [r0 i3]
+    CheckRange i0 i0 i0 0
+    Ret [r1])");
+  builder.addMessage("m");
+  builder.addExport("f", f, {"x:i64[2]"}, {"y:i64[2]"});
+  int seen = 0;
+  const ExternalBinding bindings[] = {{"scale", [](void *context, const char *attributes, std::span<const ExternalValue> arguments, std::span<ExternalValue> results) {
+    *static_cast<int *>(context) += 1;
+    EXPECT_STREQ(attributes, "{}");
+    auto values = getValues<int64_t>(arguments[0].tensor);
+    if (values[0] < 0)
+      return Status::error(StatusCode::Failed, "too small");
+    for (int64_t &value : values)
+      value *= arguments[1].integer;
+    results[0].tensor = makeTensor(ElementType::I64, {2}, values);
+    results[1].integer = 5;
+    return Status();
+  }, &seen}};
+  SessionOptions options;
+  options.externals = bindings;
+  create(options);
+  EXPECT_EQ(call("f", {makeTensor<int64_t>(ElementType::I64, {2}, {1, 2})}), "ok");
+  EXPECT_EQ(getValues<int64_t>(outputs[0]), (std::vector<int64_t>{16, 32}));
+  EXPECT_EQ(seen, 1);
+  EXPECT_EQ(call("f", {makeTensor<int64_t>(ElementType::I64, {2}, {-1, 2})}), "f: scale: too small");
+  auto program = Program::copyBytes(builder.build(), {});
+  EXPECT_STREQ(Session::create(*program, Device::localSync(), {}).getStatus().getMessage(), "the program calls 'scale', which is not registered");
+}
+
+TEST_F(SessionTest, Signatures) {
+  const unsigned f = builder.addFunction("f", "ref ref", "ref", 0, 2, "Ret [r0]");
+  builder.addExport("f", f, {"x:f32[-1,2]", "y:f32[-1]"}, {"z:f32[-1,2]"});
+  builder.addSymbol("batch", 1, 8, 2);
+  create();
+  auto floats = [](std::vector<int64_t> dims) { return Tensor::allocate(ElementType::F32, dims).take(); };
+  EXPECT_EQ(call("f", {floats({4, 2}), floats({4})}), "ok");
+  EXPECT_EQ(call("f", {floats({4, 2})}), "f takes 2 inputs, not 1");
+  EXPECT_EQ(call("f", {floats({4, 2}), floats({4})}, 2), "f takes 1 outputs, not 2");
+  outputs.assign(1, Tensor());
+  EXPECT_EQ(call("g", {}), "no function 'g'; there are: f");
+  EXPECT_EQ(call("f", {floats({4, 2}), Tensor()}), "f: input 1 'y' is missing");
+  EXPECT_EQ(call("f", {floats({4, 3}), floats({4})}), "f: input 0 'x' is 4x3xf32, must be ?x2xf32");
+  EXPECT_EQ(call("f", {floats({4}), floats({4})}), "f: input 0 'x' is 4xf32, must be ?x2xf32");
+  EXPECT_EQ(call("f", {makeTensor<int32_t>(ElementType::I32, {1, 2}, {1, 2}), floats({4})}), "f: input 0 'x' is 1x2xi32, must be ?x2xf32");
+  EXPECT_EQ(call("f", {floats({4, 2}), floats({6})}), "f: input 1 'y' has 6 for dimension 0 (batch), but an earlier dimension of that name is 4");
+  EXPECT_EQ(call("f", {floats({10, 2}), floats({10})}), "f: input 0 'x' has 10 for dimension 0 (batch), must be 1 to 8");
+  EXPECT_EQ(call("f", {floats({3, 2}), floats({3})}), "f: input 0 'x' has 3 for dimension 0 (batch), must be a multiple of 2");
+}
+
+TEST_F(SessionTest, OutputsBelongToTheCaller) {
+  const unsigned f = builder.addFunction("f", "ref", "ref ref ref", 1, 2, R"(
+    ConstI64 i0 <- 2
+    OutputAlloc r1 <- 0 i32 [i0]
+    Fill r1 i0
+    Ret [r1 r0 r1])");
+  builder.addExport("f", f, {"x:i32[2]"}, {"a:i32[2]", "b:i32[2]", "c:i32[2]"});
+  create();
+  const Tensor input = makeTensor<int32_t>(ElementType::I32, {2}, {5, 6});
+  ASSERT_EQ(call("f", {input}, 3), "ok");
+  EXPECT_EQ(getValues<int32_t>(outputs[0]), (std::vector<int32_t>{2, 2}));
+  EXPECT_EQ(getValues<int32_t>(outputs[1]), (std::vector<int32_t>{5, 6}));
+  EXPECT_EQ(getValues<int32_t>(outputs[2]), (std::vector<int32_t>{2, 2}));
+  // Three tensors, none of them the input nor each other.
+  EXPECT_NE(outputs[0].getData(), outputs[2].getData());
+  EXPECT_NE(outputs[1].getData(), input.getData());
+  for (Tensor &output : outputs)
+    EXPECT_NE(output.getMutableData(), nullptr);
+  // Kept results do not change in a later call, even beyond the session.
+  const std::vector<Tensor> kept = outputs;
+  outputs.assign(3, Tensor());
+  ASSERT_EQ(call("f", {makeTensor<int32_t>(ElementType::I32, {2}, {7, 8})}, 3), "ok");
+  EXPECT_EQ(getValues<int32_t>(kept[1]), (std::vector<int32_t>{5, 6}));
+  session.reset();
+  EXPECT_EQ(getValues<int32_t>(outputs[1]), (std::vector<int32_t>{7, 8}));
+}
+
+TEST_F(SessionTest, WritesIntoGivenOutputs) {
+  const unsigned f = builder.addFunction("f", "ref", "ref ref", 2, 2, R"(
+    ConstI64 i0 <- 2
+    OutputAlloc r1 <- 0 i32 [i0]
+    Fill r1 i0
+    Ret [r1 r0])");
+  builder.addExport("f", f, {"x:i32[2]"}, {"a:i32[2]", "b:i32[2]"});
+  create();
+  Tensor buffer = makeTensor<int32_t>(ElementType::I32, {2}, {0, 0});
+  const Tensor input = makeTensor<int32_t>(ElementType::I32, {2}, {5, 6});
+  outputs = {buffer, makeTensor<int32_t>(ElementType::I32, {2}, {0, 0})};
+  ASSERT_EQ(call("f", {input}, 2), "ok");
+  EXPECT_EQ(outputs[0].getData(), buffer.getData());
+  EXPECT_EQ(getValues<int32_t>(buffer), (std::vector<int32_t>{2, 2}));
+  EXPECT_EQ(getValues<int32_t>(outputs[1]), (std::vector<int32_t>{5, 6}));
+  outputs = {makeTensor<int32_t>(ElementType::I32, {1, 2}, {0, 0}), Tensor()};
+  EXPECT_EQ(call("f", {input}, 2), "f: output 0: the given buffer has another type or shape than the result");
+  outputs = {input, Tensor()};
+  EXPECT_EQ(call("f", {input}, 2), "f: output 0 overlaps an input");
+  outputs = {buffer, buffer};
+  EXPECT_EQ(call("f", {input}, 2), "f: outputs 0 and 1 overlap");
+  outputs = {buffer.asReadOnly(), Tensor()};
+  EXPECT_EQ(call("f", {input}, 2), "f: output 0 is read-only");
+}
+
+TEST_F(SessionTest, GlobalsLastAndBelongToTheSession) {
+  builder.addConstant<int32_t>(ElementType::I32, {2}, {1, 2});
+  builder.addGlobal("count", schema::RegisterKind::I64, true, -1, 10);
+  builder.addGlobal("state", schema::RegisterKind::Ref, true, 0);
+  builder.addGlobal("late", schema::RegisterKind::Ref, true);
+  const unsigned f = builder.addFunction("f", "ref", "ref ref", 2, 4, R"(
+    GlobalGetI64 i0 <- 0
+    ConstI64 i1 <- 1
+    AddI64 i0 <- i0 i1
+    GlobalSetI64 0 i0
+    GlobalGetRef r1 <- 1
+    ConstI64 i1 <- 0
+    StoreI64 r1 i1 i0
+    GlobalSetRef 1 r1
+    OutputAlloc r2 <- 1 i64 []
+    StoreI64 r2 i1 i0
+    GlobalSetRef 2 r0
+    Ret [r1 r2])");
+  builder.addExport("f", f, {"x:i32[-1]"}, {"state:i32[2]", "count:i64[]"});
+  builder.addSymbol("n", 0, 100);
+  const unsigned g = builder.addFunction("g", "", "ref", 0, 1, "GlobalGetRef r0 <- 2\nRet [r0]");
+  builder.addExport("g", g, {}, {"late:i32[?]"});
+  create();
+  EXPECT_EQ(call("g", {}), "g: global 'late' has no value yet");
+  ASSERT_EQ(call("f", {makeTensor<int32_t>(ElementType::I32, {1}, {3})}, 2), "ok");
+  const Tensor first = outputs[0];
+  outputs.assign(2, Tensor());
+  ASSERT_EQ(call("f", {makeTensor<int32_t>(ElementType::I32, {3}, {7, 8, 9})}, 2), "ok");
+  EXPECT_EQ(getValues<int32_t>(first), (std::vector<int32_t>{11, 2})); // A snapshot.
+  EXPECT_EQ(getValues<int32_t>(outputs[0]), (std::vector<int32_t>{12, 2}));
+  EXPECT_EQ(getValues<int64_t>(outputs[1]), (std::vector<int64_t>{12}));
+  outputs.assign(1, Tensor());
+  ASSERT_EQ(call("g", {}), "ok");
+  EXPECT_EQ(getValues<int32_t>(outputs[0]), (std::vector<int32_t>{7, 8, 9}));
+  create(); // Another session starts anew.
+  outputs.assign(2, Tensor());
+  ASSERT_EQ(call("f", {makeTensor<int32_t>(ElementType::I32, {0}, {})}, 2), "ok");
+  EXPECT_EQ(getValues<int64_t>(outputs[1]), (std::vector<int64_t>{11}));
+}
+
+TEST_F(SessionTest, Parameters) {
+  auto parameter = std::make_unique<schema::ParameterT>();
+  parameter->scope = "model";
+  parameter->key = "weight";
+  parameter->element_type = uint8_t(ElementType::I32);
+  parameter->dims = {2};
+  builder.module.parameters.push_back(std::move(parameter));
+  const unsigned f = builder.addFunction("f", "", "ref", 0, 1, "Parameter r0 <- 0\nRet [r0]");
+  builder.addExport("f", f, {}, {"y:i32[2]"});
+  auto program = Program::copyBytes(builder.build(), {});
+  EXPECT_STREQ(Session::create(*program, Device::localSync(), {}).getStatus().getMessage(), "the program needs parameter 'model::weight', none are given");
+  Tensor given = makeTensor<int32_t>(ElementType::I32, {1, 2}, {3, 4});
+  SessionOptions options;
+  options.parameterContext = &given;
+  options.findParameter = [](void *context, const char *, const char *) { return Result<Tensor>(*static_cast<Tensor *>(context)); };
+  EXPECT_STREQ(Session::create(*program, Device::localSync(), options).getStatus().getMessage(), "parameter 'model::weight' has another type or shape than the program needs");
+  given = makeTensor<int32_t>(ElementType::I32, {2}, {3, 4});
+  create(options);
+  ASSERT_EQ(call("f", {}), "ok");
+  EXPECT_EQ(getValues<int32_t>(outputs[0]), (std::vector<int32_t>{3, 4}));
+}
+
+TEST_F(SessionTest, LimitsEndACall) {
+  const unsigned f = builder.addFunction("f", "", "", 0, 0, "Br loop\nloop:\nBlock [] [] <-\nBr loop");
+  builder.addExport("loop", f, {}, {});
+  const unsigned g = builder.addFunction("g", "", "", 1, 1, "ConstI64 i0 <- 100000\nSlabReserve r0 <- i0\nRet []");
+  builder.addExport("grow", g, {}, {});
+  SessionOptions options;
+  options.maxSteps = 1000;
+  options.maxMemoryBytes = 50000;
+  create(options);
+  EXPECT_EQ(call("loop", {}, 0), "loop: the limit of 1000 steps is reached");
+  EXPECT_EQ(call("grow", {}, 0), "grow: the memory limit of 50000 bytes is reached");
+  options.maxMemoryBytes = 100064;
+  create(options);
+  for (int i = 0; i < 100; ++i)
+    EXPECT_EQ(call("grow", {}, 0), "ok");
+  EXPECT_EQ(session->getStats().peakBytes, 100032u);
+}
+
+TEST_F(SessionTest, ErrorsNameTheSource) {
+  builder.addMessage("never mind");
+  const unsigned f = builder.addFunction("f", "", "", 1, 0, "ConstI64 i0 <- 1\nFail 0");
+  builder.addExport("f", f, {}, {});
+  schema::DebugInfoT debug;
+  debug.texts = {"model.py:1", "model.py:27"};
+  debug.locations = {{0, 0}, {1, 1}};
+  flatbuffers::FlatBufferBuilder flat;
+  flat.Finish(schema::DebugInfo::Pack(flat, &debug));
+  builder.debugInfo.assign(flat.GetBufferPointer(), flat.GetBufferPointer() + flat.GetSize());
+  create();
+  EXPECT_EQ(call("f", {}, 0), "f: never mind (model.py:27)");
+}
+
+class KernelTest : public SessionTest {
+protected:
+  void SetUp() override {
+    builder.addKernel("add_constant", 1, 1, 1);
+    builder.addKernel("number_groups", 0, 1, 0);
+    builder.addKernel("fail_from", 0, 0, 2);
+    builder.addKernel("sum_row", 1, 1, 0, 256);
+    builder.addLibrary("a better cpu", {"no-such-feature"}, {1, 2, 3});
+    builder.addLibrary("generic", {}, readKernels());
+    builder.addMessage("a kernel's own words");
+  }
+};
+
+TEST_F(KernelTest, DispatchesOverAnyNumberOfThreads) {
+  const unsigned f = builder.addFunction("f", "ref", "ref ref", 6, 4, R"(
+    TensorDim i0 <- r0 0
+    ConstI64 i1 <- 16
+    FloorDivI64 i2 <- i0 i1
+    ConstI64 i3 <- 1
+    AddI64 i2 <- i2 i3
+    OutputAlloc r1 <- 0 f32 [i0]
+    ConstI64 i4 <- 100
+    Dispatch 0 [r0 r1] [i2 i3 i3 i4]
+    ConstI64 i0 <- 13
+    ConstI64 i1 <- 11
+    ConstI64 i2 <- 7
+    OutputAlloc r2 <- 1 i32 [i2 i1 i0]
+    Dispatch 1 [r2] [i0 i1 i2]
+    Ret [r1 r2])");
+  builder.addExport("f", f, {"x:f32[-1]"}, {"y:f32[-1]", "n:i32[7,11,13]"});
+  builder.addSymbol("n", 0, 1 << 20);
+  std::vector<float> x(10000);
+  for (size_t i = 0; i < x.size(); ++i)
+    x[i] = float(i);
+  for (unsigned threads : {1u, 2u, 5u}) {
+    create({}, Device::localTask(threads).take());
+    for (int repeat = 0; repeat < 20; ++repeat) {
+      outputs.assign(2, Tensor());
+      ASSERT_EQ(call("f", {makeTensor(ElementType::F32, {10000}, x)}, 2), "ok");
+      const auto y = getValues<float>(outputs[0]);
+      for (size_t i = 0; i < y.size(); ++i)
+        ASSERT_EQ(y[i], float(i) + 100);
+      const auto n = getValues<int32_t>(outputs[1]);
+      for (size_t i = 0; i < n.size(); ++i)
+        ASSERT_EQ(n[i], int32_t(i) + 1);
+    }
+  }
+}
+
+TEST_F(KernelTest, ScratchBelongsToAWorker) {
+  const unsigned f = builder.addFunction("f", "ref", "ref", 2, 2, R"(
+    TensorDim i0 <- r0 0
+    ConstI64 i1 <- 1
+    OutputAlloc r1 <- 0 i32 [i0]
+    Dispatch 3 [r0 r1] [i0 i1 i1]
+    Ret [r1])");
+  builder.addExport("f", f, {"x:i32[500,64]"}, {"y:i32[500]"});
+  std::vector<int32_t> x(500 * 64);
+  for (size_t i = 0; i < x.size(); ++i)
+    x[i] = int32_t(i / 64);
+  create({}, Device::localTask(4).take());
+  ASSERT_EQ(call("f", {makeTensor(ElementType::I32, {500, 64}, x)}), "ok");
+  const auto y = getValues<int32_t>(outputs[0]);
+  for (size_t i = 0; i < y.size(); ++i)
+    ASSERT_EQ(y[i], int32_t(i) * 64);
+  EXPECT_GE(session->getStats().scratchBytes, 4 * 256u);
+}
+
+TEST_F(KernelTest, FailuresNameTheKernel) {
+  const unsigned f = builder.addFunction("f", "ref ref", "", 5, 2, R"(
+    ConstI64 i0 <- 0
+    LoadI64 i1 <- r0 i0
+    LoadI64 i2 <- r1 i0
+    ConstI64 i3 <- 1000
+    ConstI64 i4 <- 1
+    Dispatch 2 [] [i3 i4 i4 i1 i2]
+    Ret [])");
+  builder.addExport("f", f, {"from:i64[]", "code:i64[]"}, {});
+  auto scalar = [](int64_t value) { return makeTensor<int64_t>(ElementType::I64, {}, {value}); };
+  for (unsigned threads : {1u, 3u}) {
+    create({}, Device::localTask(threads).take());
+    EXPECT_EQ(call("f", {scalar(1000), scalar(1)}, 0), "ok");
+    EXPECT_EQ(call("f", {scalar(999), scalar(1)}, 0), "f: kernel 'fail_from': index out of range");
+    EXPECT_EQ(call("f", {scalar(0), scalar(2)}, 0), "f: kernel 'fail_from': integer division by zero");
+    EXPECT_EQ(call("f", {scalar(0), scalar(77)}, 0), "f: kernel 'fail_from': error 77");
+    EXPECT_EQ(call("f", {scalar(0), scalar(0x10000)}, 0), "f: kernel 'fail_from': a kernel's own words");
+  }
+}
+
+TEST_F(KernelTest, RefusesBadDispatches) {
+  const unsigned f = builder.addFunction("f", "ref ref", "", 3, 2, R"(
+    ConstI64 i0 <- 0
+    ConstI64 i1 <- 1
+    LoadI64 i2 <- r1 i0
+    Dispatch 1 [r0] [i2 i1 i1]
+    Ret [])");
+  builder.addExport("f", f, {"x:i32[4]", "n:i64[]"}, {});
+  create();
+  const Tensor x = makeTensor<int32_t>(ElementType::I32, {4}, {1, 2, 3, 4});
+  auto scalar = [](int64_t value) { return makeTensor<int64_t>(ElementType::I64, {}, {value}); };
+  EXPECT_EQ(call("f", {x, scalar(0)}, 0), "ok"); // Nothing runs.
+  EXPECT_EQ(call("f", {x, scalar(1)}, 0), "f: kernel 'number_groups' would write to a read-only tensor");
+  EXPECT_EQ(call("f", {x, scalar(-1)}, 0), "f: kernel 'number_groups': -1 work groups");
+  EXPECT_EQ(call("f", {x, scalar(1ll << 32)}, 0), "f: kernel 'number_groups': 4294967296 work groups");
+}
+
+TEST_F(KernelTest, AWarmCallAllocatesNothing) {
+  const unsigned f = builder.addFunction("f", "ref", "ref", 4, 3, R"(
+    ConstI64 i0 <- 4096
+    SlabReserve r1 <- i0
+    ConstI64 i1 <- 0
+    ConstI64 i2 <- 64
+    View r1 <- r1 i1 f32 [i2]
+    ConstI64 i3 <- 1
+    Dispatch 0 [r0 r1] [i2 i3 i3 i3]
+    OutputAlloc r2 <- 0 f32 [i2]
+    Dispatch 0 [r1 r2] [i2 i3 i3 i3]
+    Ret [r2])");
+  builder.addExport("f", f, {"x:f32[64]"}, {"y:f32[64]"});
+  create();
+  const Tensor x = makeTensor(ElementType::F32, {64}, std::vector<float>(64, 1));
+  const uint8_t *first = nullptr;
+  for (int i = 0; i < 50; ++i) {
+    outputs.assign(1, Tensor()); // The last result is let go, its memory used again.
+    ASSERT_EQ(call("f", {x}), "ok");
+    EXPECT_EQ(getValues<float>(outputs[0])[63], 3);
+    first = first ? first : outputs[0].getData();
+    EXPECT_EQ(outputs[0].getData(), first);
+  }
+  EXPECT_EQ(session->getStats().peakBytes, 4096u + 256u);
+  EXPECT_EQ(session->getStats().calls, 50u);
+}
+
+TEST_F(KernelTest, ManyThreadsShareAProgramAndADevice) {
+  const unsigned f = builder.addFunction("f", "ref", "ref", 3, 2, R"(
+    ConstI64 i0 <- 64
+    ConstI64 i1 <- 4
+    ConstI64 i2 <- 1
+    OutputAlloc r1 <- 0 f32 [i0]
+    Dispatch 0 [r0 r1] [i1 i2 i2 i2]
+    Ret [r1])");
+  builder.addExport("f", f, {"x:f32[64]"}, {"y:f32[64]"});
+  const auto program = Program::copyBytes(builder.build(), {}).take();
+  const Device device = Device::localTask(3).take();
+  std::atomic<unsigned> right{0};
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&, i] {
+      Session own = Session::create(program, device, {}).take();
+      const Tensor x = makeTensor(ElementType::F32, {64}, std::vector<float>(64, float(i)));
+      for (int repeat = 0; repeat < 500; ++repeat) {
+        Tensor y[1];
+        if (own.call(0u, {&x, 1}, y).isOk() && getValues<float>(y[0]) == std::vector<float>(64, float(i) + 1))
+          ++right;
+      }
+    });
+  for (std::thread &thread : threads)
+    thread.join();
+  EXPECT_EQ(right, 2000u);
+}
+
+TEST_F(KernelTest, ACpuThatLacksAFeatureIsToldSo) {
+  builder.module.libraries.clear();
+  ModuleBuilder other;
+  other.addKernel("k", 0, 0, 0);
+  other.addLibrary("znver9", {"+sse2", "+telepathy", "levitation"}, {1});
+  const auto status = Program::copyBytes(other.build(), {}).takeStatus();
+  EXPECT_EQ(status.getCode(), StatusCode::Incompatible);
+#if defined(__x86_64__)
+  EXPECT_STREQ(status.getMessage(), "compiled for znver9; this CPU lacks telepathy levitation");
+#endif
+}
+
+} // namespace
+} // namespace torchc::runtime::test
