@@ -55,9 +55,17 @@ private:
     return {};
   }
 
+  /// The flatbuffers verifier checks that of a vector's length only.
+  Status checkAlignment(const char *name, const flatbuffers::Vector<int64_t> *dims) {
+    if (dims->size() != 0 && reinterpret_cast<uintptr_t>(dims->Data()) % alignof(int64_t) != 0)
+      return invalid("the dims of '%s' are not aligned", name);
+    return {};
+  }
+
   /// Bytes of a tensor whose dims the file states.
   Result<uint64_t> checkStaticTensor(const char *name, uint8_t type,
                                      const flatbuffers::Vector<int64_t> *dims) {
+    TORCHC_RETURN_IF_ERROR(checkAlignment(name, dims));
     auto bytes = computeByteLength(ElementType(type), {dims->data(), dims->size()});
     if (!bytes.isOk())
       return invalid("'%s': %s", name, bytes.getStatus().getMessage());
@@ -133,6 +141,7 @@ private:
     const char *name = value.name()->c_str();
     if (getElementSize(ElementType(value.element_type())) == 0)
       return invalid("'%s' has an unknown element type", name);
+    TORCHC_RETURN_IF_ERROR(checkAlignment(name, value.dims()));
     if (value.dims()->size() > kMaxRank)
       return invalid("'%s' has more than %u dimensions", name, kMaxRank);
     for (int64_t dim : *value.dims()) {
