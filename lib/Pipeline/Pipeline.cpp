@@ -10,6 +10,7 @@
 
 #include "torchc/Codegen/Passes.h"
 #include "torchc/Decompose/Passes.h"
+#include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "torchc/Dispatch/Passes.h"
 #include "torchc/Lower/Passes.h"
 #include "torchc/Normalize/Passes.h"
@@ -63,8 +64,15 @@ static void addDispatchPasses(OpPassManager &manager, const PipelineOptions &) {
   manager.addPass(createCSEPass());
 }
 
-static void addCodegenPasses(OpPassManager &manager, const PipelineOptions &) {
-  manager.addPass(createCanonicalizerPass());
+static void addCodegenPasses(OpPassManager &manager, const PipelineOptions &options) {
+  EmitKernelsOptions target;
+  target.triple = options.target.triple;
+  target.cpu = options.target.cpu;
+  target.features = options.target.features;
+  manager.addPass(createEmitKernels(target));
+  OpPassManager &functions = manager.nest<dispatch::ExecutableOp>().nest<ModuleOp>().nest<LLVM::LLVMFuncOp>();
+  functions.addPass(createExpandMath());
+  functions.addPass(createLowerKernelsToLLVM());
 }
 
 static void addObjectPasses(OpPassManager &manager, const PipelineOptions &) {

@@ -11,4 +11,44 @@
 
 include "mlir/Pass/PassBase.td"
 
+def EmitKernels : Pass<"torchc-emit-kernels", "::mlir::ModuleOp"> {
+  let summary = "Write the loops of every kernel";
+  let description = [{
+    Before: `dispatch.kernel`s with bodies. After: a `dispatch.executable` for the
+    target with a function in the kernel ABI for each of them, as scf loops with
+    arith, math and vector ops and LLVM's memory accesses; the kernels are
+    declarations with `workgroups` and `scratch`. The messages of assertions
+    are in the module's `dispatch.messages`: assertion n ends a kernel with
+    TORCHC_KERNEL_MESSAGE + n.
+
+    Refuses bodies with ops that it has no code for, and names them.
+  }];
+  let options = [
+    Option<"triple", "triple", "std::string", [{""}], "Target triple; empty: this machine's">,
+    Option<"cpu", "cpu", "std::string", [{"host"}], "Target CPU as LLVM spells it, or host">,
+    Option<"features", "features", "std::string", [{""}], "CPU features added to the CPU's own">
+  ];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",
+    "::mlir::vector::VectorDialect", "::mlir::ub::UBDialect", "::mlir::LLVM::LLVMDialect"
+  ];
+}
+
+def ExpandMath : InterfacePass<"torchc-expand-math", "::mlir::FunctionOpInterface"> {
+  let summary = "Write math functions as polynomials";
+  let description = [{
+    After: no math op that would call a library, and no arithmetic op that LLVM has no
+    instructions for. Refuses functions without polynomial, and names them.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::vector::VectorDialect"
+  ];
+}
+
+def LowerKernelsToLLVM : InterfacePass<"torchc-lower-kernels-to-llvm", "::mlir::FunctionOpInterface"> {
+  let summary = "Lower the loops of a kernel to the LLVM dialect";
+  let description = [{ After: LLVM dialect only. }];
+  let dependentDialects = ["::mlir::LLVM::LLVMDialect", "::mlir::cf::ControlFlowDialect"];
+}
+
 #endif // TORCHC_CODEGEN_PASSES

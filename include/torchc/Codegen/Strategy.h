@@ -1,0 +1,46 @@
+//===- Strategy.h - how kernels of one kind are cut into loops ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TORCHC_CODEGEN_STRATEGY_H
+#define TORCHC_CODEGEN_STRATEGY_H
+
+#include "torchc/Codegen/ValueEmitter.h"
+
+namespace torchc {
+
+/// Extents x, y and z of a kernel's grid, of the kernel's sizes.
+struct Grid {
+  mlir::AffineExpr x, y, z;
+};
+
+/// One kind of kernel: `matches` finds its root in the body, `emit` writes the
+/// loops of one work group.
+struct Strategy {
+  llvm::StringLiteral name;
+  bool (*matches)(dispatch::KernelOp kernel, const TargetInfo &target);
+  Grid (*emit)(ValueEmitter &emitter);
+};
+
+extern const Strategy kContraction;
+extern const Strategy kWindow;
+extern const Strategy kRows;
+
+/// The first strategy that fits; kRows fits every kernel.
+const Strategy &chooseStrategy(dispatch::KernelOp kernel, const TargetInfo &target);
+
+/// Work of a kernel: about the operations on one element, with dynamic
+/// extents taken as `kAssumedExtent`.
+double estimateWork(dispatch::KernelOp kernel);
+inline constexpr int64_t kAssumedExtent = 64;
+
+/// A work group is worth starting for this much work: some 10 microseconds.
+inline constexpr double kWorkPerGroup = 65536;
+
+} // namespace torchc
+
+#endif // TORCHC_CODEGEN_STRATEGY_H

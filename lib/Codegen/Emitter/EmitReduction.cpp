@@ -1,0 +1,224 @@
+//===- EmitReduction.cpp - linalg ops: parallel bodies and reductions ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+//
+// A reduction is a loop with its accumulators in registers. Where the reduced
+// dim is contiguous, lanes run along it: kReductionLanes partial results, whatever
+// the CPU and however many threads, are combined at the end, so sums do not
+// depend on the machine. Else lanes run along a dim that stays.
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Codegen/DimAnalysis.h"
+#include "torchc/Codegen/ValueEmitter.h"
+
+using namespace mlir;
+using namespace torchc;
+
+/// The op's loop indices at a point of a result; reduced dims are 0.
+static Indices getLoopIndices(linalg::LinalgOp op, unsigned result, ArrayRef<Index> at) {
+  AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(result));
+  Indices loops(op.getNumLoops(), Index(0));
+  for (auto [expr, index] : llvm::zip_equal(map.getResults(), at))
+    if (auto dim = dyn_cast<AffineDimExpr>(expr))
+      loops[dim.getPosition()] = index;
+  return loops;
+}
+
+SmallVector<Value> ValueEmitter::emitBody(linalg::LinalgOp op, ArrayRef<Index> loops, ValueRange accumulators) {
+  Block &block = *op.getBlock();
+  DenseMap<Value, Value> values;
+  for (OpOperand &operand : op->getOpOperands()) {
+    Value argument = op.getMatchingBlockArgument(&operand);
+    if (op.isDpsInit(&operand) && !accumulators.empty()) {
+      values[argument] = accumulators[operand.getOperandNumber() - op.getNumDpsInputs()];
+      continue;
+    }
+    if (argument.use_empty())
+      continue;
+    if (op.isScalar(&operand)) {
+      values[argument] = emitScalar(operand.get());
+      continue;
+    }
+    AffineMap map = op.getMatchingIndexingMap(&operand);
+    Indices at;
+    for (AffineExpr expr : map.getResults())
+      at.push_back(evaluate(expr, loops));
+    values[argument] = emit(operand.get(), at);
+  }
+  return emitBlock(block, values, loops);
+}
+
+Value ValueEmitter::emitParallel(linalg::LinalgOp op, unsigned result, ArrayRef<Index> at) {
+  SmallVector<Value> values = emitBody(op, getLoopIndices(op, result, at));
+  for (unsigned other = 0; other != values.size(); ++other)
+    if (other != result && op.getMatchingIndexingMap(op.getDpsInitOperand(other)) ==
+                               op.getMatchingIndexingMap(op.getDpsInitOperand(result)))
+      hold(op->getResult(other), at, values[other]);
+  return values[result];
+}
+
+/// The op that combines the accumulator with a new element, such as the addf of
+/// yield(addf(accumulator, f(inputs))), if it may take elements in any order.
+static Operation *getCombiner(linalg::LinalgOp op) {
+  if (op.getNumDpsInits() != 1)
+    return nullptr;
+  Block &block = *op.getBlock();
+  Value accumulator = block.getArguments().back();
+  Operation *combiner = block.getTerminator()->getOperand(0).getDefiningOp();
+  if (!combiner || combiner->getBlock() != &block || !accumulator.hasOneUse() ||
+      *accumulator.user_begin() != combiner || combiner->getNumOperands() != 2)
+    return nullptr;
+  if (!isa<arith::AddFOp, arith::MulFOp, arith::MaximumFOp, arith::MinimumFOp, arith::MaxNumFOp, arith::MinNumFOp,
+           arith::AddIOp, arith::MulIOp, arith::AndIOp, arith::OrIOp, arith::XOrIOp, arith::MaxSIOp, arith::MinSIOp,
+           arith::MaxUIOp, arith::MinUIOp>(combiner))
+    return nullptr;
+  return combiner;
+}
+
+static std::optional<unsigned> getInnermostReducedLoop(linalg::LinalgOp op) {
+  if (op.getNumDpsInputs() == 0)
+    return std::nullopt;
+  // The operand that varies most decides: of A[m, k] B[k] it is A.
+  OpOperand *widest = op.getDpsInputOperand(0);
+  for (OpOperand *operand : op.getDpsInputOperands())
+    if (op.getMatchingIndexingMap(operand).getNumResults() > op.getMatchingIndexingMap(widest).getNumResults())
+      widest = operand;
+  AffineMap map = op.getMatchingIndexingMap(widest);
+  auto iterators = op.getIteratorTypesArray();
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  for (AffineExpr expr : llvm::reverse(map.getResults())) {
+    auto dim = dyn_cast<AffineDimExpr>(expr);
+    if (!dim)
+      return std::nullopt;
+    if (ranges[dim.getPosition()] == 1)
+      continue;
+    if (iterators[dim.getPosition()] == utils::IteratorType::reduction)
+      return dim.getPosition();
+    return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+bool ValueEmitter::reducesAlongLanes(linalg::LinalgOp op) {
+  return getCombiner(op) && getInnermostReducedLoop(op).has_value();
+}
+
+Value ValueEmitter::emitReduction(linalg::LinalgOp op, unsigned result, ArrayRef<Index> at) {
+  Indices loops = getLoopIndices(op, result, at);
+  bool uniform = llvm::all_of(at, [](const Index &index) { return index.isUniform(); });
+  Operation *combiner = getCombiner(op);
+  if (uniform && combiner && getInnermostReducedLoop(op) && canVectorize(kernel))
+    return emitReductionAlongLanes(op, combiner, loops);
+
+  std::optional<LanesScope> scalar;
+  if (uniform)
+    scalar.emplace(*this, 1);
+  SmallVector<Value> inits;
+  for (OpOperand &init : op.getDpsInitsMutable()) {
+    Indices initAt;
+    for (AffineExpr expr : op.getMatchingIndexingMap(&init).getResults())
+      initAt.push_back(evaluate(expr, loops));
+    Value value = emit(init.get(), initAt);
+    inits.push_back(uniform ? value : toVector(value));
+  }
+  SmallVector<unsigned> reduced;
+  op.getReductionDims(reduced);
+  Indices ranges = getLoopExtents(*this, op);
+  // Half-precision accumulators would round at each step: they stay as they are
+  // in the body's own types, which Lower chose.
+  std::function<SmallVector<Value>(unsigned, ValueRange)> emitLoops = [&](unsigned depth, ValueRange carried) {
+    if (depth == reduced.size()) {
+      SmallVector<Value> values = emitBody(op, loops, carried);
+      if (!uniform)
+        for (Value &value : values)
+          value = toVector(value);
+      return values;
+    }
+    return emitLoop(0, ranges[reduced[depth]], 1, carried, [&](Index index, ValueRange inner) {
+      loops[reduced[depth]] = index;
+      return emitLoops(depth + 1, inner);
+    });
+  };
+  SmallVector<Value> values = emitLoops(0, inits);
+  for (unsigned other = 0; other != values.size(); ++other)
+    if (other != result && op.getMatchingIndexingMap(op.getDpsInitOperand(other)) ==
+                               op.getMatchingIndexingMap(op.getDpsInitOperand(result)))
+      hold(op->getResult(other), at, values[other]);
+  return values[result];
+}
+
+/// Halves a vector until one element is left.
+static Value combineLanes(ValueEmitter &emitter, Value vector, function_ref<Value(Value, Value)> combine) {
+  ImplicitLocOpBuilder &b = emitter.getBuilder();
+  unsigned lanes = cast<VectorType>(vector.getType()).getNumElements();
+  while (lanes > 1) {
+    lanes /= 2;
+    SmallVector<int64_t> low, high;
+    for (unsigned i = 0; i != lanes; ++i) {
+      low.push_back(i);
+      high.push_back(lanes + i);
+    }
+    Value left = vector::ShuffleOp::create(b, vector, vector, low);
+    Value right = vector::ShuffleOp::create(b, vector, vector, high);
+    ValueEmitter::LanesScope half(emitter, lanes);
+    vector = combine(left, right);
+  }
+  return vector::ExtractOp::create(b, vector, 0);
+}
+
+Value ValueEmitter::emitReductionAlongLanes(linalg::LinalgOp op, Operation *combiner, Indices loops) {
+  Indices initAt;
+  OpOperand &init = *op.getDpsInitOperand(0);
+  for (AffineExpr expr : op.getMatchingIndexingMap(&init).getResults())
+    initAt.push_back(evaluate(expr, loops));
+  LanesScope scalar(*this, 1);
+  Value start = emit(init.get(), initAt);
+  Type element = start.getType();
+  std::optional<TypedAttr> neutral = arith::getNeutralElement(combiner);
+  if (!neutral)
+    return fail(op, "a reduction without neutral element");
+
+  SmallVector<LoopGroup> groups = getReductionGroups(*this, op);
+  unsigned lanesLoop = *getInnermostReducedLoop(op);
+  auto lanesGroup = llvm::find_if(groups, [&](const LoopGroup &group) { return group.last == lanesLoop; });
+  if (lanesGroup != groups.end())
+    std::rotate(lanesGroup, lanesGroup + 1, groups.end());
+  else
+    return fail(op, "its reduced loops have no order");
+  unsigned lanes = chooseWidth(groups.back().extent, kReductionLanes);
+
+  auto combine = [&](Value left, Value right) {
+    bool first = op.getBlock()->getArguments().back() == combiner->getOperand(0);
+    return cloneOp(combiner, first ? ArrayRef<Value>{left, right} : ArrayRef<Value>{right, left});
+  };
+  Value neutrals = arith::ConstantOp::create(b, *neutral);
+  if (lanes > 1)
+    neutrals = vector::BroadcastOp::create(b, VectorType::get(lanes, element), neutrals);
+
+  std::function<SmallVector<Value>(unsigned, ValueRange)> emitLoops = [&](unsigned depth, ValueRange carried) {
+    LoopGroup &group = groups[depth];
+    if (depth + 1 != groups.size())
+      return emitLoop(0, group.extent, 1, carried, [&](Index index, ValueRange inner) {
+        loops[group.last] = index;
+        return emitLoops(depth + 1, inner);
+      });
+    return emitLanes(0, group.extent, kReductionLanes, carried, [&](Index index, ValueRange inner) {
+      loops[group.last] = index;
+      SmallVector<Value> values = emitBody(op, loops, inner);
+      values[0] = toVector(values[0]);
+      if (mask)
+        values[0] = arith::SelectOp::create(b, mask, values[0], inner[0]);
+      return values;
+    });
+  };
+  Value partial = emitLoops(0, neutrals)[0];
+  if (lanes > 1)
+    partial = combineLanes(*this, partial, combine);
+  return combine(start, partial);
+}

@@ -1,0 +1,160 @@
+//===- Loops.cpp - loops, lanes and scopes ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Codegen/ValueEmitter.h"
+
+using namespace mlir;
+using namespace torchc;
+
+ValueEmitter::Key ValueEmitter::makeKey(const void *tag, ArrayRef<Index> at, bool uniform) {
+  Key key{tag, predicate.getAsOpaquePointer()};
+  if (!uniform) {
+    key.push_back(reinterpret_cast<const void *>(uintptr_t(width)));
+    key.push_back(mask.getAsOpaquePointer());
+  }
+  for (const Index &index : at) {
+    key.push_back(index.base.getAsOpaquePointer());
+    key.push_back(reinterpret_cast<const void *>(index.offset));
+    key.push_back(reinterpret_cast<const void *>(index.lane));
+    key.push_back(index.lanes.getAsOpaquePointer());
+  }
+  return key;
+}
+
+Value ValueEmitter::lookup(const Key &key) {
+  for (auto &scope : llvm::reverse(memo))
+    if (auto known = scope.find(key); known != scope.end())
+      return known->second;
+  return {};
+}
+
+void ValueEmitter::hold(Value tensor, ArrayRef<Index> at, Value value) {
+  remember(makeKey(tensor.getAsOpaquePointer(), at, llvm::all_of(at, [](const Index &i) { return i.isUniform(); })),
+           value);
+}
+
+ValueEmitter::LanesScope::LanesScope(ValueEmitter &emitter, unsigned width, Value mask)
+    : emitter(emitter), width(emitter.width), mask(emitter.mask) {
+  emitter.width = width;
+  emitter.mask = mask;
+}
+
+ValueEmitter::LanesScope::~LanesScope() {
+  emitter.width = width;
+  emitter.mask = mask;
+}
+
+SmallVector<Value> ValueEmitter::emitLoop(Index lower, Index upper, int64_t step, ValueRange inits, LoopBody body) {
+  Index extent = sub(upper, lower);
+  if (extent.isConstant() && extent.offset <= 0)
+    return SmallVector<Value>(inits);
+  if (extent.isConstant() && extent.offset <= step) {
+    Scope scope(*this);
+    return body(lower, inits);
+  }
+  auto loop = scf::ForOp::create(b, toValue(lower), toValue(upper), emitConstant(step), inits);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(loop.getBody());
+  Scope scope(*this);
+  SmallVector<Value> values = body(Index(loop.getInductionVar()), loop.getRegionIterArgs());
+  if (!inits.empty())
+    scf::YieldOp::create(b, values);
+  return SmallVector<Value>(loop.getResults());
+}
+
+void ValueEmitter::emitLoop(Index lower, Index upper, int64_t step, function_ref<void(Index)> body) {
+  emitLoop(lower, upper, step, ValueRange(), [&](Index index, ValueRange) {
+    body(index);
+    return SmallVector<Value>();
+  });
+}
+
+unsigned ValueEmitter::chooseWidth(Index extent, unsigned maxWidth) {
+  if (!extent.isConstant() || extent.offset >= maxWidth)
+    return maxWidth;
+  return llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(extent.offset, 1)));
+}
+
+SmallVector<Value> ValueEmitter::emitLanes(Index lower, Index upper, unsigned maxWidth, ValueRange inits,
+                                           LoopBody body) {
+  Index extent = sub(upper, lower);
+  unsigned lanes = chooseWidth(extent, maxWidth);
+  if (lanes == 1) {
+    LanesScope scalar(*this, 1);
+    return emitLoop(lower, upper, 1, inits, body);
+  }
+  auto withLanes = [&](Index index) {
+    index.lane = 1;
+    return index;
+  };
+  Index mainEnd = add(lower, mul(div(extent, lanes), lanes));
+  SmallVector<Value> values;
+  {
+    LanesScope full(*this, lanes);
+    values = emitLoop(lower, mainEnd, lanes, inits,
+                      [&](Index index, ValueRange carried) { return body(withLanes(index), carried); });
+  }
+  if (extent.isConstant() && extent.offset % lanes == 0)
+    return values;
+  // At most one turn, of the lanes that are left.
+  return emitLoop(mainEnd, upper, lanes, values, [&](Index index, ValueRange carried) {
+    auto stepType = VectorType::get(lanes, b.getI32Type());
+    SmallVector<int32_t> steps(lanes);
+    std::iota(steps.begin(), steps.end(), 0);
+    Value step = arith::ConstantOp::create(b, DenseElementsAttr::get(stepType, ArrayRef(steps)));
+    Value rest = arith::TruncIOp::create(b, b.getI32Type(), toValue(sub(upper, index)));
+    Value limit = vector::BroadcastOp::create(b, stepType, rest);
+    LanesScope partial(*this, lanes, arith::CmpIOp::create(b, arith::CmpIPredicate::slt, step, limit));
+    return body(withLanes(index), carried);
+  });
+}
+
+void ValueEmitter::emitLanes(Index lower, Index upper, unsigned maxWidth, function_ref<void(Index)> body) {
+  emitLanes(lower, upper, maxWidth, ValueRange(), [&](Index index, ValueRange) {
+    body(index);
+    return SmallVector<Value>();
+  });
+}
+
+Value ValueEmitter::emitIf(Value condition, function_ref<Value()> thenBody, function_ref<Value()> elseBody) {
+  // The type is known once both sides are written: a scalar where one side gives
+  // a vector is repeated.
+  Block blocks[2];
+  Value values[2];
+  for (int side : {0, 1}) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(&blocks[side]);
+    Scope scope(*this);
+    values[side] = side == 0 ? thenBody() : elseBody();
+  }
+  bool isVector = isa<VectorType>(values[0].getType()) || isa<VectorType>(values[1].getType());
+  for (int side : {0, 1}) {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(&blocks[side]);
+    Scope scope(*this);
+    values[side] = isVector ? toVector(values[side]) : values[side];
+  }
+  auto ifOp = scf::IfOp::create(b, TypeRange(values[0].getType()), condition, /*addThenBlock=*/true,
+                                /*addElseBlock=*/true);
+  for (int side : {0, 1}) {
+    Block *block = side == 0 ? ifOp.thenBlock() : ifOp.elseBlock();
+    block->getOperations().splice(block->end(), blocks[side].getOperations());
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(block);
+    scf::YieldOp::create(b, values[side]);
+  }
+  return ifOp.getResult(0);
+}
+
+void ValueEmitter::emitIf(Value condition, function_ref<void()> body) {
+  auto ifOp = scf::IfOp::create(b, condition, /*withElseRegion=*/false);
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToStart(ifOp.thenBlock());
+  Scope scope(*this);
+  body();
+}

@@ -1,0 +1,59 @@
+//===- Strategy.cpp - which strategy a kernel gets, and what it costs ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Codegen/Strategy.h"
+
+using namespace mlir;
+using namespace torchc;
+
+const Strategy &torchc::chooseStrategy(dispatch::KernelOp kernel, const TargetInfo &target) {
+  for (const Strategy *strategy : {&kRows})
+    if (strategy->matches(kernel, target))
+      return *strategy;
+  llvm_unreachable("the last strategy fits every kernel");
+}
+
+/// One access or arithmetic operation is 1; roots and quotients take some 5
+/// times as long, polynomials some 15.
+static double getCost(Operation *op) {
+  if (isa<arith::ConstantOp>(op) || op->hasTrait<OpTrait::IsTerminator>())
+    return 0;
+  if (isa<arith::DivFOp, arith::DivSIOp, arith::DivUIOp, arith::RemFOp, arith::RemSIOp, arith::RemUIOp, math::SqrtOp,
+          math::RsqrtOp>(op))
+    return 5;
+  if (isa<math::AbsFOp, math::AbsIOp, math::CopySignOp, math::FloorOp, math::CeilOp, math::TruncOp, math::FmaOp,
+          math::RoundEvenOp>(op))
+    return 1;
+  return isa_and_present<math::MathDialect>(op->getDialect()) ? 15 : 1;
+}
+
+double torchc::estimateWork(dispatch::KernelOp kernel) {
+  auto assume = [](int64_t extent) { return ShapedType::isDynamic(extent) ? kAssumedExtent : extent; };
+  double work = 1;
+  for (Operation &op : kernel.getBody().front()) {
+    double domain = 0, cost = 1;
+    if (auto linalgOp = dyn_cast<linalg::LinalgOp>(op)) {
+      domain = 1;
+      for (int64_t extent : linalgOp.getStaticLoopRanges())
+        domain *= assume(extent);
+      for (Operation &inner : *linalgOp.getBlock())
+        cost += getCost(&inner);
+      if (isa<linalg::FillOp>(op))
+        cost = 0.5;
+    } else if (op.getNumResults() == 1) {
+      if (auto type = dyn_cast<RankedTensorType>(op.getResult(0).getType());
+          type && !isa<tensor::EmptyOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(op)) {
+        domain = 1;
+        for (int64_t extent : type.getShape())
+          domain *= assume(extent);
+      }
+    }
+    work += domain * cost;
+  }
+  return work;
+}

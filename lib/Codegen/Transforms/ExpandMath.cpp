@@ -1,0 +1,50 @@
+//===- ExpandMath.cpp - writes math functions as polynomials ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Codegen/Passes.h"
+
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Math/Transforms/Passes.h"
+
+namespace torchc {
+#define GEN_PASS_DEF_EXPANDMATH
+#include "torchc/Codegen/Passes.h.inc"
+} // namespace torchc
+
+using namespace mlir;
+using namespace torchc;
+
+namespace {
+class ExpandMath : public torchc::impl::ExpandMathBase<ExpandMath> {
+public:
+  using ExpandMathBase::ExpandMathBase;
+  void runOnOperation() override;
+};
+} // namespace
+
+void ExpandMath::runOnOperation() {
+  RewritePatternSet patterns(&getContext());
+  math::populateExpansionPatterns(patterns, {"exp2", "sinh", "cosh", "tan", "asinh", "acosh", "atanh", "powf", "fpowi", "rsqrt", "clampf"});
+  populateMathPolynomialApproximationPatterns(patterns);
+  arith::populateExpandBFloat16Patterns(patterns);
+  arith::populateCeilFloorDivExpandOpsPatterns(patterns);
+  if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+    return signalPassFailure();
+  // Everything else would become a call of the C library.
+  WalkResult result = getOperation()->walk([](Operation *op) {
+    if (!isa_and_present<math::MathDialect>(op->getDialect()) ||
+        isa<math::AbsFOp, math::AbsIOp, math::CeilOp, math::FloorOp, math::TruncOp, math::RoundEvenOp, math::CopySignOp,
+            math::FmaOp, math::SqrtOp, math::CtPopOp, math::CountLeadingZerosOp, math::CountTrailingZerosOp,
+            math::IsNaNOp, math::IsInfOp, math::IsFiniteOp, math::IsNormalOp>(op))
+      return WalkResult::advance();
+    op->emitError("no code for ") << op->getName() << " on " << op->getResult(0).getType();
+    return WalkResult::interrupt();
+  });
+  if (result.wasInterrupted())
+    signalPassFailure();
+}

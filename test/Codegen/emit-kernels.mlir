@@ -1,0 +1,33 @@
+// RUN: torchc-opt --torchc-emit-kernels=cpu=haswell %s | FileCheck %s
+
+#id = affine_map<(i, j) -> (i, j)>
+#column = affine_map<(i, j) -> (j)>
+
+// A declaration stays, with its grid; the function has the kernel ABI.
+// CHECK: affine_map<()[s0] -> (s0 ceildiv {{[0-9]+}}, 1, 1)>
+// CHECK: dispatch.kernel private @bias_relu({{.*}}scratch = 0
+// CHECK: dispatch.executable @haswell attributes {cpu = "haswell"
+// CHECK: llvm.func @bias_relu(%{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: i32, %{{.*}}: i32, %{{.*}}: i32, %{{.*}}: !llvm.ptr) -> i32
+// The loop over rows, the main loop over columns and a masked rest of 4.
+// CHECK: scf.for
+// CHECK:   scf.for {{.*}} : i64 {
+// CHECK:     llvm.load {{.*}} invariant {{.*}} -> vector<16xf32>
+// CHECK:     arith.addf {{.*}} : vector<16xf32>
+// CHECK:     arith.maximumf
+// CHECK:     llvm.store {{.*}} : vector<16xf32>
+// CHECK:   llvm.intr.masked.load
+// CHECK:   llvm.intr.masked.store
+// CHECK: llvm.return
+dispatch.kernel @bias_relu(%x: tensor<?x100xf32>, %b: tensor<100xf32>, %n: index) -> tensor<?x100xf32>
+    attributes {dims = [array<i64: 0>, array<i64>, array<i64: 0>]} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty(%n) : tensor<?x100xf32>
+  %y = linalg.generic {indexing_maps = [#id, #column, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%x, %b : tensor<?x100xf32>, tensor<100xf32>) outs(%e : tensor<?x100xf32>) {
+  ^bb0(%p: f32, %q: f32, %o: f32):
+    %s = arith.addf %p, %q : f32
+    %m = arith.maximumf %s, %zero : f32
+    linalg.yield %m : f32
+  } -> tensor<?x100xf32>
+  dispatch.return %y : tensor<?x100xf32>
+}

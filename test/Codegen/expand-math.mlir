@@ -1,0 +1,18 @@
+// RUN: torchc-opt --pass-pipeline='builtin.module(llvm.func(torchc-expand-math))' --split-input-file --verify-diagnostics %s | FileCheck %s
+
+// CHECK-LABEL: llvm.func @exp
+// CHECK-NOT: math.exp
+// CHECK: math.fma
+// CHECK: llvm.return
+llvm.func @exp(%x: vector<16xf32>) -> vector<16xf32> {
+  %y = math.exp %x : vector<16xf32>
+  llvm.return %y : vector<16xf32>
+}
+
+// -----
+
+llvm.func @missing(%x: f64) -> f64 {
+  // expected-error @+1 {{no code for math.cbrt on 'f64'}}
+  %y = math.cbrt %x : f64
+  llvm.return %y : f64
+}

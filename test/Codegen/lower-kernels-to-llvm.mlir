@@ -1,0 +1,18 @@
+// RUN: torchc-opt --pass-pipeline='builtin.module(llvm.func(torchc-lower-kernels-to-llvm))' %s | FileCheck %s
+
+// CHECK-LABEL: llvm.func @sum
+// CHECK-NOT: scf.
+// CHECK: llvm.cond_br
+// CHECK: llvm.intr.fma
+// CHECK: llvm.return
+llvm.func @sum(%p: !llvm.ptr, %n: i64, %start: vector<8xf32>) -> vector<8xf32> {
+  %zero = arith.constant 0 : i64
+  %step = arith.constant 8 : i64
+  %sum = scf.for %i = %zero to %n step %step iter_args(%s = %start) -> vector<8xf32> : i64 {
+    %a = llvm.getelementptr %p[%i] : (!llvm.ptr, i64) -> !llvm.ptr, f32
+    %x = llvm.load %a : !llvm.ptr -> vector<8xf32>
+    %t = vector.fma %x, %x, %s : vector<8xf32>
+    scf.yield %t : vector<8xf32>
+  }
+  llvm.return %sum : vector<8xf32>
+}
