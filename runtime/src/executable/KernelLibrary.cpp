@@ -10,6 +10,7 @@
 
 #include "executable/CpuFeatures.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace torchc::runtime {
@@ -42,13 +43,15 @@ private:
 void demandAll(const schema::Library &library, MissingFeatures &missing) {
   std::string_view level = getLevelFeatures(library.cpu()->string_view());
   while (!level.empty()) {
-    const auto space = level.find(' ');
-    missing.demand(level.substr(0, space));
-    level = space == std::string_view::npos ? "" : level.substr(space + 1);
+    const size_t length = std::min(level.find(' '), level.size());
+    missing.demand({level.data(), length});
+    level.remove_prefix(std::min(length + 1, level.size()));
   }
   for (const auto *feature : *library.features()) {
-    const std::string_view name = feature->string_view();
-    missing.demand(name.starts_with('+') ? name.substr(1) : name);
+    std::string_view name = feature->string_view();
+    if (name.starts_with('+'))
+      name.remove_prefix(1);
+    missing.demand(name);
   }
 }
 

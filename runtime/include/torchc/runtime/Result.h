@@ -47,6 +47,7 @@ public:
   Status takeStatus() { return std::move(error); }
 
   T &operator*() { return storage.value; }
+  const T &operator*() const { return storage.value; }
   T *operator->() { return &storage.value; }
   T take() { return std::move(storage.value); }
 
