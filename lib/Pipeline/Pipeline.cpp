@@ -46,7 +46,10 @@ static void addNormalizePasses(OpPassManager &manager, const PipelineOptions &) 
 }
 
 static void addDecomposePasses(OpPassManager &manager, const PipelineOptions &) {
+  manager.addPass(createDecomposeOps());
   manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(createCheckSupport());
 }
 
 static void addLowerPasses(OpPassManager &manager, const PipelineOptions &) {

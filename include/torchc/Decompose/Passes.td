@@ -11,4 +11,26 @@
 
 include "mlir/Pass/PassBase.td"
 
+def DecomposeOps : Pass<"torchc-decompose-ops"> {
+  let summary = "Rewrites aten ops into the core that Lower takes";
+  let description = [{
+    Before: torch ops in value semantics, ranks and dtypes known. After: no op
+    whose route in the op table is `decompose` is left but those whose operands
+    ask for something unsupported (a training mode, say); `CheckSupport` names
+    these. One pattern an op, `DecomposeAtenXxx`, in the file of its family.
+  }];
+  let dependentDialects = ["torch::TorchDialect"];
+}
+
+def CheckSupport : Pass<"torchc-check-support", "::mlir::ModuleOp"> {
+  let summary = "Names all ops that torchc does not support";
+  let description = [{
+    After it, only ops that the op table routes to Lower, constants and
+    containers are left. Each distinct op besides is one error,
+    `unsupported op aten.foo.default (x3)`, at the innermost user frame of its
+    first use; all are reported in one run. The module is then marked as
+    unsupported (see Support/Failure.h) and the pass fails.
+  }];
+}
+
 #endif // TORCHC_DECOMPOSE_PASSES

@@ -1,0 +1,84 @@
+//===- CheckSupport.cpp - names all ops that torchc does not support ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Decompose/Passes.h"
+
+#include "Patterns.h"
+#include "torchc/Support/Failure.h"
+#include "torchc/Support/UserLocation.h"
+
+#include "llvm/ADT/StringMap.h"
+
+namespace torchc {
+#define GEN_PASS_DEF_CHECKSUPPORT
+#include "torchc/Decompose/Passes.h.inc"
+} // namespace torchc
+
+using namespace mlir;
+using namespace torchc;
+using namespace torchc::torch;
+
+/// The name as PyTorch prints it: `aten.relu.default`, `aten.add.Tensor`.
+static std::string getTorchName(Operation *op) {
+  std::string name = op->getName().stripDialect().str();
+  if (auto unknown = dyn_cast<OperatorOp>(op))
+    name = unknown.getName().str();
+  bool hasOverload = StringRef(name).count('.') > 1;
+  return hasOverload || !StringRef(name).starts_with("aten.") ? name : name + ".default";
+}
+
+/// Why Lower cannot take the op, as what follows its name; nullopt if it can.
+static std::optional<std::string> getObjection(Operation *op) {
+  if (!isa<TorchDialect>(op->getDialect()))
+    return std::nullopt;
+  if (isa<OperatorOp>(op))
+    return "";
+  if (auto reason = op->getAttrOfType<StringAttr>(kUnsupportedAttr))
+    return ": " + reason.getValue().str();
+  if (StringRef(op->getName().stripDialect()).starts_with("aten.") && getRoute(op->getName()) != Route::Lower)
+    return "";
+  for (Type type : op->getResultTypes()) {
+    auto tensor = dyn_cast<BaseTensorType>(type);
+    if (tensor && !tensor.hasRank())
+      return ": the rank of its result is not known";
+    if (tensor && !tensor.hasDtype())
+      return ": the dtype of its result is not known";
+  }
+  return std::nullopt;
+}
+
+namespace {
+struct CheckSupport : public torchc::impl::CheckSupportBase<CheckSupport> {
+  void runOnOperation() override {
+    struct Use {
+      std::string op, objection;
+      Location first;
+      unsigned count;
+    };
+    SmallVector<Use> unsupported;
+    llvm::StringMap<size_t> places;
+    getOperation().walk([&](Operation *op) {
+      auto objection = getObjection(op);
+      if (!objection)
+        return;
+      std::string name = getTorchName(op);
+      auto [place, isNew] = places.try_emplace(name + *objection, unsupported.size());
+      if (isNew)
+        unsupported.push_back({name, *objection, op->getLoc(), 0});
+      ++unsupported[place->second].count;
+    });
+    if (unsupported.empty())
+      return;
+    for (const Use &use : unsupported)
+      emitError(getUserLocation(use.first))
+          << "unsupported op " << use.op << " (x" << use.count << ")" << use.objection;
+    markUnsupported(getOperation());
+    signalPassFailure();
+  }
+};
+} // namespace

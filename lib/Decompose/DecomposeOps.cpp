@@ -1,0 +1,58 @@
+//===- DecomposeOps.cpp - rewrites aten ops into the core that Lower takes ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Decompose/Passes.h"
+
+#include "Patterns.h"
+
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace torchc {
+#define GEN_PASS_DEF_DECOMPOSEOPS
+#include "torchc/Decompose/Passes.h.inc"
+} // namespace torchc
+
+using namespace mlir;
+using namespace torchc;
+
+namespace {
+struct DecomposeOps : public torchc::impl::DecomposeOpsBase<DecomposeOps> {
+  LogicalResult initialize(MLIRContext *context) override {
+    RewritePatternSet owned(context);
+    populateAttentionPatterns(owned);
+    populateContractionPatterns(owned);
+    populateConvolutionPatterns(owned);
+    populateCreationPatterns(owned);
+    populateElementwisePatterns(owned);
+    populateIndexingPatterns(owned);
+    populateNormalizationPatterns(owned);
+    populatePoolingPatterns(owned);
+    populateReductionPatterns(owned);
+    populateShapePatterns(owned);
+    // The op table says what is decomposed. A pattern for another op would
+    // take away what Lower, or a user of the table, counts on.
+    for (const auto &pattern : owned.getNativePatterns()) {
+      OperationName root = *pattern->getRootKind();
+      if (torch::getRoute(root) != torch::Route::Decompose)
+        return emitError(UnknownLoc::get(context)) << "the op table does not route " << root << " to Decompose";
+    }
+    patterns = std::move(owned);
+    return success();
+  }
+
+  void runOnOperation() override {
+    // What is left is CheckSupport's to name.
+    GreedyRewriteConfig config;
+    config.setUseTopDownTraversal(true);
+    if (failed(applyPatternsGreedily(getOperation(), patterns, config)))
+      signalPassFailure();
+  }
+
+  FrozenRewritePatternSet patterns;
+};
+} // namespace

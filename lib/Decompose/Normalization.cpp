@@ -1,0 +1,171 @@
+//===- Normalization.cpp - decompositions of normalizations ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Patterns.h"
+
+using namespace mlir;
+using namespace torchc;
+using namespace torchc::torch;
+
+static Type getResultDtype(Operation *op) { return cast<BaseTensorType>(op->getResult(0).getType()).getDtype(); }
+
+//===----------------------------------------------------------------------===//
+// Softmax
+//===----------------------------------------------------------------------===//
+
+static FailureOr<Value> DecomposeAtenSoftmaxInt(AtenSoftmaxIntOp op, Decomposer &b) {
+  Value x = b.convert(op.getSelf(), getResultDtype(op));
+  return b.createAs<Aten_SoftmaxOp>(op.getType(), x, op.getDim(), b.boolean(false));
+}
+static FailureOr<Value> DecomposeAtenLogSoftmaxInt(AtenLogSoftmaxIntOp op, Decomposer &b) {
+  Value x = b.convert(op.getSelf(), getResultDtype(op));
+  return b.createAs<Aten_LogSoftmaxOp>(op.getType(), x, op.getDim(), b.boolean(false));
+}
+
+//===----------------------------------------------------------------------===//
+// Batch norm
+//===----------------------------------------------------------------------===//
+
+/// [C] as [C, 1, 1, ...], to be broadcast over `rank` dims of which C is the second.
+static Value alongChannels(Value perChannel, int64_t rank, Decomposer &b) {
+  for (int64_t dim = 1; dim < rank - 1; ++dim)
+    perChannel = b.unsqueeze(perChannel, dim);
+  return perChannel;
+}
+
+/// scale = weight / sqrt(var + eps), shift = bias - mean scale, y = x scale + shift.
+/// Scale and shift are per channel and constant, so that they fold into the
+/// weights of a convolution before them. Half types are computed in f32.
+static Value buildBatchNorm(Value x, Value weight, Value bias, Value mean, Value variance, Value eps, Decomposer &b) {
+  BaseTensorType type = getTensorType(x);
+  Type computed = getComputeDtype(type.getDtype());
+  Value scale = b.create<AtenRsqrtOp>(b.create<AtenAddScalarOp>(b.convert(variance, computed), eps, b.integer(1)));
+  if (!isNone(weight))
+    scale = b.mulTensors(scale, b.convert(weight, computed));
+  Value shift = b.mulTensors(b.convert(mean, computed), scale);
+  shift = isNone(bias) ? b.create<AtenNegOp>(shift) : b.subTensors(b.convert(bias, computed), shift);
+  Value scaled = b.mulTensors(b.convert(x, computed), alongChannels(scale, type.getRank(), b));
+  return b.convert(b.addTensors(scaled, alongChannels(shift, type.getRank(), b)), type.getDtype());
+}
+
+static FailureOr<Value> DecomposeAtenBatchNorm(AtenBatchNormOp op, Decomposer &b) {
+  if (getConstantBool(op.getTraining()) != false)
+    return b.unsupported("in training mode");
+  if (isNone(op.getRunningMean()) || isNone(op.getRunningVar()))
+    return b.unsupported("without running statistics");
+  return buildBatchNorm(op.getInput(), op.getWeight(), op.getBias(), op.getRunningMean(), op.getRunningVar(),
+                        op.getEps(), b);
+}
+
+/// The statistics of the batch are not made outside of training: empty tensors.
+static Decomposed DecomposeAten_NativeBatchNormLegitNoTraining(Aten_NativeBatchNormLegitNoTrainingOp op,
+                                                               Decomposer &b) {
+  SmallVector<Value> values{buildBatchNorm(op.getInput(), op.getWeight(), op.getBias(), op.getRunningMean(),
+                                           op.getRunningVar(), op.getEps(), b)};
+  for (Value statistics : op->getResults().drop_front())
+    values.push_back(statistics.use_empty()
+                         ? Value()
+                         : b.full({b.integer(0)}, b.floating(0), getTensorType(statistics).getDtype()));
+  return values;
+}
+
+//===----------------------------------------------------------------------===//
+// Layer, group and instance norm
+//===----------------------------------------------------------------------===//
+
+/// mean and 1 / sqrt(var + eps) over `dims`, which stay with size 1.
+static std::pair<Value, Value> buildStatistics(Value x, ArrayRef<int64_t> dims, Value eps, Decomposer &b) {
+  x = b.convert(x, getComputeDtype(getTensorType(x).getDtype()));
+  Value mean = b.mean(x, dims, true);
+  Value deviation = b.subTensors(x, mean);
+  Value variance = b.mean(b.mulTensors(deviation, deviation), dims, true);
+  return {mean, b.create<AtenRsqrtOp>(b.create<AtenAddScalarOp>(variance, eps, b.integer(1)))};
+}
+
+/// The results after the first: mean and 1 / std, built only where they are read.
+static void appendStatistics(Operation *op, Value x, ArrayRef<int64_t> dims, Value eps, Value sizes, Decomposer &b,
+                             SmallVectorImpl<Value> &values) {
+  if (op->getResult(1).use_empty() && op->getResult(2).use_empty()) {
+    values.append(2, Value());
+    return;
+  }
+  auto [mean, inverse] = buildStatistics(x, dims, eps, b);
+  for (auto [statistics, result] : llvm::zip(std::array{mean, inverse}, op->getResults().drop_front())) {
+    Value value = sizes ? b.create<AtenViewOp>(statistics, sizes) : statistics;
+    values.push_back(b.convert(value, getTensorType(result).getDtype()));
+  }
+}
+
+static Decomposed DecomposeAtenNativeLayerNorm(AtenNativeLayerNormOp op, Decomposer &b) {
+  auto normalized = getListElements(op.getNormalizedShape());
+  int64_t rank = getTensorType(op.getInput()).getRank();
+  if (!normalized || static_cast<int64_t>(normalized->size()) > rank)
+    return b.unsupported("a normalized shape of unknown length");
+  SmallVector<Value> values{b.createAs<AtenLayerNormOp>(op->getResult(0).getType(), op.getInput(),
+                                                        op.getNormalizedShape(), op.getWeight(), op.getBias(),
+                                                        op.getEps(), b.boolean(true))};
+  auto dims = llvm::to_vector(llvm::seq<int64_t>(rank - normalized->size(), rank));
+  appendStatistics(op, op.getInput(), dims, op.getEps(), Value(), b, values);
+  return values;
+}
+
+/// x as [N, groups, the rest]; null where N or the rest cannot be told.
+static Value groupChannels(Value x, Value groups, Decomposer &b) {
+  Value rest = b.floordiv(b.size(x, 1), groups);
+  for (int64_t dim = 2, rank = getTensorType(x).getRank(); dim < rank; ++dim)
+    rest = b.mul(rest, b.size(x, dim));
+  return b.create<AtenReshapeOp>(x, b.list({b.size(x, 0), groups, rest}));
+}
+
+/// group_norm(x) = layer_norm over the elements of each group, then weight and
+/// bias per channel. Half types are computed in f32.
+static Value buildGroupNorm(Value x, Value groups, Value weight, Value bias, Value eps, Decomposer &b) {
+  BaseTensorType type = getTensorType(x);
+  Type computed = getComputeDtype(type.getDtype());
+  Value wide = b.convert(x, computed);
+  Value grouped = groupChannels(wide, groups, b);
+  Value none = b.none();
+  Value normalized =
+      b.create<AtenLayerNormOp>(grouped, b.list({b.size(grouped, 2)}), none, none, eps, b.boolean(true));
+  Value result = b.view(normalized, b.sizes(wide));
+  if (!isNone(weight))
+    result = b.mulTensors(result, alongChannels(b.convert(weight, computed), type.getRank(), b));
+  if (!isNone(bias))
+    result = b.addTensors(result, alongChannels(b.convert(bias, computed), type.getRank(), b));
+  return b.convert(result, type.getDtype());
+}
+
+static FailureOr<Value> DecomposeAtenGroupNorm(AtenGroupNormOp op, Decomposer &b) {
+  return buildGroupNorm(op.getInput(), op.getNumGroups(), op.getWeight(), op.getBias(), op.getEps(), b);
+}
+static Decomposed DecomposeAtenNativeGroupNorm(AtenNativeGroupNormOp op, Decomposer &b) {
+  SmallVector<Value> values{
+      buildGroupNorm(op.getInput(), op.getGroup(), op.getWeight(), op.getBias(), op.getEps(), b)};
+  Value grouped = groupChannels(op.getInput(), op.getGroup(), b);
+  appendStatistics(op, grouped, {2}, op.getEps(), b.list({op.getN(), op.getGroup()}), b, values);
+  return values;
+}
+/// With the statistics of the input: a group norm of one channel a group.
+static FailureOr<Value> DecomposeAtenInstanceNorm(AtenInstanceNormOp op, Decomposer &b) {
+  auto usesInput = getConstantBool(op.getUseInputStats());
+  bool hasRunning = !isNone(op.getRunningMean()) && !isNone(op.getRunningVar());
+  if (!usesInput || (!*usesInput && !hasRunning))
+    return b.unsupported("without statistics");
+  if (!*usesInput)
+    return buildBatchNorm(op.getInput(), op.getWeight(), op.getBias(), op.getRunningMean(), op.getRunningVar(),
+                          op.getEps(), b);
+  if (hasRunning)
+    return b.unsupported("in training mode");
+  return buildGroupNorm(op.getInput(), b.size(op.getInput(), 1), op.getWeight(), op.getBias(), op.getEps(), b);
+}
+
+void torchc::populateNormalizationPatterns(RewritePatternSet &patterns) {
+  addDecompositions(patterns, DecomposeAtenSoftmaxInt, DecomposeAtenLogSoftmaxInt, DecomposeAtenBatchNorm,
+                    DecomposeAten_NativeBatchNormLegitNoTraining, DecomposeAtenNativeLayerNorm, DecomposeAtenGroupNorm,
+                    DecomposeAtenNativeGroupNorm, DecomposeAtenInstanceNorm);
+}

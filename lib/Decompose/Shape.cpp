@@ -1,0 +1,151 @@
+//===- Shape.cpp - decompositions of ops that rearrange elements ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Patterns.h"
+
+using namespace mlir;
+using namespace torchc;
+using namespace torchc::torch;
+
+//===----------------------------------------------------------------------===//
+// Permutations
+//===----------------------------------------------------------------------===//
+
+static FailureOr<Value> DecomposeAtenNumpyT(AtenNumpyTOp op, Decomposer &b) {
+  auto order = llvm::to_vector(llvm::reverse(llvm::seq<int64_t>(0, getTensorType(op.getSelf()).getRank())));
+  return b.permute(op.getSelf(), order);
+}
+static FailureOr<Value> DecomposeAtenMT(AtenMTOp op, Decomposer &b) { return b.transpose(op.getSelf(), -2, -1); }
+/// Of real numbers, the adjoint is the transpose.
+static FailureOr<Value> DecomposeAtenAdjoint(AtenAdjointOp op, Decomposer &b) {
+  if (isComplexDtype(getTensorType(op.getSelf()).getDtype()))
+    return b.unsupported("on complex numbers");
+  return b.transpose(op.getSelf(), -2, -1);
+}
+static FailureOr<Value> DecomposeAtenSwapaxes(AtenSwapaxesOp op, Decomposer &b) {
+  return b.createAs<AtenTransposeIntOp>(op.getType(), op.getSelf(), op.getAxis0(), op.getAxis1());
+}
+
+/// Dim source[i] goes to destination[i]; the others keep their order.
+static FailureOr<Value> DecomposeAtenMovedimIntlist(AtenMovedimIntlistOp op, Decomposer &b) {
+  int64_t rank = getTensorType(op.getSelf()).getRank();
+  auto source = getConstantIntList(op.getSource()), destination = getConstantIntList(op.getDestination());
+  if (!source || !destination || source->size() != destination->size())
+    return b.unsupported("dims that are not constant");
+  SmallVector<int64_t> order(rank, -1);
+  for (auto [from, to] : llvm::zip(*source, *destination)) {
+    auto origin = wrapDim(from, rank), place = wrapDim(to, rank);
+    if (!origin || !place)
+      return b.unsupported("a dim out of range");
+    order[*place] = *origin;
+  }
+  int64_t next = 0;
+  for (int64_t &dim : order) {
+    if (dim >= 0)
+      continue;
+    while (llvm::is_contained(*source, next) || llvm::is_contained(*source, next - rank))
+      ++next;
+    dim = next++;
+  }
+  return b.permute(op.getSelf(), order);
+}
+
+//===----------------------------------------------------------------------===//
+// Views by the shape of another tensor
+//===----------------------------------------------------------------------===//
+
+static FailureOr<Value> DecomposeAtenViewAs(AtenViewAsOp op, Decomposer &b) {
+  return b.createAs<AtenViewOp>(op.getType(), op.getSelf(), b.list(b.sizes(op.getOther())));
+}
+static FailureOr<Value> DecomposeAtenReshapeAs(AtenReshapeAsOp op, Decomposer &b) {
+  return b.createAs<AtenReshapeOp>(op.getType(), op.getSelf(), b.list(b.sizes(op.getOther())));
+}
+static FailureOr<Value> DecomposeAtenExpandAs(AtenExpandAsOp op, Decomposer &b) {
+  return b.createAs<AtenExpandOp>(op.getType(), op.getSelf(), b.list(b.sizes(op.getOther())), b.boolean(false));
+}
+static FailureOr<Value> DecomposeAtenBroadcastTo(AtenBroadcastToOp op, Decomposer &b) {
+  return b.createAs<AtenExpandOp>(op.getType(), op.getSelf(), op.getSize(), b.boolean(false));
+}
+static FailureOr<Value> DecomposeAtenRavel(AtenRavelOp op, Decomposer &b) {
+  return b.createAs<AtenReshapeOp>(op.getType(), op.getSelf(), b.list(ArrayRef<int64_t>{-1}));
+}
+static FailureOr<Value> DecomposeAtenAtleast1d(AtenAtleast1dOp op, Decomposer &b) {
+  return getTensorType(op.getSelf()).getRank() == 0 ? b.unsqueeze(op.getSelf(), 0) : op.getSelf();
+}
+
+//===----------------------------------------------------------------------===//
+// Joining, padding, repeating
+//===----------------------------------------------------------------------===//
+
+/// stack(tensors, dim) = cat(unsqueeze(each, dim), dim)
+static FailureOr<Value> DecomposeAtenStack(AtenStackOp op, Decomposer &b) {
+  auto tensors = getListElements(op.getTensors());
+  auto dim = getConstantInt(op.getDim());
+  if (!tensors || !dim || tensors->empty())
+    return b.unsupported("a list of unknown length");
+  for (Value tensor : *tensors)
+    if (!getTensorType(tensor).hasRank())
+      return b.unsupported("a tensor of unknown rank");
+  Type elementType = cast<ListType>(op.getTensors().getType()).getContainedType();
+  SmallVector<Value> parts;
+  for (Value tensor : *tensors)
+    parts.push_back(b.unsqueeze(tensor, *dim));
+  // The list's own element type may know sizes that hold no more.
+  Type dtype = cast<BaseTensorType>(elementType).getOptionalDtype();
+  Type anyShape = ValueTensorType::get(op.getContext(), false, {}, dtype);
+  return b.createAs<AtenCatOp>(op.getType(), b.list(parts, anyShape), op.getDim());
+}
+
+static FailureOr<Value> DecomposeAtenPad(AtenPadOp op, Decomposer &b) {
+  auto mode = getConstantString(op.getMode());
+  if (mode != "constant")
+    return b.unsupported("in mode " + mode.value_or("(not constant)"));
+  Value value = isNone(op.getValue()) ? b.integer(0) : op.getValue();
+  return b.createAs<AtenConstantPadNdOp>(op.getType(), op.getSelf(), op.getPad(), value);
+}
+
+/// [.., C r r, H, W] -> [.., C, r, r, H, W] -> [.., C, H, r, W, r] -> [.., C, H r, W r]
+static FailureOr<Value> DecomposeAtenPixelShuffle(AtenPixelShuffleOp op, Decomposer &b) {
+  Value x = op.getSelf();
+  int64_t rank = getTensorType(x).getRank(), lead = rank - 3;
+  Value factor = op.getUpscaleFactor();
+  SmallVector<Value> sizes = b.sizes(x);
+  Value channels = b.floordiv(sizes[lead], b.mul(factor, factor)), height = sizes[lead + 1], width = sizes[lead + 2];
+  SmallVector<Value> split(ArrayRef<Value>(sizes).take_front(lead));
+  llvm::append_values(split, channels, factor, factor, height, width);
+  auto order = llvm::to_vector(llvm::seq<int64_t>(0, lead));
+  llvm::append_values(order, lead, lead + 3, lead + 1, lead + 4, lead + 2);
+  SmallVector<Value> joined(ArrayRef<Value>(sizes).take_front(lead));
+  llvm::append_values(joined, channels, b.mul(height, factor), b.mul(width, factor));
+  Value shuffled = b.permute(b.create<AtenReshapeOp>(x, b.list(split)), order);
+  return b.createAs<AtenReshapeOp>(op.getType(), shuffled, b.list(joined));
+}
+
+/// Each element `repeats` times in a row: a new dim behind, expanded and joined.
+static FailureOr<Value> DecomposeAtenRepeatInterleaveSelfInt(AtenRepeatInterleaveSelfIntOp op, Decomposer &b) {
+  Value x = op.getSelf();
+  auto constant = isNone(op.getDim()) ? std::optional<int64_t>(0) : getConstantInt(op.getDim());
+  auto dim = constant ? wrapDim(*constant, getTensorType(x).getRank()) : std::nullopt;
+  if (!dim)
+    return b.unsupported("a dim that is not constant");
+  if (isNone(op.getDim()) || getTensorType(x).getRank() == 0)
+    x = b.create<AtenReshapeOp>(x, b.list(ArrayRef<int64_t>{-1}));
+  SmallVector<Value> joined = b.sizes(x), expanded = joined;
+  expanded.insert(expanded.begin() + *dim + 1, op.getRepeats());
+  joined[*dim] = b.mul(joined[*dim], op.getRepeats());
+  return b.createAs<AtenReshapeOp>(op.getType(), b.expand(b.unsqueeze(x, *dim + 1), expanded), b.list(joined));
+}
+
+void torchc::populateShapePatterns(RewritePatternSet &patterns) {
+  addDecompositions(patterns, DecomposeAtenNumpyT, DecomposeAtenMT, DecomposeAtenAdjoint, DecomposeAtenSwapaxes,
+                    DecomposeAtenMovedimIntlist);
+  addDecompositions(patterns, DecomposeAtenViewAs, DecomposeAtenReshapeAs, DecomposeAtenExpandAs,
+                    DecomposeAtenBroadcastTo, DecomposeAtenRavel, DecomposeAtenAtleast1d);
+  addDecompositions(patterns, DecomposeAtenStack, DecomposeAtenPad, DecomposeAtenPixelShuffle,
+                    DecomposeAtenRepeatInterleaveSelfInt);
+}

@@ -1,0 +1,58 @@
+//===- Normalization.cpp - result types of normalizations ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Inference.h"
+
+using namespace mlir;
+using namespace torchc::torch;
+
+/// softmax computes in the dtype that it names.
+template <typename Op>
+static Types inferSoftmax(typename Op::Adaptor op) {
+  return tensorOf(getShape(op.getSelf()), getDtypeOr(op.getDtype(), getDtype(op.getSelf())));
+}
+
+/// half_to_float makes f32 of f16.
+static Types inferPlainSoftmax(ValueRange operands) {
+  auto widens = getConstantBool(operands[2]);
+  Type dtype = getDtype(operands[0]);
+  if (!widens || !dtype)
+    return failure();
+  return tensorOf(getShape(operands[0]), *widens ? getComputeDtype(dtype) : dtype);
+}
+
+/// The statistics of layer norm: 1 in each normalized dim.
+static Types inferNativeLayerNorm(AtenNativeLayerNormOp::Adaptor op) {
+  Shape shape = getShape(op.getInput()), normalized = getSizes(op.getNormalizedShape());
+  Types output = tensorOf(shape, getDtype(op.getInput()));
+  if (shape && normalized && normalized->size() <= shape->size())
+    std::fill(shape->end() - normalized->size(), shape->end(), 1);
+  Types statistics = tensorOf(normalized ? shape : Shape(), getDtype(op.getInput()));
+  return concat({output, statistics, statistics});
+}
+
+static Types inferNativeGroupNorm(AtenNativeGroupNormOp::Adaptor op) {
+  Type dtype = getDtype(op.getInput());
+  Types statistics = tensorOf(SmallVector<int64_t>{getConstantInt(op.getN()).value_or(kDynamic),
+                                                 getConstantInt(op.getGroup()).value_or(kDynamic)},
+                            dtype);
+  return concat({tensorOf(getShape(op.getInput()), dtype), statistics, statistics});
+}
+
+void torchc::torch::addNormalizationInference(InferenceTable &table) {
+  table.addAll<AtenLayerNormOp, AtenRmsNormOp, AtenBatchNormOp, AtenGroupNormOp, AtenInstanceNormOp>(inferLikeFirst);
+  table.addAll<Aten_SoftmaxOp, Aten_LogSoftmaxOp>(inferPlainSoftmax);
+  table.add<AtenSoftmaxIntOp>(inferSoftmax<AtenSoftmaxIntOp>);
+  table.add<AtenLogSoftmaxIntOp>(inferSoftmax<AtenLogSoftmaxIntOp>);
+  table.add<AtenNativeLayerNormOp>(inferNativeLayerNorm);
+  table.add<AtenNativeGroupNormOp>(inferNativeGroupNorm);
+  table.addAll<Aten_NativeBatchNormLegitNoTrainingOp>([](ValueRange operands) {
+    Types empty = tensorOf(SmallVector<int64_t>{0}, getDtype(operands[0]));
+    return concat({inferLikeFirst(operands), empty, empty});
+  });
+}
