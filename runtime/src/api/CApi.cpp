@@ -1,0 +1,246 @@
+//===- CApi.cpp - the runtime's C API -------------------------------------===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/runtime.h"
+
+#include "base/Array.h"
+#include "torchc/runtime/Session.h"
+
+#include <algorithm>
+
+using namespace torchc::runtime;
+
+struct torchc_program { Program program; };
+struct torchc_device { Device device; };
+struct torchc_session { Session session; };
+struct torchc_tensor { Tensor tensor; };
+struct torchc_status { Status status; };
+
+static_assert(int(TORCHC_RESOURCE_EXHAUSTED) == int(StatusCode::ResourceExhausted));
+
+namespace {
+
+/// Stands for "out of memory" where there is none for a status.
+constinit torchc_status outOfMemory{Status()};
+
+torchc_status *wrap(Status status) {
+  if (status.isOk())
+    return nullptr;
+  void *memory = std::malloc(sizeof(torchc_status));
+  return memory ? new (memory) torchc_status{std::move(status)} : &outOfMemory;
+}
+
+template <typename Handle>
+void freeHandle(Handle *handle) {
+  if (!handle)
+    return;
+  handle->~Handle();
+  std::free(handle);
+}
+
+/// Moves a result to a new handle.
+template <typename Handle, typename T>
+torchc_status *give(Result<T> result, Handle **handle) {
+  if (!result.isOk())
+    return wrap(result.takeStatus());
+  void *memory = std::malloc(sizeof(Handle));
+  if (!memory)
+    return &outOfMemory;
+  *handle = new (memory) Handle{result.take()};
+  return nullptr;
+}
+
+/// The caller's options as far as they go, zero beyond.
+template <typename Options>
+Options readOptions(const Options *given) {
+  Options options = {};
+  if (given)
+    std::memcpy(&options, given, std::min(given->struct_size, sizeof options));
+  return options;
+}
+
+/// Writes what the caller's version of the struct has room for.
+template <typename Info>
+void writeInfo(Info info, Info *to) {
+  info.struct_size = to->struct_size;
+  std::memcpy(to, &info, std::min(to->struct_size, sizeof info));
+}
+
+LoadOptions readLoadOptions(const torchc_load_options *given) {
+  const torchc_load_options options = readOptions(given);
+  LoadOptions how;
+  how.verifyConstants = options.verify_constants != 0;
+  how.loadKernels = options.inspect_only == 0;
+  return how;
+}
+
+torchc_status *checkIndex(const char *what, uint32_t index, uint32_t count) {
+  if (index < count)
+    return nullptr;
+  return wrap(Status::error(StatusCode::InvalidArgument, "there is no %s %u", what, index));
+}
+
+void writeValue(const ValueInfo &value, torchc_value_info *info) {
+  writeInfo({0, value.name, uint8_t(value.kind), uint8_t(value.type), uint8_t(value.dims.size()), value.dims.data()},
+            info);
+}
+
+} // namespace
+
+torchc_status_code torchc_status_get_code(const torchc_status *status) {
+  if (status == &outOfMemory)
+    return TORCHC_RESOURCE_EXHAUSTED;
+  return status ? torchc_status_code(status->status.getCode()) : TORCHC_OK;
+}
+
+const char *torchc_status_get_message(const torchc_status *status) {
+  if (status == &outOfMemory)
+    return "out of memory";
+  return status ? status->status.getMessage() : "ok";
+}
+
+void torchc_status_free(torchc_status *status) {
+  if (status != &outOfMemory)
+    freeHandle(status);
+}
+
+torchc_status *torchc_program_load(const char *path, const torchc_load_options *options, torchc_program **program) {
+  return give(Program::load(path, readLoadOptions(options)), program);
+}
+
+torchc_status *torchc_program_copy_bytes(const void *bytes, size_t size, const torchc_load_options *options,
+                                         torchc_program **program) {
+  return give(Program::copyBytes({static_cast<const uint8_t *>(bytes), size}, readLoadOptions(options)), program);
+}
+
+torchc_status *torchc_program_borrow_bytes(const void *bytes, size_t size, void (*release)(void *context),
+                                           void *context, const torchc_load_options *options,
+                                           torchc_program **program) {
+  return give(Program::borrowBytes({static_cast<const uint8_t *>(bytes), size}, release, context, readLoadOptions(options)),
+              program);
+}
+
+void torchc_program_free(torchc_program *program) { freeHandle(program); }
+
+uint32_t torchc_program_get_function_count(const torchc_program *program) { return program->program.getFunctionCount(); }
+
+torchc_status *torchc_program_find_function(const torchc_program *program, const char *name, uint32_t *function) {
+  auto found = program->program.findFunction(name);
+  if (!found.isOk())
+    return wrap(found.takeStatus());
+  *function = *found;
+  return nullptr;
+}
+
+torchc_status *torchc_program_get_function(const torchc_program *program, uint32_t function, torchc_function_info *info) {
+  if (torchc_status *error = checkIndex("function", function, program->program.getFunctionCount()))
+    return error;
+  const FunctionInfo found = program->program.getFunction(function);
+  writeInfo({0, found.name, found.inputCount, found.outputCount, found.symbolCount, found.inputSpec, found.outputSpec}, info);
+  return nullptr;
+}
+
+torchc_status *torchc_program_get_input(const torchc_program *program, uint32_t function, uint32_t index,
+                                        torchc_value_info *info) {
+  if (torchc_status *error = checkIndex("function", function, program->program.getFunctionCount()))
+    return error;
+  if (torchc_status *error = checkIndex("input", index, program->program.getFunction(function).inputCount))
+    return error;
+  writeValue(program->program.getInput(function, index), info);
+  return nullptr;
+}
+
+torchc_status *torchc_program_get_output(const torchc_program *program, uint32_t function, uint32_t index,
+                                         torchc_value_info *info) {
+  if (torchc_status *error = checkIndex("function", function, program->program.getFunctionCount()))
+    return error;
+  if (torchc_status *error = checkIndex("output", index, program->program.getFunction(function).outputCount))
+    return error;
+  writeValue(program->program.getOutput(function, index), info);
+  return nullptr;
+}
+
+torchc_status *torchc_device_create_local_sync(torchc_device **device) {
+  return give(Result<Device>(Device::localSync()), device);
+}
+
+torchc_status *torchc_device_create_local_task(uint32_t threads, torchc_device **device) {
+  return give(Device::localTask(threads), device);
+}
+
+void torchc_device_free(torchc_device *device) { freeHandle(device); }
+
+torchc_status *torchc_tensor_allocate(torchc_element_type type, const int64_t *dims, uint8_t rank, torchc_tensor **tensor) {
+  return give(Tensor::allocate(ElementType(type), {dims, rank}), tensor);
+}
+
+torchc_status *torchc_tensor_borrow(void *data, uint64_t size, torchc_element_type type, const int64_t *dims,
+                                    uint8_t rank, int is_read_only, void (*release)(void *context), void *context,
+                                    torchc_tensor **tensor) {
+  return give(Tensor::borrow(data, size, ElementType(type), {dims, rank},
+                             is_read_only ? Access::ReadOnly : Access::ReadWrite, release, context),
+              tensor);
+}
+
+const void *torchc_tensor_get_data(const torchc_tensor *tensor) { return tensor->tensor.getData(); }
+void *torchc_tensor_get_mutable_data(torchc_tensor *tensor) { return tensor->tensor.getMutableData(); }
+uint64_t torchc_tensor_get_byte_length(const torchc_tensor *tensor) { return tensor->tensor.getByteLength(); }
+
+torchc_element_type torchc_tensor_get_element_type(const torchc_tensor *tensor) {
+  return torchc_element_type(tensor->tensor.getElementType());
+}
+
+uint8_t torchc_tensor_get_dims(const torchc_tensor *tensor, const int64_t **dims) {
+  *dims = tensor->tensor.getDims().data();
+  return uint8_t(tensor->tensor.getDims().size());
+}
+
+void torchc_tensor_free(torchc_tensor *tensor) { freeHandle(tensor); }
+
+torchc_status *torchc_session_create(const torchc_program *program, const torchc_device *device,
+                                     const torchc_session_options *given, torchc_session **session) {
+  const torchc_session_options options = readOptions(given);
+  SessionOptions how;
+  how.maxSteps = options.max_steps;
+  how.maxMemoryBytes = options.max_memory_bytes;
+  return give(Session::create(program->program, device->device, how), session);
+}
+
+torchc_status *torchc_session_call(torchc_session *session, uint32_t function, const torchc_tensor *const *inputs,
+                                   uint32_t input_count, torchc_tensor **outputs, uint32_t output_count) {
+  Array<Tensor> given, results;
+  Array<void *> handles; // Before the call: once it has run, nothing fails any more.
+  if (!given.resize(input_count) || !results.resize(output_count) || !handles.resize(output_count))
+    return &outOfMemory;
+  for (uint32_t i = 0; i < input_count; ++i)
+    if (inputs[i])
+      given[i] = inputs[i]->tensor;
+  bool hasMemory = true;
+  for (uint32_t i = 0; i < output_count; ++i) {
+    if (outputs[i])
+      results[i] = outputs[i]->tensor;
+    else
+      hasMemory &= (handles[i] = std::malloc(sizeof(torchc_tensor))) != nullptr;
+  }
+  Status status = hasMemory ? session->session.call(function, {given.data(), input_count}, {results.data(), output_count})
+                            : Status::outOfMemory();
+  for (uint32_t i = 0; i < output_count; ++i) {
+    if (!status.isOk())
+      std::free(handles[i]);
+    else if (handles[i])
+      outputs[i] = new (handles[i]) torchc_tensor{std::move(results[i])};
+  }
+  return wrap(std::move(status));
+}
+
+void torchc_session_get_stats(const torchc_session *session, torchc_session_stats *stats) {
+  const SessionStats found = session->session.getStats();
+  writeInfo({0, found.calls, found.poolBytes, found.peakBytes, found.scratchBytes}, stats);
+}
+
+void torchc_session_free(torchc_session *session) { freeHandle(session); }
