@@ -125,3 +125,10 @@ class Kernel:
         if code:
             return code
         return results[0] if len(results) == 1 else results
+
+
+if __name__ == "__main__":
+    # python kernel.py FILE CPU: prints the machine code.
+    import sys
+
+    print(Kernel(pathlib.Path(sys.argv[1]).read_text(), sys.argv[2]).asm)

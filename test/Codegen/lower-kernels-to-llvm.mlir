@@ -3,7 +3,7 @@
 // CHECK-LABEL: llvm.func @sum
 // CHECK-NOT: scf.
 // CHECK: llvm.cond_br
-// CHECK: llvm.intr.fma
+// CHECK: llvm.intr.fmuladd
 // CHECK: llvm.return
 llvm.func @sum(%p: !llvm.ptr, %n: i64, %start: vector<8xf32>) -> vector<8xf32> {
   %zero = arith.constant 0 : i64

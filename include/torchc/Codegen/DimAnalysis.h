@@ -55,6 +55,8 @@ public:
   llvm::ArrayRef<Reduction> getReductions();
   /// A dim that may not be in a group with others.
   void separate(unsigned id);
+  /// Dims of different kinds may not be in a group; dims of extent 1 are of any kind.
+  void separateKinds(llvm::function_ref<int(unsigned)> getKind);
 
 private:
   void trackLinalg(mlir::linalg::LinalgOp op, unsigned result, llvm::ArrayRef<Dim> dims);

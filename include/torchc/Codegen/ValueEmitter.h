@@ -162,10 +162,14 @@ public:
   /// The width that `emitLanes` takes for a range of `extent`.
   static unsigned chooseWidth(Index extent, unsigned maxWidth);
 
+  /// Writes `body` for the `lanes` coordinates from `first` on, once more with a mask if
+  /// some of them may lie beyond `extent`.
+  void emitPanel(Index first, Index extent, unsigned lanes, llvm::function_ref<void()> body);
+
   /// if (condition) then else: what the two give, lane by lane of one type.
-  mlir::Value emitIf(mlir::Value condition, llvm::function_ref<mlir::Value()> thenBody,
+  mlir::Value emitIfValue(mlir::Value condition, llvm::function_ref<mlir::Value()> thenBody,
                      llvm::function_ref<mlir::Value()> elseBody);
-  void emitIf(mlir::Value condition, llvm::function_ref<void()> body);
+  void emitIf(mlir::Value condition, llvm::function_ref<void()> thenBody, llvm::function_ref<void()> elseBody = {});
 
   //===--------------------------------------------------------------------===//
   // Index arithmetic
@@ -206,6 +210,8 @@ public:
   static constexpr unsigned kReductionLanes = 32;
 
 private:
+  mlir::Value emitLanesBelow(Index first, Index extent, unsigned lanes);
+
   using Key = std::vector<const void *>;
   Key makeKey(const void *tag, llvm::ArrayRef<Index> at, bool uniform);
   mlir::Value lookup(const Key &key);

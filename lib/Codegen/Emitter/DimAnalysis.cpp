@@ -39,6 +39,17 @@ void DimTracker::separate(unsigned id) {
   }
 }
 
+void DimTracker::separateKinds(function_ref<int(unsigned)> getKind) {
+  std::optional<unsigned> previous;
+  for (unsigned id = 0; id != extents.size(); ++id) {
+    if (isUnit(id))
+      continue;
+    if (previous && getKind(*previous) != getKind(id))
+      separateAfter.insert(*previous);
+    previous = id;
+  }
+}
+
 void DimTracker::separateAll(ArrayRef<Dim> dims) {
   for (const Dim &dim : dims)
     for (unsigned id = 0; id != extents.size(); ++id)
@@ -241,7 +252,7 @@ SmallVector<LoopGroup> DimTracker::getGroups() {
 }
 
 ArrayRef<DimTracker::Reduction> DimTracker::getReductions() {
-  llvm::stable_sort(reductions, [](const Reduction &left, const Reduction &right) {
+  llvm::sort(reductions, [](const Reduction &left, const Reduction &right) {
     Operation *first = left.result.getOwner(), *second = right.result.getOwner();
     return first != second && first->isBeforeInBlock(second);
   });

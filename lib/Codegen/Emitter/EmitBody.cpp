@@ -147,7 +147,7 @@ Value ValueEmitter::emitScalar(Value scalar) {
 SmallVector<Value> ValueEmitter::emitBlock(Block &block, DenseMap<Value, Value> &values, ArrayRef<Index> loops) {
   // An assertion that does not hold keeps the rest of its body from memory.
   Value outerMask = mask, outerPredicate = predicate;
-  auto restore = llvm::make_scope_exit([&] {
+  llvm::scope_exit restore([&] {
     mask = outerMask;
     predicate = outerPredicate;
   });
@@ -190,7 +190,7 @@ Value ValueEmitter::emitRegionOp(Operation *op, DenseMap<Value, Value> &values, 
     return fail(op, "no code for " + op->getName().getStringRef() + " in the body of an op");
   auto known = values.find(ifOp.getCondition());
   Value condition = known != values.end() ? known->second : emitScalar(ifOp.getCondition());
-  return emitIf(
+  return emitIfValue(
       condition, [&] { return emitBlock(*ifOp.thenBlock(), values, loops)[0]; },
       [&] { return emitBlock(*ifOp.elseBlock(), values, loops)[0]; });
 }

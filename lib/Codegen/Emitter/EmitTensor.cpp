@@ -207,7 +207,7 @@ Value ValueEmitter::emitWhere(Value inside, Type element, function_ref<Value()> 
   if (!inside)
     return thenBody();
   if (!isa<VectorType>(inside.getType()))
-    return emitIf(inside, thenBody, elseBody);
+    return emitIfValue(inside, thenBody, elseBody);
   Value outer = mask;
   mask = outer ? arith::AndIOp::create(b, outer, inside).getResult() : inside;
   Value then = toVector(thenBody());

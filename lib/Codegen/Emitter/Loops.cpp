@@ -80,6 +80,37 @@ unsigned ValueEmitter::chooseWidth(Index extent, unsigned maxWidth) {
   return llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(extent.offset, 1)));
 }
 
+/// first + lane < extent for each lane.
+Value ValueEmitter::emitLanesBelow(Index first, Index extent, unsigned lanes) {
+  auto stepType = VectorType::get(lanes, b.getI32Type());
+  SmallVector<int32_t> steps(lanes);
+  std::iota(steps.begin(), steps.end(), 0);
+  Value step = arith::ConstantOp::create(b, DenseElementsAttr::get(stepType, ArrayRef(steps)));
+  Value rest = arith::TruncIOp::create(b, b.getI32Type(), toValue(sub(extent, first)));
+  Value limit = vector::BroadcastOp::create(b, stepType, rest);
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, step, limit);
+}
+
+void ValueEmitter::emitPanel(Index first, Index extent, unsigned lanes, function_ref<void()> body) {
+  auto emitFull = [&] {
+    LanesScope full(*this, lanes);
+    body();
+  };
+  auto emitPartial = [&] {
+    LanesScope partial(*this, lanes, emitLanesBelow(first, extent, lanes));
+    body();
+  };
+  if (extent.isConstant() && extent.offset % lanes == 0)
+    return emitFull();
+  Index past = add(first, lanes);
+  if (extent.isConstant() && past.isConstant())
+    return past.offset <= extent.offset ? emitFull() : emitPartial();
+  if (extent.isConstant() && extent.offset < lanes)
+    return emitPartial();
+  Value fits = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, toValue(past), toValue(extent));
+  emitIf(fits, emitFull, emitPartial);
+}
+
 SmallVector<Value> ValueEmitter::emitLanes(Index lower, Index upper, unsigned maxWidth, ValueRange inits,
                                            LoopBody body) {
   Index extent = sub(upper, lower);
@@ -103,13 +134,7 @@ SmallVector<Value> ValueEmitter::emitLanes(Index lower, Index upper, unsigned ma
     return values;
   // At most one turn, of the lanes that are left.
   return emitLoop(mainEnd, upper, lanes, values, [&](Index index, ValueRange carried) {
-    auto stepType = VectorType::get(lanes, b.getI32Type());
-    SmallVector<int32_t> steps(lanes);
-    std::iota(steps.begin(), steps.end(), 0);
-    Value step = arith::ConstantOp::create(b, DenseElementsAttr::get(stepType, ArrayRef(steps)));
-    Value rest = arith::TruncIOp::create(b, b.getI32Type(), toValue(sub(upper, index)));
-    Value limit = vector::BroadcastOp::create(b, stepType, rest);
-    LanesScope partial(*this, lanes, arith::CmpIOp::create(b, arith::CmpIPredicate::slt, step, limit));
+    LanesScope partial(*this, lanes, emitLanesBelow(index, upper, lanes));
     return body(withLanes(index), carried);
   });
 }
@@ -121,7 +146,7 @@ void ValueEmitter::emitLanes(Index lower, Index upper, unsigned maxWidth, functi
   });
 }
 
-Value ValueEmitter::emitIf(Value condition, function_ref<Value()> thenBody, function_ref<Value()> elseBody) {
+Value ValueEmitter::emitIfValue(Value condition, function_ref<Value()> thenBody, function_ref<Value()> elseBody) {
   // The type is known once both sides are written: a scalar where one side gives
   // a vector is repeated.
   Block blocks[2];
@@ -151,10 +176,17 @@ Value ValueEmitter::emitIf(Value condition, function_ref<Value()> thenBody, func
   return ifOp.getResult(0);
 }
 
-void ValueEmitter::emitIf(Value condition, function_ref<void()> body) {
-  auto ifOp = scf::IfOp::create(b, condition, /*withElseRegion=*/false);
+void ValueEmitter::emitIf(Value condition, function_ref<void()> thenBody, function_ref<void()> elseBody) {
+  auto ifOp = scf::IfOp::create(b, condition, /*withElseRegion=*/static_cast<bool>(elseBody));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(ifOp.thenBlock());
+  {
+    Scope scope(*this);
+    thenBody();
+  }
+  if (!elseBody)
+    return;
+  b.setInsertionPointToStart(ifOp.elseBlock());
   Scope scope(*this);
-  body();
+  elseBody();
 }

@@ -94,9 +94,7 @@ RowNest::RowNest(ValueEmitter &emitter, ArrayRef<unsigned> results) : emitter(em
   for (const DimTracker::Reduction &reduction : tracker->getReductions())
     rowDims |= reduction.getDepends();
   // A group holds row dims or others, not both.
-  for (unsigned id = 0; id + 1 < extents.size(); ++id)
-    if ((rowDims >> id & 1) != (rowDims >> (id + 1) & 1))
-      tracker->separate(id + 1);
+  tracker->separateKinds([&](unsigned id) { return rowDims >> id & 1; });
   bool hasReductions = !tracker->getReductions().empty();
 
   SmallVector<NestLoop> loops;

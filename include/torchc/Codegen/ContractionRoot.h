@@ -1,0 +1,48 @@
+//===- ContractionRoot.h - the multiply-add at the root of a kernel ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TORCHC_CODEGEN_CONTRACTIONROOT_H
+#define TORCHC_CODEGEN_CONTRACTIONROOT_H
+
+#include "torchc/Codegen/DimAnalysis.h"
+
+namespace torchc {
+
+/// out[..., n] += rows[...] * columns[..., n]: a matrix product or a convolution. n,
+/// the innermost dim of the output, is a dim of only one operand.
+struct ContractionRoot {
+  mlir::linalg::LinalgOp op;
+  mlir::OpOperand *rows;     ///< The operand without n; its elements are broadcast.
+  mlir::OpOperand *columns;  ///< The operand with n, a panel of columns at a time.
+  unsigned columnLoop;       ///< n
+  mlir::Operation *multiply, *add;
+
+  static std::optional<ContractionRoot> find(dispatch::KernelOp kernel);
+
+  mlir::OpResult getResult() const { return op->getResult(0); }
+  bool usesLoop(mlir::OpOperand *operand, unsigned loop) const {
+    return linalg().getMatchingIndexingMap(operand).isFunctionOfDim(loop);
+  }
+  /// The type that products are summed in: that of the output, f32 for half types.
+  mlir::Type getAccumulatorType() const;
+  /// If `columns` is packed in panels, the op that views it as a matrix.
+  mlir::linalg::UnPackOp getUnpack() const;
+  /// Whether the output starts from anything but zeros.
+  bool hasInit() const;
+
+  /// An element of the operand with the casts of the body, in the accumulator's type.
+  mlir::Value emitFactor(ValueEmitter &emitter, mlir::OpOperand *operand, mlir::Value element) const;
+  mlir::Value emitMultiplyAdd(ValueEmitter &emitter, mlir::Value row, mlir::Value column, mlir::Value sum) const;
+
+private:
+  mlir::linalg::LinalgOp linalg() const { return op; }
+};
+
+} // namespace torchc
+
+#endif // TORCHC_CODEGEN_CONTRACTIONROOT_H

@@ -1,0 +1,466 @@
+//===- Contraction.cpp - matrix products and convolutions ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+//
+// out[m, n] = epilogue(sum over k of rows[m, k] * columns[k, n]); in a convolution m
+// is a pixel and k a point of the window. The register tile is
+//
+//   for panel of NR columns in work group      [packed to scratch memory here, if
+//     for tile of MR rows in work group         columns are not packed already]
+//       for k: NR columns loaded, MR rows broadcast, MR x NR fused multiply-adds
+//       epilogue of the tile, row by row, from registers
+//
+// NR: two vector registers of f32, or what the columns are packed to. MR: as many
+// rows as registers hold (TargetInfo::getTileRows). The whole of k stays in
+// registers: measured up to k = 4096, blocking it gains nothing and costs the epilogue.
+// Rows are dealt out evenly (11 = 6 + 5, not 6 + 5 of one and 1 of another kind):
+// a tile of few rows waits for the latency of its multiply-adds. A product with
+// few rows takes several panels at once for the same reason.
+//
+// The last panel's columns beyond n are computed (packing padded them with zeros)
+// and masked when stored.
+//
+// Grid: x blocks of panels, y blocks of some kBlockRows rows (which stay in the
+// second-level cache while panels pass), z everything else: batch dims, and
+// image rows of a convolution. If those are short, pixels of several image rows
+// make up a tile, each with an address of its own.
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Codegen/ContractionRoot.h"
+#include "torchc/Codegen/Strategy.h"
+
+using namespace mlir;
+using namespace torchc;
+
+static constexpr int64_t kBlockRows = 192;
+static constexpr double kFlopsPerGroup = 2e6;
+/// Few rows are bound by memory, not by arithmetic.
+static constexpr double kFlopsPerGroupOfFewRows = 5e5;
+/// Accumulators that hide the latency of a fused multiply-add: 4 cycles, 2 a cycle.
+static constexpr int64_t kAccumulatorsInFlight = 8;
+/// Steps of k that are written out rather than looped over.
+static constexpr int64_t kUnrolledSteps = 24;
+static constexpr int64_t kLargestPanelBytes = 1 << 20;
+
+namespace {
+class ContractionNest {
+public:
+  ContractionNest(ValueEmitter &emitter, const ContractionRoot &root);
+  /// Whether the tile fits this kernel.
+  bool analyze();
+  Grid emit();
+
+private:
+  struct Dim {
+    LoopGroup group;
+    AffineExpr extentExpr;
+  };
+  using Sums = SmallVector<Value>;
+
+  void chooseTile();
+  void emitPanels(Index lower, Index upper, int64_t count);
+  void emitPack(Index panel, int64_t number);
+  void emitTiles(Index panel, int64_t panels);
+  void emitTile(Index row, int64_t rows, Index panel, int64_t panels);
+  void emitResults(ArrayRef<Indices> points, const Sums &sums, Index panel, int64_t panels);
+  void emitResultRows(ArrayRef<Indices> points, ValueRange sums, Index panel, bool masked);
+  /// Writes the loops over k; `body` gets all loop indices, those of k set.
+  Sums emitSteps(Indices loops, ValueRange inits, function_ref<Sums(ArrayRef<Index>, ValueRange)> body);
+  Value emitColumns(ArrayRef<Index> loops, Index panel, int64_t number);
+  void setRow(Indices &point, Index row);
+  Indices getLoops(ArrayRef<Index> point);
+
+  ValueEmitter &emitter;
+  ContractionRoot root;
+  SmallVector<Value> results;
+  std::optional<DimTracker> tracker;
+  const DimTracker::Reduction *output = nullptr;
+  Indices at;               ///< The batch dims are set, the others 0.
+  SmallVector<Dim> outer;   ///< Batch dims.
+  SmallVector<Dim> rowDims; ///< m; several if image rows are joined in tiles.
+  std::optional<Dim> columnDim;
+  SmallVector<LoopGroup> steps;
+  int64_t panelWidth = 0, tileRows = 0, panelsAtOnce = 1;
+  Index rows, columns, tiles, panels, tilesLower, tilesUpper;
+  AffineExpr rowsExpr;
+  std::optional<Buffer> packed;  ///< Panels in scratch memory: [panel][k][NR].
+  linalg::UnPackOp unpack;
+  bool masksLoads = false;
+  bool fewRows = false;
+};
+} // namespace
+
+ContractionNest::ContractionNest(ValueEmitter &emitter, const ContractionRoot &root) : emitter(emitter), root(root) {
+  auto returned = cast<dispatch::ReturnOp>(emitter.getKernel().getBody().front().getTerminator());
+  llvm::append_range(results, returned.getOperands());
+}
+
+bool ContractionNest::analyze() {
+  for (Value result : results)
+    if (result.getType() != results.front().getType() &&
+        cast<RankedTensorType>(result.getType()).getShape() !=
+            cast<RankedTensorType>(results.front().getType()).getShape())
+      return false;
+  Indices extents = emitter.getExtents(results.front());
+  tracker.emplace(emitter, extents);
+  for (Value result : results)
+    tracker->trackRoot(result);
+  for (const DimTracker::Reduction &reduction : tracker->getReductions()) {
+    if (reduction.result != root.getResult() || output)
+      return false;
+    output = &reduction;
+  }
+  at.assign(extents.size(), Index(0));
+  if (!output || !output->getIndices(at))
+    return false;
+
+  // The loop of the contraction behind each dim of the results.
+  AffineMap map = root.op.getMatchingIndexingMap(root.op.getDpsInitOperand(0));
+  SmallVector<int> loopOf(extents.size(), -1);
+  for (auto [expr, dim] : llvm::zip_equal(map.getResults(), output->dims))
+    if (dim.id >= 0)
+      loopOf[dim.id] = cast<AffineDimExpr>(expr).getPosition();
+  for (unsigned id = 0; id != extents.size(); ++id)
+    if (loopOf[id] < 0 && !(extents[id].isConstant() && extents[id].offset == 1))
+      return false;
+  tracker->separateKinds([&](unsigned id) {
+    unsigned loop = loopOf[id];
+    return loop == root.columnLoop ? -1 : root.usesLoop(root.rows, loop) * 2 + root.usesLoop(root.columns, loop);
+  });
+  SmallVector<Dim> rowCandidates;
+  for (const LoopGroup &group : tracker->getGroups()) {
+    Dim dim{group, getAffineConstantExpr(1, root.op->getContext())};
+    for (unsigned id = group.first; id <= group.last; ++id)
+      dim.extentExpr = dim.extentExpr * emitter.getExtentExpr(results.front(), id);
+    unsigned loop = loopOf[group.last];
+    if (loop == root.columnLoop)
+      columnDim = dim;
+    else if (root.usesLoop(root.rows, loop) && !root.usesLoop(root.columns, loop))
+      rowCandidates.push_back(dim);
+    else
+      outer.push_back(dim);
+  }
+  if (!columnDim)
+    return false;
+  steps = getReductionGroups(emitter, root.op);
+  chooseTile();
+
+  // Tiles take rows of the innermost dim, or of more if that makes too few.
+  while (!rowCandidates.empty()) {
+    Dim dim = rowCandidates.pop_back_val();
+    rowDims.insert(rowDims.begin(), dim);
+    int64_t extent = 1;
+    for (const Dim &row : rowDims)
+      extent *= row.group.extent.isConstant() ? row.group.extent.offset : 2 * tileRows;
+    int64_t least = extent / llvm::divideCeil(extent, tileRows);
+    int64_t registersPerRow = std::max<int64_t>(1, panelWidth * root.getAccumulatorType().getIntOrFloatBitWidth() /
+                                                       emitter.getTarget().vectorBits);
+    if (least * registersPerRow >= kAccumulatorsInFlight)
+      break;
+  }
+  outer.append(rowCandidates);
+  rows = Index(1);
+  rowsExpr = getAffineConstantExpr(1, root.op->getContext());
+  for (const Dim &dim : rowDims) {
+    rows = emitter.mul(rows, dim.group.extent);
+    rowsExpr = rowsExpr * dim.extentExpr;
+  }
+  columns = columnDim->group.extent;
+  fewRows = rows.isConstant() && rows.offset * 2 <= tileRows;
+  // Few rows times columns that lie along k: sums along lanes, which is kRows.
+  AffineExpr innermost = root.op.getMatchingIndexingMap(root.columns).getResults().back();
+  return unpack || !fewRows || innermost.isFunctionOfDim(root.columnLoop);
+}
+
+void ContractionNest::chooseTile() {
+  unsigned bits = root.getAccumulatorType().getIntOrFloatBitWidth();
+  unpack = root.getUnpack();
+  panelWidth = unpack ? unpack.getStaticInnerTiles()[0] : 2 * emitter.getTarget().getLanes(bits);
+  tileRows = emitter.getTarget().getTileRows(panelWidth, bits);
+}
+
+void ContractionNest::setRow(Indices &point, Index row) {
+  for (size_t i = rowDims.size(); i-- != 0;) {
+    const LoopGroup &group = rowDims[i].group;
+    point[group.last] = i == 0 ? row : emitter.mod(row, group.extent);
+    row = i == 0 ? row : emitter.div(row, group.extent);
+  }
+}
+
+Indices ContractionNest::getLoops(ArrayRef<Index> point) {
+  Indices loops(root.op.getNumLoops(), Index(0));
+  AffineMap map = root.op.getMatchingIndexingMap(root.op.getDpsInitOperand(0));
+  Indices position = *output->getIndices(point);
+  for (auto [expr, index] : llvm::zip_equal(map.getResults(), position))
+    loops[cast<AffineDimExpr>(expr).getPosition()] = index;
+  return loops;
+}
+
+ContractionNest::Sums ContractionNest::emitSteps(Indices loops, ValueRange inits,
+                                                 function_ref<Sums(ArrayRef<Index>, ValueRange)> body) {
+  // From which loop on everything is written out.
+  int64_t product = 1;
+  size_t unrolled = steps.size();
+  while (unrolled != 0 && steps[unrolled - 1].extent.isConstant() &&
+         product * steps[unrolled - 1].extent.offset <= kUnrolledSteps)
+    product *= steps[--unrolled].extent.offset;
+  std::function<Sums(size_t, ValueRange)> emitFrom = [&](size_t depth, ValueRange carried) -> Sums {
+    if (depth == steps.size())
+      return body(loops, carried);
+    const LoopGroup &step = steps[depth];
+    if (depth < unrolled)
+      return emitter.emitLoop(0, step.extent, 1, carried, [&](Index index, ValueRange inner) {
+        loops[step.last] = index;
+        return emitFrom(depth + 1, inner);
+      });
+    Sums sums(carried);
+    for (int64_t i = 0; i != step.extent.offset; ++i) {
+      loops[step.last] = i;
+      sums = emitFrom(depth + 1, sums);
+    }
+    return sums;
+  };
+  return emitFrom(0, inits);
+}
+
+/// One step's NR columns of a panel; `number` counts the panels that run at once.
+Value ContractionNest::emitColumns(ArrayRef<Index> loops, Index panel, int64_t number) {
+  Index lane(nullptr, 0, 1);
+  if (packed) {
+    Index step;
+    for (const LoopGroup &group : steps)
+      step = emitter.add(emitter.mul(step, group.extent), loops[group.last]);
+    return emitter.load(*packed, {Index(number), step, lane});
+  }
+  AffineMap map = root.op.getMatchingIndexingMap(root.columns);
+  Indices position(loops);
+  position[root.columnLoop] = unpack ? Index(0) : emitter.add(emitter.mul(panel, panelWidth), lane);
+  Indices point;
+  for (AffineExpr expr : map.getResults())
+    point.push_back(emitter.evaluate(expr, position));
+  if (!unpack)
+    return root.emitFactor(emitter, root.columns, emitter.emit(root.columns->get(), point));
+  point[unpack.getInnerDimsPos()[0]] = panel;
+  Indices source;
+  for (size_t i = 0; i != point.size(); ++i)
+    source.push_back(point[unpack.getOuterDimsPerm().empty() ? i : unpack.getOuterDimsPerm()[i]]);
+  source.push_back(lane);
+  return root.emitFactor(emitter, root.columns, emitter.emit(unpack.getSource(), source));
+}
+
+/// Copies a panel of columns that lies elsewhere in memory to scratch memory.
+void ContractionNest::emitPack(Index panel, int64_t number) {
+  std::optional<Buffer> target;
+  std::swap(target, packed);
+  Index first = emitter.mul(panel, panelWidth);
+  auto emitAll = [&] {
+    emitSteps(getLoops(at), {}, [&](ArrayRef<Index> loops, ValueRange) {
+      Value values = emitter.toVector(emitColumns(loops, panel, number));
+      Index step;
+      for (const LoopGroup &group : steps)
+        step = emitter.add(emitter.mul(step, group.extent), loops[group.last]);
+      // Columns beyond the last are stored as well, as zeros.
+      ValueEmitter::LanesScope all(emitter, panelWidth);
+      emitter.store(values, *target, {Index(number), step, Index(nullptr, 0, 1)});
+      return Sums();
+    });
+  };
+  emitter.emitPanel(first, columns, panelWidth, emitAll);
+  std::swap(target, packed);
+}
+
+void ContractionNest::emitTile(Index row, int64_t count, Index panel, int64_t panelCount) {
+  ImplicitLocOpBuilder &b = emitter.getBuilder();
+  SmallVector<Indices> points(count, at);
+  for (int64_t i = 0; i != count; ++i)
+    setRow(points[i], emitter.add(row, i));
+  auto emitSums = [&]() -> Sums {
+    Type type = emitter.getVectorType(root.getAccumulatorType());
+    Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
+    SmallVector<Indices> rowLoops = llvm::map_to_vector(points, [&](const Indices &point) { return getLoops(point); });
+    AffineMap map = root.op.getMatchingIndexingMap(root.rows);
+    return emitSteps(getLoops(at), Sums(count * panelCount, zero), [&](ArrayRef<Index> loops, ValueRange carried) {
+      Sums sums(carried), factors;
+      for (int64_t number = 0; number != panelCount; ++number)
+        factors.push_back(emitColumns(loops, emitter.add(panel, number), number));
+      for (int64_t i = 0; i != count; ++i) {
+        Indices position = rowLoops[i];
+        for (const LoopGroup &step : steps)
+          position[step.last] = loops[step.last];
+        Indices point;
+        for (AffineExpr expr : map.getResults())
+          point.push_back(emitter.evaluate(expr, position));
+        Value factor = root.emitFactor(emitter, root.rows, emitter.emit(root.rows->get(), point));
+        for (int64_t number = 0; number != panelCount; ++number) {
+          Value &sum = sums[number * count + i];
+          sum = root.emitMultiplyAdd(emitter, factor, factors[number], sum);
+        }
+      }
+      return sums;
+    });
+  };
+  auto emitAll = [&] { emitResults(points, emitSums(), panel, panelCount); };
+  ValueEmitter::LanesScope lanes(emitter, panelWidth);
+  if (masksLoads && panelCount == 1)
+    emitter.emitPanel(emitter.mul(panel, panelWidth), columns, panelWidth, emitAll);
+  else
+    emitAll();
+}
+
+void ContractionNest::emitResults(ArrayRef<Indices> points, const Sums &sums, Index panel, int64_t panelCount) {
+  for (int64_t number = 0; number != panelCount; ++number) {
+    Index current = emitter.add(panel, number);
+    auto own = ArrayRef<Value>(sums).slice(number * points.size(), points.size());
+    Index first = emitter.mul(current, panelWidth);
+    auto emitRows = [&] {
+      for (auto [point, sum] : llvm::zip_equal(points, own)) {
+        ImplicitLocOpBuilder &b = emitter.getBuilder();
+        ValueEmitter::Scope scope(emitter);
+        Indices position = point;
+        position[columnDim->group.last] = emitter.add(first, Index(nullptr, 0, 1));
+        Indices outputAt = *output->getIndices(position);
+        Value value = sum;
+        Type element = getElementTypeOrSelf(root.getResult().getType());
+        if (root.hasInit()) {
+          Value init = emitter.emit(root.op.getDpsInitOperand(0)->get(), outputAt);
+          init = emitter.toVector(init);
+          if (init.getType() != value.getType())
+            init = arith::ExtFOp::create(b, value.getType(), init);
+          value = emitter.cloneOp(root.add, {value, init});
+        }
+        if (element != root.getAccumulatorType())
+          value = arith::TruncFOp::create(b, emitter.getVectorType(element), value);
+        emitter.hold(root.getResult(), outputAt, value);
+        SmallVector<Value> values;
+        for (Value result : results)
+          values.push_back(emitter.emit(result, position));
+        for (auto [number, value] : llvm::enumerate(values))
+          emitter.store(value, emitter.getResultBuffer(number, results[number]), position);
+      }
+    };
+    if (emitter.getMask())
+      emitRows();
+    else
+      emitter.emitPanel(first, columns, panelWidth, emitRows);
+  }
+}
+
+void ContractionNest::emitTiles(Index panel, int64_t panelCount) {
+  int64_t most = std::max<int64_t>(1, tileRows / panelCount);
+  if (rows.isConstant()) {
+    int64_t count = llvm::divideCeil(rows.offset, most), least = rows.offset / count, larger = rows.offset % count;
+    emitter.emitLoop(tilesLower, emitter.min(tilesUpper, larger), 1, [&](Index tile) {
+      emitTile(emitter.mul(tile, least + 1), least + 1, panel, panelCount);
+    });
+    emitter.emitLoop(emitter.max(tilesLower, larger), tilesUpper, 1, [&](Index tile) {
+      emitTile(emitter.add(emitter.mul(tile, least), larger), least, panel, panelCount);
+    });
+    return;
+  }
+  Index full = emitter.div(rows, most);
+  emitter.emitLoop(tilesLower, emitter.min(tilesUpper, full), 1,
+                   [&](Index tile) { emitTile(emitter.mul(tile, most), most, panel, panelCount); });
+  // The last tile has fewer rows: tiles of 4, 2 and 1.
+  emitter.emitLoop(emitter.max(tilesLower, full), tilesUpper, 1, [&](Index tile) {
+    Index rest = emitter.mod(rows, most);
+    for (int64_t count = llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(1, most - 1))); count != 0; count /= 2) {
+      Index before = emitter.mul(emitter.div(rest, 2 * count), 2 * count);
+      emitter.emitLoop(0, emitter.mod(emitter.div(rest, count), 2), 1, [&](Index) {
+        emitTile(emitter.add(emitter.mul(tile, most), before), count, panel, panelCount);
+      });
+    }
+  });
+}
+
+void ContractionNest::emitPanels(Index lower, Index upper, int64_t count) {
+  emitter.emitLoop(lower, upper, count, [&](Index panel) {
+    if (packed)
+      for (int64_t number = 0; number != count; ++number)
+        emitPack(emitter.add(panel, number), number);
+    emitTiles(panel, count);
+  });
+}
+
+Grid ContractionNest::emit() {
+  MLIRContext *context = root.op->getContext();
+  if (fewRows)
+    panelsAtOnce = rows.offset * 4 <= tileRows ? 4 : 2;
+  int64_t most = std::max<int64_t>(1, tileRows / panelsAtOnce);
+
+  // The columns' panels: packed already, packed here, or read where they are.
+  Index stepCount(1);
+  for (const LoopGroup &group : steps)
+    stepCount = emitter.mul(stepCount, group.extent);
+  int64_t panelBytes = panelWidth * (root.getAccumulatorType().getIntOrFloatBitWidth() / 8);
+  bool staticSteps = stepCount.isConstant() && stepCount.offset * panelBytes <= kLargestPanelBytes;
+  if (!unpack && !fewRows && staticSteps) {
+    Value memory = emitter.allocateScratch(stepCount.offset * panelBytes);
+    packed = emitter.getBuffer(memory, root.getAccumulatorType(), {Index(1), stepCount, Index(panelWidth)}, false);
+  }
+  masksLoads = !unpack && !packed;
+  if (masksLoads)
+    panelsAtOnce = 1;
+
+  auto assumed = [](Index index) { return static_cast<double>(index.isConstant() ? index.offset : kAssumedExtent); };
+  tiles = rows.isConstant() ? Index(llvm::divideCeil(rows.offset, most)) : emitter.ceilDiv(rows, most);
+  panels = emitter.ceilDiv(columns, panelWidth);
+  int64_t tilesPerBlock = std::max<int64_t>(1, kBlockRows / most);
+  if (tiles.isConstant() && tiles.offset > 0)
+    tilesPerBlock = llvm::divideCeil(tiles.offset, llvm::divideCeil(tiles.offset, tilesPerBlock));
+  double blockRows = std::min<double>(assumed(rows), tilesPerBlock * most);
+  double flops = 2 * blockRows * panelWidth * assumed(stepCount);
+  double wanted = fewRows ? kFlopsPerGroupOfFewRows : kFlopsPerGroup;
+  int64_t panelsPerBlock = std::max<int64_t>(1, std::llround(wanted / flops));
+  panelsPerBlock = llvm::divideCeil(panelsPerBlock, panelsAtOnce) * panelsAtOnce;
+  if (panels.isConstant() && panels.offset > 0) {
+    int64_t blocks = llvm::divideCeil(panels.offset, panelsPerBlock);
+    panelsPerBlock = llvm::divideCeil(llvm::divideCeil(panels.offset, blocks), panelsAtOnce) * panelsAtOnce;
+  }
+
+  Grid grid;
+  grid.x = columnDim->extentExpr.ceilDiv(panelWidth).ceilDiv(panelsPerBlock);
+  grid.y = rowsExpr.ceilDiv(most).ceilDiv(tilesPerBlock);
+  grid.z = getAffineConstantExpr(1, context);
+  Index unit = emitter.getWorkgroup(2);
+  for (size_t i = outer.size(); i-- != 0;) {
+    const LoopGroup &group = outer[i].group;
+    at[group.last] = i == 0 ? unit : emitter.mod(unit, group.extent);
+    unit = i == 0 ? unit : emitter.div(unit, group.extent);
+    grid.z = grid.z * outer[i].extentExpr;
+  }
+  // Blocks of which there is but one start at the constant 0.
+  auto isOne = [](AffineExpr expr) { return isa<AffineConstantExpr>(expr) && cast<AffineConstantExpr>(expr).getValue() <= 1; };
+  tilesLower = isOne(grid.y) ? Index(0) : emitter.mul(emitter.getWorkgroup(1), tilesPerBlock);
+  tilesUpper = isOne(grid.y) ? tiles : emitter.min(tiles, emitter.add(tilesLower, tilesPerBlock));
+  Index lower = isOne(grid.x) ? Index(0) : emitter.mul(emitter.getWorkgroup(0), panelsPerBlock);
+  Index upper = isOne(grid.x) ? panels : emitter.min(panels, emitter.add(lower, panelsPerBlock));
+  if (panelsAtOnce == 1) {
+    emitPanels(lower, upper, 1);
+    return grid;
+  }
+  Index groups = emitter.div(emitter.sub(upper, lower), panelsAtOnce);
+  Index middle = emitter.add(lower, emitter.mul(groups, panelsAtOnce));
+  emitPanels(lower, middle, panelsAtOnce);
+  // A panel alone has its tiles dealt out anew; the rows are few, so that is one tile.
+  tilesLower = 0;
+  tilesUpper = 1;
+  emitPanels(middle, upper, 1);
+  return grid;
+}
+
+static bool matchesContraction(dispatch::KernelOp kernel, const TargetInfo &) {
+  return ContractionRoot::find(kernel).has_value() && ValueEmitter::canVectorize(kernel);
+}
+
+static Grid emitContraction(ValueEmitter &emitter) {
+  ContractionNest nest(emitter, *ContractionRoot::find(emitter.getKernel()));
+  return nest.analyze() ? nest.emit() : kRows.emit(emitter);
+}
+
+const Strategy torchc::kContraction = {"contraction", matchesContraction, emitContraction};

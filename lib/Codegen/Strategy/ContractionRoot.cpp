@@ -1,0 +1,119 @@
+//===- ContractionRoot.cpp - the multiply-add at the root of a kernel ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Codegen/ContractionRoot.h"
+
+using namespace mlir;
+using namespace torchc;
+
+/// The block argument that `value` is, but for widening casts.
+static BlockArgument skipCasts(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!isa<arith::ExtFOp, arith::ExtSIOp, arith::ExtUIOp, arith::SIToFPOp, arith::UIToFPOp>(op))
+      return {};
+    value = op->getOperand(0);
+  }
+  return dyn_cast<BlockArgument>(value);
+}
+
+static std::optional<ContractionRoot> match(linalg::LinalgOp op) {
+  if (op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1 || op.getNumReductionLoops() == 0 ||
+      llvm::any_of(op->getOpOperands(), [&](OpOperand &operand) { return op.isScalar(&operand); }))
+    return std::nullopt;
+  Block &block = *op.getBlock();
+  Operation *add = block.getTerminator()->getOperand(0).getDefiningOp();
+  BlockArgument sum = block.getArgument(2);
+  if (!isa_and_present<arith::AddFOp, arith::AddIOp>(add) || !sum.hasOneUse())
+    return std::nullopt;
+  Value product = add->getOperand(0) == sum ? add->getOperand(1) : add->getOperand(0);
+  if (add->getOperand(0) != sum && add->getOperand(1) != sum)
+    return std::nullopt;
+  Operation *multiply = product.getDefiningOp();
+  if (!isa_and_present<arith::MulFOp, arith::MulIOp>(multiply))
+    return std::nullopt;
+  BlockArgument left = skipCasts(multiply->getOperand(0)), right = skipCasts(multiply->getOperand(1));
+  if (!left || !right || left.getArgNumber() + right.getArgNumber() != 1)
+    return std::nullopt;
+
+  OpOperand *output = op.getDpsInitOperand(0);
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  for (AffineExpr expr : llvm::reverse(op.getMatchingIndexingMap(output).getResults())) {
+    auto dim = dyn_cast<AffineDimExpr>(expr);
+    if (!dim)
+      return std::nullopt;
+    unsigned loop = dim.getPosition();
+    if (ranges[loop] == 1)
+      continue;
+    OpOperand *first = op.getDpsInputOperand(0), *second = op.getDpsInputOperand(1);
+    bool inFirst = op.getMatchingIndexingMap(first).isFunctionOfDim(loop);
+    bool inSecond = op.getMatchingIndexingMap(second).isFunctionOfDim(loop);
+    if (inFirst == inSecond)
+      return std::nullopt;
+    OpOperand *columns = inFirst ? first : second;
+    // A column is a dim of its own, not part of a window's coordinate.
+    if (!llvm::is_contained(op.getMatchingIndexingMap(columns).getResults(), expr))
+      return std::nullopt;
+    return ContractionRoot{op, inFirst ? second : first, columns, loop, multiply, add};
+  }
+  return std::nullopt;
+}
+
+std::optional<ContractionRoot> ContractionRoot::find(dispatch::KernelOp kernel) {
+  std::optional<ContractionRoot> root;
+  for (auto op : kernel.getBody().front().getOps<linalg::LinalgOp>())
+    if (auto candidate = match(op)) {
+      if (root)
+        return std::nullopt;
+      root = candidate;
+    }
+  return root;
+}
+
+Type ContractionRoot::getAccumulatorType() const {
+  Type element = getElementTypeOrSelf(op->getResult(0).getType());
+  return element.isF16() || element.isBF16() ? Float32Type::get(element.getContext()) : element;
+}
+
+linalg::UnPackOp ContractionRoot::getUnpack() const {
+  auto unpack = columns->get().getDefiningOp<linalg::UnPackOp>();
+  if (!unpack || unpack.getInnerDimsPos().size() != 1 || ShapedType::isDynamic(unpack.getStaticInnerTiles()[0]))
+    return {};
+  AffineMap map = linalg().getMatchingIndexingMap(columns);
+  return map.getResult(unpack.getInnerDimsPos()[0]) == getAffineDimExpr(columnLoop, op->getContext())
+             ? unpack
+             : linalg::UnPackOp();
+}
+
+bool ContractionRoot::hasInit() const {
+  auto fill = linalg().getDpsInitOperand(0)->get().getDefiningOp<linalg::FillOp>();
+  return !fill || !(matchPattern(fill.getInputs()[0], m_AnyZeroFloat()) || matchPattern(fill.getInputs()[0], m_Zero()));
+}
+
+Value ContractionRoot::emitFactor(ValueEmitter &emitter, OpOperand *operand, Value element) const {
+  Value argument = linalg().getMatchingBlockArgument(operand);
+  Value factor = skipCasts(multiply->getOperand(0)) == argument ? multiply->getOperand(0) : multiply->getOperand(1);
+  SmallVector<Operation *> casts;
+  for (; factor != argument; factor = factor.getDefiningOp()->getOperand(0))
+    casts.push_back(factor.getDefiningOp());
+  for (Operation *cast : llvm::reverse(casts))
+    element = emitter.cloneOp(cast, element);
+  Type type = getAccumulatorType(), from = getElementTypeOrSelf(element.getType());
+  if (from != type) {
+    Type wide = isa<VectorType>(element.getType()) ? Type(emitter.getVectorType(type)) : type;
+    element = arith::ExtFOp::create(emitter.getBuilder(), wide, element);
+  }
+  return element;
+}
+
+Value ContractionRoot::emitMultiplyAdd(ValueEmitter &emitter, Value row, Value column, Value sum) const {
+  ImplicitLocOpBuilder &b = emitter.getBuilder();
+  row = emitter.toVector(row);
+  if (isa<FloatType>(getAccumulatorType()))
+    return vector::FMAOp::create(b, row, emitter.toVector(column), sum);
+  return arith::AddIOp::create(b, sum, arith::MulIOp::create(b, row, emitter.toVector(column)));
+}

@@ -1,0 +1,168 @@
+"""Matrix products and convolutions against numpy and torch."""
+
+import numpy as np
+import pytest
+import torch
+
+from kernel import Kernel
+from test_rows import P, R, generic, mlir_type, randn, static_kernel
+
+WIDTH = 16  # columns of a packed panel on AVX2
+
+
+def pack(b, width=WIDTH):
+    """[K, N] to [ceil(N / width)][K][width], padded with zeros."""
+    k, n = b.shape
+    padded = np.zeros((k, -(-n // width) * width), b.dtype)
+    padded[:, :n] = b
+    return np.ascontiguousarray(padded.reshape(k, -1, width).transpose(1, 0, 2))
+
+
+def matmul_kernel(m, k, n, packed=True, transposed=False, epilogue=False, element="f32", out=None):
+    """A kernel act(A B + bias); m may be "?"."""
+    out = out or element
+    a, b, c = mlir_type([m, k], element), mlir_type([k, n], element), mlir_type([m, n], out)
+    panels = mlir_type([-(-n // WIDTH), k, WIDTH], element)
+    stored = panels if packed else mlir_type([n, k], element) if transposed else b
+    dynamic = m == "?"
+    size = "%m" if dynamic else ""
+    body = ""
+    if packed:
+        body += f"""%be = tensor.empty() : {b}
+%w = linalg.unpack %B outer_dims_perm = [1, 0] inner_dims_pos = [1] inner_tiles = [{WIDTH}] into %be : {panels} -> {b}\n"""
+    zero = "0.0" if out[0] in "fb" else "0"
+    body += f"%zero = arith.constant {zero} : {out}\n%e = tensor.empty({size}) : {c}\n%f = linalg.fill ins(%zero : {out}) outs(%e : {c}) -> {c}\n"
+    if transposed:
+        body += generic("%y", ["(m, n, k) -> (m, k)", "(m, n, k) -> (n, k)", "(m, n, k) -> (m, n)"], [P, P, R],
+                        [("%A", a), ("%B", stored)], ("%f", c),
+                        "%p = arith.mulf %a, %b fastmath<contract> : f32\n%s = arith.addf %o, %p fastmath<contract> : f32\nlinalg.yield %s : f32")
+    else:
+        w = "%w" if packed else "%B"
+        body += f"%y = linalg.matmul ins(%A, {w} : {a}, {b}) outs(%f : {c}) -> {c}\n"
+    result = "%y"
+    if epilogue:
+        body += generic("%r", ["(m, n) -> (m, n)", "(m, n) -> (n)", "(m, n) -> (m, n)"], [P, P],
+                        [("%y", c), ("%bias", mlir_type([n]))], ("%e", c),
+                        "%s = arith.addf %a, %b : f32\n%t = arith.maximumf %s, %zero : f32\nlinalg.yield %t : f32")
+        result = "%r"
+    body += f"dispatch.return {result} : {c}"
+    arguments = [("A", a), ("B", stored)] + ([("bias", mlir_type([n]))] if epilogue else [])
+    text = static_kernel("matmul", arguments, c, body)
+    if dynamic:
+        tensors = ["array<i64: 0>"] + ["array<i64>"] * (len(arguments) - 1) + ["array<i64: 0>"]
+        text = text.replace(") -> (", ", %m: index) -> (", 1)
+        text = text[: text.index("dims = [")] + f"dims = [{', '.join(tensors)}]" + text[text.index("]}") + 1 :]
+    return text
+
+
+@pytest.mark.parametrize("m,k,n", [(1, 64, 64), (1, 33, 50), (1, 20, 160), (2, 40, 33), (3, 5, 16), (4, 64, 20), (5, 16, 48), (6, 7, 16),
+                                   (7, 40, 17), (11, 32, 100), (128, 64, 96), (200, 20, 1), (400, 17, 70), (64, 300, 1000)])
+@pytest.mark.parametrize("layout", ["packed", "plain", "transposed"])
+def test_matmul(m, k, n, layout):
+    a, b, bias = randn(m, k), randn(k, n), randn(n)
+    stored = {"packed": pack(b), "plain": b, "transposed": np.ascontiguousarray(b.T)}[layout]
+    kernel = Kernel(matmul_kernel(m, k, n, layout == "packed", layout == "transposed", epilogue=True))
+    y = kernel([a, stored, bias], [((m, n), "f")])
+    np.testing.assert_allclose(y, np.maximum(a @ b + bias, 0), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("layout", ["packed", "plain", "transposed"])
+def test_matmul_of_any_row_count(layout):
+    b, bias = randn(40, 50), randn(50)
+    stored = {"packed": pack(b), "plain": b, "transposed": np.ascontiguousarray(b.T)}[layout]
+    kernel = Kernel(matmul_kernel("?", 40, 50, layout == "packed", layout == "transposed", epilogue=True))
+    for m in list(range(1, 15)) + [191, 192, 193, 500]:
+        a = randn(m, 40)
+        y = kernel([a, stored, bias], [((m, 50), "f")], (m,))
+        np.testing.assert_allclose(y, np.maximum(a @ b + bias, 0), rtol=1e-4, atol=1e-4)
+
+
+def test_double():
+    a, b = randn(20, 30, dtype=np.float64), randn(30, 40, dtype=np.float64)
+    y = Kernel(matmul_kernel(20, 30, 40, packed=False, element="f64"))([a, b], [((20, 40), "d")])
+    np.testing.assert_allclose(y, a @ b, rtol=1e-12)
+
+
+def test_integers():
+    a, b = np.arange(600, dtype=np.int64).reshape(20, 30), np.arange(1200, dtype=np.int64).reshape(30, 40)
+    y = Kernel(matmul_kernel(20, 30, 40, packed=False, element="i64"))([a, b], [((20, 40), "i8")])
+    np.testing.assert_array_equal(y, a @ b)
+
+
+def test_half_sums_in_single():
+    a, b = randn(20, 300, dtype=np.float16), randn(300, 40, dtype=np.float16)
+    y = Kernel(matmul_kernel(20, 300, 40, packed=False, element="f16"))([a, b], [((20, 40), "e")])
+    np.testing.assert_allclose(y, (a.astype("f") @ b.astype("f")).astype(np.float16), rtol=2e-3, atol=2e-3)
+
+
+def test_batch_matmul_transposed_out():
+    """Attention's P V with the heads moved inwards: a permuted store."""
+    a, b = randn(2, 3, 20, 30), randn(2, 3, 30, 24)
+    body = """%zero = arith.constant 0.0 : f32
+%e = tensor.empty() : tensor<2x3x20x24xf32>
+%f = linalg.fill ins(%zero : f32) outs(%e : tensor<2x3x20x24xf32>) -> tensor<2x3x20x24xf32>
+""" + generic("%y", ["(b, h, m, n, k) -> (b, h, m, k)", "(b, h, m, n, k) -> (b, h, k, n)", "(b, h, m, n, k) -> (b, h, m, n)"],
+              [P, P, P, P, R], [("%A", mlir_type(a)), ("%B", mlir_type(b))], ("%f", "tensor<2x3x20x24xf32>"),
+              "%p = arith.mulf %a, %b : f32\n%s = arith.addf %p, %o : f32\nlinalg.yield %s : f32") + """
+%g = tensor.empty() : tensor<2x20x3x24xf32>
+%t = linalg.transpose ins(%y : tensor<2x3x20x24xf32>) outs(%g : tensor<2x20x3x24xf32>) permutation = [0, 2, 1, 3]
+dispatch.return %t : tensor<2x20x3x24xf32>"""
+    kernel = Kernel(static_kernel("bmm", [("A", mlir_type(a)), ("B", mlir_type(b))], "tensor<2x20x3x24xf32>", body))
+    np.testing.assert_allclose(kernel([a, b], [((2, 20, 3, 24), "f")]), (a @ b).transpose(0, 2, 1, 3), rtol=1e-4, atol=1e-4)
+
+
+def test_accumulates_on_init():
+    body = """%y = linalg.matmul ins(%a, %b : tensor<9x10xf32>, tensor<10x20xf32>) outs(%c : tensor<9x20xf32>) -> tensor<9x20xf32>
+dispatch.return %y : tensor<9x20xf32>"""
+    a, b, c = randn(9, 10), randn(10, 20), randn(9, 20)
+    kernel = Kernel(static_kernel("addmm", [(n, mlir_type(t)) for n, t in zip("abc", (a, b, c))], mlir_type(c), body))
+    np.testing.assert_allclose(kernel([a, b, c], [(c.shape, "f")]), a @ b + c, rtol=1e-4, atol=1e-4)
+
+
+def conv_kernel(n, h, w, c, o, k, stride=1, dilation=1, pad=0, relu=False):
+    """NHWC convolution with packed weights [O/NR][KH][KW][C][NR]."""
+    hp, wp = h + 2 * pad, w + 2 * pad
+    ho, wo = [(d - dilation * (k - 1) - 1) // stride + 1 for d in (hp, wp)]
+    x, xp, f, y = mlir_type([n, h, w, c]), mlir_type([n, hp, wp, c]), mlir_type([k, k, c, o]), mlir_type([n, ho, wo, o])
+    packed = mlir_type([-(-o // WIDTH), k, k, c, WIDTH])
+    body = "%zero = arith.constant 0.0 : f32\n"
+    if pad:
+        body += f"""%xp = tensor.pad %x low[0, {pad}, {pad}, 0] high[0, {pad}, {pad}, 0] {{
+^bb0(%i: index, %j: index, %k: index, %l: index):
+  tensor.yield %zero : f32
+}} : {x} to {xp}\n"""
+    source = "%xp" if pad else "%x"
+    body += f"""%we = tensor.empty() : {f}
+%w = linalg.unpack %p outer_dims_perm = [3, 0, 1, 2] inner_dims_pos = [3] inner_tiles = [{WIDTH}] into %we : {packed} -> {f}
+%e = tensor.empty() : {y}
+%z = linalg.fill ins(%zero : f32) outs(%e : {y}) -> {y}
+%c = linalg.conv_2d_nhwc_hwcf {{dilations = dense<{dilation}> : tensor<2xi64>, strides = dense<{stride}> : tensor<2xi64>}}
+    ins({source}, %w : {xp}, {f}) outs(%z : {y}) -> {y}
+"""
+    m = "(a, b, c, d) -> (a, b, c, d)"
+    if relu:
+        body += generic("%r", [m, m], [P] * 4, [("%c", y)], ("%e", y), "%s = arith.maximumf %a, %zero : f32\nlinalg.yield %s : f32")
+    body += f"dispatch.return {'%r' if relu else '%c'} : {y}"
+    return static_kernel("conv", [("x", x), ("p", packed)], y, body), (n, ho, wo, o)
+
+
+def pack_conv(weight):
+    """[O, C, KH, KW] to [O/NR][KH][KW][C][NR]."""
+    o, c, kh, kw = weight.shape
+    return pack(weight.transpose(2, 3, 1, 0).reshape(-1, o)).reshape(-1, kh, kw, c, WIDTH)
+
+
+@pytest.mark.parametrize("shape", [
+    dict(n=1, h=10, w=20, c=8, o=16, k=3), dict(n=2, h=9, w=9, c=3, o=20, k=3, pad=1), dict(n=1, h=12, w=30, c=3, o=24, k=7, stride=2, pad=3),
+    dict(n=2, h=7, w=7, c=16, o=32, k=1), dict(n=1, h=14, w=14, c=4, o=16, k=3, stride=2, pad=1, relu=True),
+    dict(n=1, h=11, w=13, c=5, o=18, k=3, dilation=2, pad=2), dict(n=1, h=8, w=8, c=16, o=32, k=1, stride=2),
+])
+def test_convolution(shape):
+    text, out = conv_kernel(**shape)
+    x, w = randn(shape["n"], shape["h"], shape["w"], shape["c"]), randn(shape["o"], shape["c"], shape["k"], shape["k"])
+    y = Kernel(text)([x, pack_conv(w)], [(out, "f")])
+    expected = torch.conv2d(torch.from_numpy(x).permute(0, 3, 1, 2), torch.from_numpy(w), stride=shape.get("stride", 1),
+                            padding=shape.get("pad", 0), dilation=shape.get("dilation", 1)).permute(0, 2, 3, 1)
+    if shape.get("relu"):
+        expected = expected.relu()
+    np.testing.assert_allclose(y, expected.numpy(), rtol=1e-4, atol=1e-4)
