@@ -14,17 +14,18 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/PatternMatch.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 using namespace mlir;
 using namespace torchc;
 
 static Value multiply(OpBuilder &builder, Location loc, Value lhs, Value rhs) {
-  return arith::MulIOp::create(builder, loc, lhs, rhs, arith::IntegerOverflowFlags::nsw);
+  return arith::MulIOp::create(builder, loc, lhs, rhs);
 }
 
 static Value add(OpBuilder &builder, Location loc, Value lhs, Value rhs) {
-  return arith::AddIOp::create(builder, loc, lhs, rhs, arith::IntegerOverflowFlags::nsw);
+  return arith::AddIOp::create(builder, loc, lhs, rhs);
 }
 
 /// True if `tensor` comes from `source` by ops that only write elements.
@@ -60,7 +61,8 @@ static Value getStatedExtent(OpBuilder &builder, OpResult tensor, int64_t dim) {
       .Case([&](tensor::ExpandShapeOp op) { return toValue(op.getMixedOutputShape()[dim]); })
       .Case([&](tensor::CollapseShapeOp op) {
         Value product;
-        for (int64_t source : op.getReassociationIndices()[dim]) {
+        SmallVector<ReassociationIndices> reassociation = op.getReassociationIndices();
+        for (int64_t source : reassociation[dim]) {
           Value extent = getExtent(builder, op.getSrc(), source);
           product = product ? multiply(builder, loc, product, extent) : extent;
         }
@@ -124,4 +126,34 @@ SmallVector<Value> torchc::getDynamicExtents(OpBuilder &builder, Value tensor) {
     if (type.isDynamicDim(dim))
       extents.push_back(getExtent(builder, tensor, dim));
   return extents;
+}
+
+SmallVector<OpFoldResult> torchc::getMixedExtents(OpBuilder &builder, Value tensor) {
+  auto type = cast<RankedTensorType>(tensor.getType());
+  SmallVector<OpFoldResult> extents;
+  for (int64_t dim = 0; dim < type.getRank(); ++dim)
+    if (type.isDynamicDim(dim))
+      extents.push_back(getExtent(builder, tensor, dim));
+    else
+      extents.push_back(builder.getIndexAttr(type.getDimSize(dim)));
+  return extents;
+}
+
+namespace {
+struct ResolveExtent : OpRewritePattern<tensor::DimOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tensor::DimOp op, PatternRewriter &rewriter) const override {
+    auto dim = op.getConstantIndex();
+    auto source = dyn_cast<OpResult>(op.getSource());
+    Value extent = dim && source ? getStatedExtent(rewriter, source, *dim) : Value();
+    if (!extent)
+      return rewriter.notifyMatchFailure(op, "only the tensor itself knows");
+    rewriter.replaceOp(op, extent);
+    return success();
+  }
+};
+} // namespace
+
+void torchc::populateResolveExtentPatterns(RewritePatternSet &patterns) {
+  patterns.add<ResolveExtent>(patterns.getContext());
 }

@@ -10,6 +10,8 @@
 #define TORCHC_LIB_DISPATCH_EXTENTS_H
 
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/OpDefinition.h"
+#include "mlir/IR/PatternMatch.h"
 #include "mlir/IR/Value.h"
 
 namespace torchc {
@@ -21,6 +23,12 @@ mlir::Value getExtent(mlir::OpBuilder &builder, mlir::Value tensor, int64_t dim)
 
 /// The extents of all dynamic dims of `tensor`, in order.
 llvm::SmallVector<mlir::Value> getDynamicExtents(mlir::OpBuilder &builder, mlir::Value tensor);
+
+/// The extents of all dims of `tensor`, attributes where they are static.
+llvm::SmallVector<mlir::OpFoldResult> getMixedExtents(mlir::OpBuilder &builder, mlir::Value tensor);
+
+/// `tensor.dim` of what an op computes -> the extent as `getExtent` gives it.
+void populateResolveExtentPatterns(mlir::RewritePatternSet &patterns);
 
 } // namespace torchc
 

@@ -16,6 +16,7 @@
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Dominance.h"
 #include "mlir/IR/Matchers.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace torchc {
 #define GEN_PASS_DEF_RESOLVEEXTENTS
@@ -73,20 +74,24 @@ static void shareAssertedExtents(func::FuncOp function) {
   });
 }
 
+/// Equal sums and products of extents are one value whoever wrote them.
+static void dropOverflowFlags(func::FuncOp function) {
+  function.walk([](arith::ArithIntegerOverflowFlagsInterface op) {
+    if (op->getResult(0).getType().isIndex())
+      op->setAttr(op.getIntegerOverflowAttrName(),
+                  arith::IntegerOverflowFlagsAttr::get(op->getContext(), arith::IntegerOverflowFlags::none));
+  });
+}
+
 namespace {
 struct ResolveExtents : torchc::impl::ResolveExtentsBase<ResolveExtents> {
   void runOnOperation() override {
     func::FuncOp function = getOperation();
-    SmallVector<tensor::DimOp> dims;
-    function.walk([&](tensor::DimOp op) { dims.push_back(op); });
-    for (tensor::DimOp op : dims) {
-      auto dim = op.getConstantIndex();
-      if (!dim || !isa<OpResult>(op.getSource()))
-        continue;
-      OpBuilder builder(op);
-      op.replaceAllUsesWith(getExtent(builder, op.getSource(), *dim));
-      op.erase();
-    }
+    RewritePatternSet patterns(&getContext());
+    populateResolveExtentPatterns(patterns);
+    if (failed(applyPatternsGreedily(function, std::move(patterns))))
+      return signalPassFailure();
+    dropOverflowFlags(function);
     shareSymbols(function);
     shareAssertedExtents(function);
   }

@@ -10,6 +10,8 @@
 #include "torchc/Dialect/Torch/IR/TorchDialect.h"
 #include "torchc/Pipeline/Pipeline.h"
 
+#include "mlir/Dialect/Tensor/IR/TensorInferTypeOpInterfaceImpl.h"
+
 using namespace mlir;
 
 void torchc::registerAllDialects(DialectRegistry &registry) {
@@ -18,4 +20,5 @@ void torchc::registerAllDialects(DialectRegistry &registry) {
                   cf::ControlFlowDialect, func::FuncDialect, LLVM::LLVMDialect, linalg::LinalgDialect,
                   math::MathDialect, memref::MemRefDialect, ml_program::MLProgramDialect, scf::SCFDialect,
                   tensor::TensorDialect, ub::UBDialect, vector::VectorDialect>();
+  tensor::registerInferTypeOpInterfaceExternalModels(registry);
 }

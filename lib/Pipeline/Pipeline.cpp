@@ -17,6 +17,7 @@
 #include "torchc/Object/Passes.h"
 #include "torchc/Package/Passes.h"
 
+#include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -60,6 +61,11 @@ static void addDispatchPasses(OpPassManager &manager, const PipelineOptions &) {
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   manager.addNestedPass<func::FuncOp>(createResolveExtents());
+  manager.addNestedPass<func::FuncOp>(createSimplifyGenerics());
+  manager.addNestedPass<func::FuncOp>(createFuseElementwise());
+  manager.addNestedPass<func::FuncOp>(createLowerAffinePass());
+  manager.addNestedPass<func::FuncOp>(createResolveExtents());
+  manager.addPass(createCSEPass());
   manager.addNestedPass<func::FuncOp>(createFormDispatches());
   manager.addPass(createCSEPass());
   manager.addPass(createOutlineKernels());

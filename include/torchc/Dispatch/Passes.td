@@ -22,6 +22,29 @@ def ResolveExtents : Pass<"torchc-resolve-extents", "mlir::func::FuncOp"> {
   let dependentDialects = ["mlir::arith::ArithDialect", "mlir::tensor::TensorDialect"];
 }
 
+def SimplifyGenerics : Pass<"torchc-simplify-generics", "mlir::func::FuncOp"> {
+  let summary = "Bring elementwise ops and reductions to one form";
+  let description = [{
+    Before: any linalg ops. After: elementwise ops and reductions are
+    `linalg.generic`s whose indexing maps are projected permutations wherever
+    only a repeated dim of extent 1 stood against it (the dim is collapsed);
+    pure permutations are `linalg.transpose`s, or reshapes if they only move
+    dims of extent 1; contractions and convolutions start from zero.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
+}
+
+def FuseElementwise : Pass<"torchc-fuse-elementwise", "mlir::func::FuncOp"> {
+  let summary = "Fuse elementwise ops with each other and into reductions";
+  let description = [{
+    Before: one op for each step. After: one `linalg.generic` for each chain of
+    elementwise ops. An op whose result several ops read is fused only where it
+    costs less to compute again than to read. Reshapes that stand between an op
+    and its elementwise consumers move behind them.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
+}
+
 def FormDispatches : Pass<"torchc-form-dispatches", "mlir::func::FuncOp"> {
   let summary = "Group the ops that run as one kernel";
   let description = [{

@@ -1,0 +1,168 @@
+//===- FuseElementwise.cpp - fuse elementwise ops with each other and into reductions ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Extents.h"
+#include "Roots.h"
+
+#include "torchc/Dispatch/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Tensor/Transforms/Transforms.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace torchc {
+#define GEN_PASS_DEF_FUSEELEMENTWISE
+#include "torchc/Dispatch/Passes.h.inc"
+} // namespace torchc
+
+using namespace mlir;
+using namespace torchc;
+
+/// More scalar ops than this cost more than reading their result.
+static constexpr int kMaxCheapOps = 4;
+
+/// True if a scalar op takes about one cycle.
+static bool isCheap(Operation &op) {
+  return isa<arith::ArithDialect>(op.getDialect())
+             ? !isa<arith::DivFOp, arith::RemFOp, arith::DivSIOp, arith::DivUIOp, arith::RemSIOp, arith::RemUIOp>(op)
+             : isa<linalg::IndexOp, math::AbsFOp, math::AbsIOp, math::FmaOp>(op);
+}
+
+/// True if the body only computes on its arguments, loop indices and constants.
+static bool isScalarBody(linalg::GenericOp op) {
+  return llvm::all_of(op.getBody()->without_terminator(), [](Operation &nested) {
+    return isa<arith::ArithDialect, math::MathDialect>(nested.getDialect()) || isa<linalg::IndexOp>(nested);
+  });
+}
+
+static bool hasCheapBody(linalg::GenericOp op) {
+  auto body = op.getBody()->without_terminator();
+  return std::distance(body.begin(), body.end()) <= kMaxCheapOps && llvm::all_of(body, isCheap);
+}
+
+/// The op that computes the tensor, reshapes left aside; null for arguments,
+/// globals and constants.
+static Operation *getComputer(Value tensor) {
+  Operation *op = tensor.getDefiningOp();
+  while (isa_and_nonnull<tensor::CollapseShapeOp, tensor::ExpandShapeOp, tensor::CastOp>(op))
+    op = op->getOperand(0).getDefiningOp();
+  return op && isKernelOp(op) ? op : nullptr;
+}
+
+/// True if each user can as well compute the result of `op` again: that costs
+/// little, and reads no more than the result itself.
+static bool isWorthRepeating(linalg::GenericOp op) {
+  if (op.getNumReductionLoops() != 0 || op->getNumResults() != 1 || !hasCheapBody(op))
+    return false;
+  unsigned numWhole = 0;
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    if (op.getMatchingIndexingMap(input).getNumResults() == op.getNumLoops())
+      ++numWhole;
+    // As its epilogue the op costs nothing.
+    if (Operation *computer = getComputer(input->get()); computer && getRole(computer) == OpRole::Anchor)
+      return false;
+  }
+  return numWhole <= 1;
+}
+
+/// Whether the producer of `fused` goes into its consumer.
+static bool shouldFuse(OpOperand *fused) {
+  auto producer = fused->get().getDefiningOp<linalg::GenericOp>();
+  auto consumer = dyn_cast<linalg::GenericOp>(fused->getOwner());
+  if (!producer || !consumer || !isScalarBody(producer) || !isScalarBody(consumer) ||
+      getRole(consumer) == OpRole::Anchor)
+    return false;
+  if (!fused->get().hasOneUse())
+    return false;
+  // What is computed once and read by many elements is not computed by each.
+  bool isRepeated = consumer.getMatchingIndexingMap(fused).getNumResults() < consumer.getNumLoops();
+  return !isRepeated || hasCheapBody(producer);
+}
+
+/// Whether an op moves to the other side of the reshape that `operand` reads.
+static bool shouldMoveBehindExpand(OpOperand *operand) {
+  auto reshape = operand->get().getDefiningOp<tensor::ExpandShapeOp>();
+  return reshape && isa<linalg::GenericOp>(operand->getOwner()) && getComputer(reshape.getSrc());
+}
+
+static bool shouldMoveBehindCollapse(OpOperand *operand) {
+  auto reshape = operand->get().getDefiningOp<tensor::CollapseShapeOp>();
+  auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
+  if (!reshape || !consumer || !getComputer(reshape.getSrc()))
+    return false;
+  // Another operand that fits as it is would need a reshape then.
+  return llvm::all_of(consumer.getDpsInputOperands(), [&](OpOperand *other) {
+    Operation *producer = other->get().getDefiningOp();
+    return isa_and_nonnull<tensor::CollapseShapeOp>(producer) || !getComputer(other->get());
+  });
+}
+
+namespace {
+
+/// One copy of a cheap producer for each of its users, to fuse with them.
+struct RepeatCheapProducer : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(linalg::GenericOp op, PatternRewriter &rewriter) const override {
+    if (!isWorthRepeating(op) || !isScalarBody(op) || op->hasOneUse() || op->use_empty())
+      return rewriter.notifyMatchFailure(op, "not cheap, or of one user");
+    bool allFuse = llvm::all_of(op->getUsers(), [](Operation *user) {
+      auto generic = dyn_cast<linalg::GenericOp>(user);
+      return generic && isScalarBody(generic) && getRole(generic) != OpRole::Anchor;
+    });
+    if (!allFuse)
+      return rewriter.notifyMatchFailure(op, "is needed as a tensor");
+    SmallVector<OpOperand *> uses;
+    for (OpOperand &use : op->getUses())
+      uses.push_back(&use);
+    for (OpOperand *use : ArrayRef(uses).drop_front()) {
+      Value copy = rewriter.clone(*op)->getResult(0);
+      rewriter.modifyOpInPlace(use->getOwner(), [&] { use->set(copy); });
+    }
+    return success();
+  }
+};
+
+struct FuseElementwise : torchc::impl::FuseElementwiseBase<FuseElementwise> {
+  /// Applies the patterns that `populate` adds, with those that fold reshapes.
+  LogicalResult apply(llvm::function_ref<void(RewritePatternSet &)> populate) {
+    RewritePatternSet patterns(&getContext());
+    populate(patterns);
+    tensor::CollapseShapeOp::getCanonicalizationPatterns(patterns, &getContext());
+    tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns, &getContext());
+    populateResolveExtentPatterns(patterns);
+    linalg::FillOp::getCanonicalizationPatterns(patterns, &getContext());
+    tensor::populateFoldTensorEmptyPatterns(patterns);
+    return applyPatternsGreedily(getOperation(), std::move(patterns));
+  }
+
+  void runOnOperation() override {
+    // One kind of move at a time: in one set the two would chase each other
+    // over reshapes that only wait for being folded.
+    LogicalResult moved = apply([](RewritePatternSet &patterns) {
+      linalg::populateFoldReshapeOpsByCollapsingPatterns(patterns, shouldMoveBehindExpand);
+    });
+    LogicalResult movedBack = apply([](RewritePatternSet &patterns) {
+      linalg::populateFoldReshapeOpsByExpansionPatterns(patterns, shouldMoveBehindCollapse);
+    });
+    LogicalResult fused = apply([](RewritePatternSet &patterns) {
+      patterns.add<RepeatCheapProducer>(patterns.getContext());
+      linalg::populateElementwiseOpsFusionPatterns(patterns, shouldFuse);
+      linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
+      linalg::GenericOp::getCanonicalizationPatterns(patterns, patterns.getContext());
+    });
+    if (failed(moved) || failed(movedBack) || failed(fused))
+      signalPassFailure();
+  }
+};
+
+} // namespace
