@@ -54,7 +54,9 @@ static void addDecomposePasses(OpPassManager &manager, const PipelineOptions &) 
 }
 
 static void addLowerPasses(OpPassManager &manager, const PipelineOptions &) {
+  manager.addPass(createLowerTorchToLinalg());
   manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
 }
 
 static void addDispatchPasses(OpPassManager &manager, const PipelineOptions &) {

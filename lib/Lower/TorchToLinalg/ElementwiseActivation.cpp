@@ -1,0 +1,124 @@
+//===- ElementwiseActivation.cpp - activation functions ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Elementwise.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+
+#include <numbers>
+
+using namespace mlir;
+using namespace torchc;
+using namespace torchc::torch;
+using arith::CmpIPredicate;
+
+static Value add(ElementBuilder &b, Value lhs, Value rhs) { return arith::AddFOp::create(b, lhs, rhs); }
+static Value multiply(ElementBuilder &b, Value lhs, Value rhs) { return b.createOrFold<arith::MulFOp>(lhs, rhs); }
+
+/// max(x, 0); NaN stays.
+static Value lowerAtenRelu(ElementBuilder &b, ValueRange x) {
+  if (b.isFloat())
+    return arith::MaximumFOp::create(b, x[0], b.number(0));
+  return b.isUnsigned() ? x[0] : arith::MaxSIOp::create(b, x[0], b.number(0)).getResult();
+}
+
+/// x / 2 (1 + erf(x / sqrt 2)), or with approximate = "tanh":
+/// x / 2 (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3)))
+static Value lowerAtenGelu(ElementBuilder &b, ValueRange x) {
+  Value inner;
+  if (getConstantString(b.getOp()->getOperand(1)) == "tanh") {
+    Value cube = multiply(b, multiply(b, x[0], x[0]), x[0]);
+    Value sum = add(b, x[0], multiply(b, b.number(0.044715), cube));
+    inner = math::TanhOp::create(b, multiply(b, b.number(std::numbers::sqrt2 * std::numbers::inv_sqrtpi), sum));
+  } else {
+    inner = math::ErfOp::create(b, multiply(b, x[0], b.number(1 / std::numbers::sqrt2)));
+  }
+  return multiply(b, multiply(b, b.number(0.5), x[0]), add(b, inner, b.number(1)));
+}
+static bool hasKnownApproximation(Operation *op) {
+  return llvm::is_contained({"none", "tanh"}, getConstantString(op->getOperand(1)).value_or(""));
+}
+
+/// x / (1 + exp(-x))
+static Value lowerAtenSilu(ElementBuilder &b, ValueRange x) {
+  Value exp = math::ExpOp::create(b, arith::NegFOp::create(b, x[0]));
+  return arith::DivFOp::create(b, x[0], add(b, exp, b.number(1)));
+}
+/// x where x > 0, else slope x
+static Value lowerAtenLeakyRelu(ElementBuilder &b, ValueRange x) {
+  return arith::SelectOp::create(b, b.compare(CmpIPredicate::sgt, x[0], b.number(0)), x[0], multiply(b, x[0], x[1]));
+}
+/// scale x where x > 0, else scale alpha (exp(input_scale x) - 1)
+static Value lowerAtenElu(ElementBuilder &b, ValueRange x) {
+  Value exp = math::ExpM1Op::create(b, multiply(b, x[0], x[3]));
+  Value negative = multiply(b, exp, multiply(b, x[1], x[2]));
+  return arith::SelectOp::create(b, b.compare(CmpIPredicate::sgt, x[0], b.number(0)), multiply(b, x[0], x[2]),
+                                 negative);
+}
+/// log(1 + exp(beta x)) / beta; x where beta x is above the threshold
+static Value lowerAtenSoftplus(ElementBuilder &b, ValueRange x) {
+  Value scaled = multiply(b, x[0], x[1]);
+  Value log = math::Log1pOp::create(b, math::ExpOp::create(b, scaled));
+  return arith::SelectOp::create(b, b.compare(CmpIPredicate::sgt, scaled, x[2]), x[0],
+                                 b.createOrFold<arith::DivFOp>(log, x[1]));
+}
+/// x tanh(log(1 + exp(x)))
+static Value lowerAtenMish(ElementBuilder &b, ValueRange x) {
+  Value log = math::Log1pOp::create(b, math::ExpOp::create(b, x[0]));
+  // exp overflows long after log(1 + exp(x)) has become x.
+  log = arith::SelectOp::create(b, b.compare(CmpIPredicate::sgt, x[0], b.number(40)), x[0], log);
+  return multiply(b, x[0], math::TanhOp::create(b, log));
+}
+
+/// min(max(x, low), high); NaN stays.
+static Value clampTo(ElementBuilder &b, Value x, Value low, Value high) {
+  if (low)
+    x = b.isFloat()      ? arith::MaximumFOp::create(b, x, low).getResult()
+        : b.isUnsigned() ? arith::MaxUIOp::create(b, x, low).getResult()
+                         : arith::MaxSIOp::create(b, x, low).getResult();
+  if (high)
+    x = b.isFloat()      ? arith::MinimumFOp::create(b, x, high).getResult()
+        : b.isUnsigned() ? arith::MinUIOp::create(b, x, high).getResult()
+                         : arith::MinSIOp::create(b, x, high).getResult();
+  return x;
+}
+static Value lowerAtenClamp(ElementBuilder &b, ValueRange x) { return clampTo(b, x[0], x[1], x[2]); }
+static Value lowerAtenClampMin(ElementBuilder &b, ValueRange x) { return clampTo(b, x[0], x[1], {}); }
+static Value lowerAtenClampMax(ElementBuilder &b, ValueRange x) { return clampTo(b, x[0], {}, x[1]); }
+/// min(max(x + 3, 0), 6) / 6
+static Value lowerAtenHardsigmoid(ElementBuilder &b, ValueRange x) {
+  Value clamped = clampTo(b, add(b, x[0], b.number(3)), b.number(0), b.number(6));
+  return arith::DivFOp::create(b, clamped, b.number(6));
+}
+/// x min(max(x + 3, 0), 6) / 6
+static Value lowerAtenHardswish(ElementBuilder &b, ValueRange x) {
+  Value clamped = clampTo(b, add(b, x[0], b.number(3)), b.number(0), b.number(6));
+  return arith::DivFOp::create(b, multiply(b, x[0], clamped), b.number(6));
+}
+
+static const ElementwiseOp activations[] = {
+    {"torch.aten.relu", ComputeIn::Result, 1, lowerAtenRelu},
+    {"torch.aten.gelu", ComputeIn::Result, 1, lowerAtenGelu, -1, hasKnownApproximation,
+     "approximate is neither 'none' nor 'tanh'"},
+    {"torch.aten.silu", ComputeIn::Result, 1, lowerAtenSilu},
+    {"torch.aten.leaky_relu", ComputeIn::Result, 2, lowerAtenLeakyRelu},
+    {"torch.aten.elu", ComputeIn::Result, 4, lowerAtenElu},
+    {"torch.aten.softplus", ComputeIn::Result, 3, lowerAtenSoftplus},
+    {"torch.aten.mish", ComputeIn::Result, 1, lowerAtenMish},
+    {"torch.aten.clamp", ComputeIn::Result, 3, lowerAtenClamp},
+    {"torch.aten.clamp.Tensor", ComputeIn::Result, 3, lowerAtenClamp},
+    {"torch.aten.clamp_min", ComputeIn::Result, 2, lowerAtenClampMin},
+    {"torch.aten.clamp_max", ComputeIn::Result, 2, lowerAtenClampMax},
+    {"torch.aten.hardtanh", ComputeIn::Result, 3, lowerAtenClamp},
+    {"torch.aten.hardsigmoid", ComputeIn::Result, 1, lowerAtenHardsigmoid},
+    {"torch.aten.hardswish", ComputeIn::Result, 1, lowerAtenHardswish},
+};
+
+void torchc::populateElementwiseActivationPatterns(RewritePatternSet &patterns, LoweringContext &context) {
+  populateElementwiseOps(patterns, context, activations);
+}

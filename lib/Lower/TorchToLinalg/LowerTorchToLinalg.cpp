@@ -1,0 +1,142 @@
+//===- LowerTorchToLinalg.cpp - torch dialect to linalg on tensors ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Lowering.h"
+#include "torchc/Lower/Passes.h"
+
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Func/Transforms/FuncConversions.h"
+#include "mlir/Dialect/MLProgram/IR/MLProgram.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+
+namespace torchc {
+#define GEN_PASS_DEF_LOWERTORCHTOLINALG
+#include "torchc/Lower/Passes.h.inc"
+} // namespace torchc
+
+using namespace mlir;
+using namespace torchc;
+using namespace torchc::torch;
+
+namespace {
+struct LowerTorchToLinalg : torchc::impl::LowerTorchToLinalgBase<LowerTorchToLinalg> {
+  void runOnOperation() override;
+};
+} // namespace
+
+/// Tensors become builtin tensors, numbers i64, f64 and i1. Lists, None and
+/// strings keep their types: the lowerings of their users look at what built them.
+static void addTypeConversions(TypeConverter &types) {
+  types.addConversion([](Type type) { return type; });
+  types.addConversion([](ValueTensorType type) -> std::optional<Type> {
+    if (!type.hasRank() || !type.hasDtype())
+      return std::nullopt;
+    return cast<BaseTensorType>(Type(type)).toBuiltinTensor();
+  });
+  types.addConversion([](torch::IntType type) -> Type { return IntegerType::get(type.getContext(), 64); });
+  types.addConversion([](torch::FloatType type) -> Type { return Float64Type::get(type.getContext()); });
+  types.addConversion([](torch::BoolType type) -> Type { return IntegerType::get(type.getContext(), 1); });
+  // Lists stay until all their users are gone; meanwhile casts hold them together.
+  auto cast = [](OpBuilder &builder, Type type, ValueRange inputs, Location loc) -> Value {
+    return UnrealizedConversionCastOp::create(builder, loc, type, inputs).getResult(0);
+  };
+  types.addSourceMaterialization(cast);
+  types.addTargetMaterialization(cast);
+}
+
+/// Whether the types of all values at the op are those of this stage's output.
+static bool hasConvertedTypes(const TypeConverter &types, Operation *op) {
+  if (auto function = dyn_cast<func::FuncOp>(op))
+    return types.isSignatureLegal(function.getFunctionType());
+  if (auto global = dyn_cast<ml_program::GlobalOp>(op))
+    return types.isLegal(global.getType());
+  return types.isLegal(op);
+}
+
+/// Erases constants, lists and casts without users.
+static void eraseUnused(ModuleOp module) {
+  SmallVector<Operation *> candidates;
+  module.walk([&](Operation *op) {
+    if (isa<TorchDialect>(op->getDialect()) || isa<UnrealizedConversionCastOp>(op))
+      candidates.push_back(op);
+  });
+  for (Operation *op : llvm::reverse(candidates))
+    if (isOpTriviallyDead(op))
+      op->erase();
+}
+
+/// Says of every op that is left which one it is and why. A container or a
+/// constant is left only because its user is.
+static LogicalResult reportRefusals(ModuleOp module, const LoweringContext &context) {
+  bool failed = false;
+  module.walk([&](Operation *op) {
+    bool isLeft = isa<TorchDialect>(op->getDialect()) && !op->hasTrait<OpTrait::ConstantLike>() &&
+                  !isa<PrimListConstructOp>(op);
+    if (!isLeft)
+      return;
+    auto reason = context.refusals.find(op);
+    op->emitError() << op->getName().stripDialect() << ": "
+                    << (reason == context.refusals.end() ? "no lowering to linalg" : reason->second);
+    failed = true;
+  });
+  if (failed)
+    return failure();
+  module.walk([&](Operation *op) {
+    if (!isa<TorchDialect>(op->getDialect()) && !isa<UnrealizedConversionCastOp>(op))
+      return;
+    op->emitError() << op->getName().stripDialect() << ": no value of this kind outlives the Lower stage";
+    failed = true;
+  });
+  return failure(failed);
+}
+
+void LowerTorchToLinalg::runOnOperation() {
+  ModuleOp module = getOperation();
+  LoweringContext context;
+  addTypeConversions(context.types);
+
+  RewritePatternSet patterns(&getContext());
+  populateProgramPatterns(patterns, context);
+  populateElementwiseArithmeticPatterns(patterns, context);
+  populateElementwiseMathPatterns(patterns, context);
+  populateElementwiseActivationPatterns(patterns, context);
+  populateElementwiseComparisonPatterns(patterns, context);
+  populateReductionPatterns(patterns, context);
+  populateContractionPatterns(patterns, context);
+  populateConvolutionPatterns(patterns, context);
+  populatePoolingPatterns(patterns, context);
+  populateNormalizationPatterns(patterns, context);
+  populateShapeViewPatterns(patterns, context);
+  populateShapeCopyPatterns(patterns, context);
+  populateIndexingSlicePatterns(patterns, context);
+  populateIndexingGatherPatterns(patterns, context);
+  populateCreationPatterns(patterns, context);
+  populateScalarPatterns(patterns, context);
+  populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns, context.types);
+  populateReturnOpTypeConversionPattern(patterns, context.types);
+  populateCallOpTypeConversionPattern(patterns, context.types);
+
+  // An op of the torch dialect that has no lowering stays, so that one run
+  // reports them all.
+  ConversionTarget target(getContext());
+  target.addLegalDialect<arith::ArithDialect, cf::ControlFlowDialect, linalg::LinalgDialect, math::MathDialect,
+                         scf::SCFDialect, tensor::TensorDialect>();
+  target.addLegalOp<ModuleOp, UnrealizedConversionCastOp>();
+  target.addDynamicallyLegalDialect<func::FuncDialect, ml_program::MLProgramDialect>(
+      [&](Operation *op) { return hasConvertedTypes(context.types, op); });
+  if (failed(applyPartialConversion(module, target, std::move(patterns))))
+    return signalPassFailure();
+
+  eraseUnused(module);
+  if (failed(reportRefusals(module, context)))
+    signalPassFailure();
+}

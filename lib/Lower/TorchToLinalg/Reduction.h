@@ -1,0 +1,32 @@
+//===- Reduction.h - one linalg.generic that reduces dims ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TORCHC_LIB_LOWER_TORCHTOLINALG_REDUCTION_H
+#define TORCHC_LIB_LOWER_TORCHTOLINALG_REDUCTION_H
+
+#include "Elementwise.h"
+
+namespace torchc {
+
+/// The map from the loops of a reduction to what is left after it.
+mlir::AffineMap getKeptMap(mlir::MLIRContext *context, int64_t rank, llvm::ArrayRef<int64_t> dims);
+
+/// Reduces `dims` of loops over `sizes`: `function` makes the new accumulator
+/// from the operands' elements and, last, the accumulator. The result lacks `dims`.
+mlir::Value createReduction(mlir::ImplicitLocOpBuilder &b, llvm::ArrayRef<MappedOperand> operands,
+                            llvm::ArrayRef<mlir::OpFoldResult> sizes, llvm::ArrayRef<int64_t> dims,
+                            mlir::TypedAttr init, ElementFunction function);
+
+/// a + b of floats in a reduction, free to become part of an FMA.
+mlir::Value createContractingAdd(mlir::ImplicitLocOpBuilder &b, mlir::Value lhs, mlir::Value rhs);
+/// a * b of floats in a reduction, free to become part of an FMA.
+mlir::Value createContractingMul(mlir::ImplicitLocOpBuilder &b, mlir::Value lhs, mlir::Value rhs);
+
+} // namespace torchc
+
+#endif // TORCHC_LIB_LOWER_TORCHTOLINALG_REDUCTION_H
