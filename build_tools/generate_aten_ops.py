@@ -3,10 +3,13 @@
 
 Reads the op table (AtenOps.yaml) and the operator schemas that the installed
 torch registers. Writes AtenOps.td (one record an op, the in-place variants
-included) and AtenOps.def (`ATEN_OP(class, "name", family, route)` a line).
+included), AtenOps.def (`ATEN_OP(class, "name", family, route)` a line) and
+AtenSchemas.def (`ATEN_SCHEMA("name", {"argument", "type", list size, default}...)`
+a line, the default as JSON or nullptr for an argument that must be given).
 An op of the table that torch does not have is an error.
 """
 import argparse
+import json
 import os
 import re
 import sys
@@ -98,6 +101,19 @@ def record(op, schema):
     )
 
 
+def schema_arguments(op, schema):
+    """The line of AtenSchemas.def of one operator."""
+    def text(value):
+        return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+    def argument(a):
+        default = text(json.dumps(a.default_value)) if a.has_default_value() else "nullptr"
+        type_text = re.sub(r"Tensor\([^)]*\)", "Tensor", str(a.real_type))
+        return f"{{{text(a.name)}, {text(type_text)}, {a.N or 0}, {default}}}"
+
+    return f'ATEN_SCHEMA("torch.{op}", {", ".join(argument(a) for a in schema.arguments)})\n'
+
+
 def write(path, text):
     """Replaces the file only where its text changes, so that nothing is rebuilt for nothing."""
     if not os.path.exists(path) or open(path).read() != text:
@@ -112,7 +128,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--table", required=True, help="AtenOps.yaml")
     parser.add_argument("--ods", required=True, help="the .td file to write")
-    parser.add_argument("--routes", required=True, help="the .def file to write")
+    parser.add_argument("--routes", required=True, help="AtenOps.def, to write")
+    parser.add_argument("--schemas", required=True, help="AtenSchemas.def, to write")
     options = parser.parse_args()
 
     schemas = {}
@@ -148,6 +165,7 @@ def main():
     write(options.ods, "\n".join(ods))
     routes = [f'ATEN_OP({class_name(op)}, "torch.{op}", {rows[op][0]}, {rows[op][1].capitalize()})\n' for op in sorted(rows)]
     write(options.routes, "".join(routes))
+    write(options.schemas, "".join(schema_arguments(op, schemas[op]) for op in sorted(rows)))
 
 
 if __name__ == "__main__":

@@ -104,19 +104,24 @@ struct ValueType {
 struct CapturedValue {
   std::string name;
   ValueType type;
+  /// Kind::TensorList: names of the elements where the front end gives them;
+  /// else empty, and nodes "operator.getitem" take the list apart.
+  std::vector<std::string> elementNames = {};
 };
 
 /// One call of an operator.
 struct CapturedNode {
   /// Operator and overload as "aten.add.Tensor", "aten.relu" (the overload
   /// "default" is left out); "operator.mul" and the like for integer
-  /// arithmetic; "cond", "while_loop", ... for higher-order operators.
+  /// arithmetic; "higher_order.cond", "higher_order.while_loop", ... for
+  /// operators that take graphs.
   std::string target;
   /// Arguments by position or name. Arguments left out take the defaults of
   /// the operator's schema.
   std::vector<std::pair<std::string, Argument>> arguments;
   std::vector<CapturedValue> outputs;
   std::vector<SourceFrame> frames;
+  std::string name = {};  ///< As the front end calls the node; may be empty.
 };
 
 /// A list of nodes in order of execution.
@@ -138,17 +143,22 @@ struct StoredTensor {
 
 /// How a graph input gets its value.
 struct InputSpec {
-  enum class Kind { User, Parameter, Buffer, Constant };
+  /// Specialized: the caller passes it, but the capture took its value for
+  /// granted, and the graph does not read it.
+  enum class Kind { User, Parameter, Buffer, Constant, Specialized };
   Kind kind = Kind::User;
   std::string name;    ///< The name in the graph.
   std::string target;  ///< Parameter, Buffer, Constant: name of the tensor.
+  Argument value = {}; ///< Specialized: the value taken for granted.
 };
 
 /// What becomes of a graph output.
 struct OutputSpec {
   enum class Kind { User, BufferMutation, ParameterMutation, UserInputMutation };
   Kind kind = Kind::User;
-  std::string target;  ///< The tensor, or the user input, that is written.
+  /// Mutation: the tensor, or the user input, that is written. User: a name
+  /// that says more than the value's own ("loss", "grad.weight"), or empty.
+  std::string target;
 };
 
 /// One entry point of a model.

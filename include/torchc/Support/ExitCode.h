@@ -1,4 +1,4 @@
-//===- ExitCode.h - how a tool ends ---===//
+//===- ExitCode.h - what the tools' exit status says -----------*- C++ -*-===//
 //
 // Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -11,17 +11,18 @@
 
 namespace torchc {
 
-/// The exit codes of all tools; also the class of a failed compilation.
-enum class ExitCode {
-  Ok = 0,
-  Failure = 1,        ///< A diagnosed failure of the compilation.
-  Usage = 2,          ///< The command line, or an argument of the API, is wrong.
-  UnsupportedOp = 3,  ///< The model uses operators that torchc does not know.
-  BadInput = 4,       ///< The input file is broken or of another version.
-  InputOutput = 5,    ///< A file cannot be read or written.
-  ResourceLimit = 6,  ///< Out of memory or another limit.
-  Mismatch = 7,       ///< A result differs from the expected one.
-  Bug = 70,           ///< A fault of torchc itself.
+/// The exit status of every tool. Libraries return it beside the diagnostics
+/// that they emit; only a `main` ends the process.
+enum class ExitCode : int {
+  Success = 0,
+  Diagnosed = 1,       ///< A failure that the diagnostics explain.
+  Usage = 2,           ///< Options that do not fit each other or the input.
+  UnsupportedOp = 3,   ///< The model is fine; torchc lacks something it uses.
+  BadFile = 4,         ///< The file is damaged, foreign or of another version.
+  InputOutput = 5,     ///< A file cannot be read or written.
+  ResourceLimit = 6,
+  OutputMismatch = 7,
+  Bug = 70,            ///< A fault of torchc itself.
 };
 
 } // namespace torchc

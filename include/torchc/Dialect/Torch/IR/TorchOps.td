@@ -75,7 +75,7 @@ def Torch_PrimListUnpackOp : Torch_Op<"prim.ListUnpack", [Pure]> {
   let summary = "The elements of a list whose length is known";
   let arguments = (ins Torch_ListType:$operand);
   let results = (outs Variadic<AnyTorch>:$elements);
-  let assemblyFormat = "$operand attr-dict `:` type($operand) `->` type($elements)";
+  let assemblyFormat = "$operand attr-dict `:` qualified(type($operand)) `->` type($elements)";
   let hasCanonicalizer = 1;
 }
 def Torch_PrimTupleConstructOp : Torch_Op<"prim.TupleConstruct", [Pure]> {
@@ -88,7 +88,7 @@ def Torch_PrimTupleUnpackOp : Torch_Op<"prim.TupleUnpack", [Pure]> {
   let summary = "The elements of a tuple";
   let arguments = (ins Torch_TupleType:$operand);
   let results = (outs Variadic<AnyTorch>:$elements);
-  let assemblyFormat = "$operand attr-dict `:` type($operand) `->` type($elements)";
+  let assemblyFormat = "$operand attr-dict `:` qualified(type($operand)) `->` type($elements)";
   let hasCanonicalizer = 1;
 }
 

@@ -1,0 +1,41 @@
+//===- IRFile.h - IR in files, the weights beside it ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TORCHC_SUPPORT_IRFILE_H
+#define TORCHC_SUPPORT_IRFILE_H
+
+#include "torchc/Support/ExitCode.h"
+#include "torchc/Support/WeightStore.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/OperationSupport.h"
+
+namespace torchc {
+
+struct IRWriteOptions {
+  bool bytecode = false;           ///< Else text.
+  mlir::OpPrintingFlags printing;  ///< For text.
+};
+
+/// Writes `module` to `path` and the weights that its globals refer to beside
+/// it, `x.mlir` with `x.safetensors`; attribute `torchc.weights` of the written
+/// module names that file. A module without weights has neither. Files are
+/// replaced whole or not at all. Path "-" is the standard output, which gets
+/// the module alone. Emits an error where that fails.
+ExitCode writeIRFile(mlir::ModuleOp module, const WeightStore &weights, llvm::StringRef path,
+                         const IRWriteOptions &options = {});
+
+/// Maps the weights that `torchc.weights` of `module` names into `weights` and
+/// removes the attribute. `path` is the file of the module: the name of the
+/// weights is relative to its folder and does not leave it. Emits an error where
+/// the file is missing or bad, or does not have all weights of the module.
+ExitCode loadIRWeights(mlir::ModuleOp module, WeightStore &weights, llvm::StringRef path);
+
+} // namespace torchc
+
+#endif // TORCHC_SUPPORT_IRFILE_H

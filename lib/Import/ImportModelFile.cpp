@@ -1,0 +1,124 @@
+//===- ImportModelFile.cpp - model files of every kind ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Dialect/Torch/IR/TorchDialect.h"
+#include "torchc/Import/ExportedProgram.h"
+#include "torchc/Import/Import.h"
+#include "torchc/Support/IRFile.h"
+
+#include "mlir/Bytecode/BytecodeReader.h"
+#include "mlir/IR/Diagnostics.h"
+#include "mlir/Parser/Parser.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include "llvm/Support/SourceMgr.h"
+
+using namespace mlir;
+using namespace torchc;
+
+namespace {
+
+/// Reads one file.
+class ModelFileImporter {
+public:
+  ModelFileImporter(StringRef path, const ImportOptions &options, MLIRContext &context)
+      : path(path), options(options), context(context) {}
+
+  ImportResult import();
+
+private:
+  ImportResult fail(ExitCode code, const llvm::Twine &message) {
+    emitError(UnknownLoc::get(&context)) << (path == "-" ? "standard input" : path) << ": " << message;
+    return {{}, code};
+  }
+  ImportResult importArchive(std::shared_ptr<const llvm::MemoryBuffer> file);
+  ImportResult importIR(const llvm::MemoryBuffer &file);
+  ImportResult importCaptured(CaptureResult captured);
+
+  StringRef path;
+  const ImportOptions &options;
+  MLIRContext &context;
+};
+
+} // namespace
+
+/// Whether an archive is one of `torch.jit.save`: it has code.
+static bool isTorchScript(const ZipArchive &archive) {
+  return llvm::any_of(archive.getNames(), [](StringRef name) {
+    auto [folder, member] = name.split('/');
+    return member == "constants.pkl" || member.starts_with("code/");
+  });
+}
+
+/// Whether an archive is one of `torch.save`: a pickle and no program.
+static bool isPickle(const ZipArchive &archive) {
+  return llvm::any_of(archive.getNames(), [](StringRef name) { return name.split('/').second == "data.pkl"; });
+}
+
+ImportResult ModelFileImporter::importCaptured(CaptureResult captured) {
+  for (const std::string &warning : captured.warnings)
+    emitWarning(UnknownLoc::get(&context)) << path << ": " << warning;
+  if (captured)
+    return importProgram(*captured.program, context);
+  for (const std::string &error : captured.errors)
+    fail(ExitCode::BadFile, error);
+  return {{}, static_cast<ExitCode>(captured.failure)};
+}
+
+ImportResult ModelFileImporter::importArchive(std::shared_ptr<const llvm::MemoryBuffer> file) {
+  llvm::Expected<ZipArchive> archive = ZipArchive::open(llvm::arrayRefFromStringRef(file->getBuffer()));
+  if (!archive)
+    return fail(ExitCode::BadFile, llvm::toString(archive.takeError()));
+  if (isExportedProgram(*archive)) {
+    if (!options.torchScript.inputs.empty())
+      return fail(ExitCode::Usage, "the file says the shapes of its inputs itself; they cannot be given");
+    return importCaptured(readExportedProgram(std::move(file)));
+  }
+  if (isTorchScript(*archive)) {
+    if (path == "-")
+      return fail(ExitCode::Usage, "TorchScript is read from files only");
+    return importCaptured(captureTorchScript(path.str(), options.torchScript));
+  }
+  if (isPickle(*archive))
+    return fail(ExitCode::BadFile, "the file holds pickled tensors (torch.save) and no program; "
+                                   "save the model with torch.export.save or torch.jit.save");
+  return fail(ExitCode::BadFile, "an archive, but not one of a model");
+}
+
+ImportResult ModelFileImporter::importIR(const llvm::MemoryBuffer &file) {
+  StringRef content = file.getBuffer();
+  if (!options.torchScript.inputs.empty())
+    return fail(ExitCode::Usage, "the module says the shapes of its inputs itself; they cannot be given");
+  bool isBinary = isBytecode(file.getMemBufferRef());
+  if (!isBinary && content.contains('\0'))
+    return fail(ExitCode::BadFile, "not a model: neither an archive of torch.export or TorchScript nor MLIR");
+
+  // The parser wants a zero after the text, which a mapped file may lack.
+  llvm::SourceMgr sources;
+  sources.AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(content, path), llvm::SMLoc());
+  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
+  if (!module)
+    return {{}, ExitCode::BadFile};
+  auto &weights = context.getOrLoadDialect<torch::TorchDialect>()->getWeights();
+  if (ExitCode code = loadIRWeights(*module, weights, path); code != ExitCode::Success)
+    return {{}, code};
+  return {std::move(module), ExitCode::Success};
+}
+
+ImportResult ModelFileImporter::import() {
+  auto file = path == "-" ? llvm::MemoryBuffer::getSTDIN()
+                          : llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  if (!file)
+    return fail(ExitCode::InputOutput, file.getError().message());
+  if (ZipArchive::isZip(llvm::arrayRefFromStringRef((*file)->getBuffer())))
+    return importArchive(std::move(*file));
+  return importIR(**file);
+}
+
+ImportResult torchc::importModelFile(StringRef path, const ImportOptions &options, MLIRContext &context) {
+  return ModelFileImporter(path, options, context).import();
+}

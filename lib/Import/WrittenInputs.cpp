@@ -1,0 +1,104 @@
+//===- WrittenInputs.cpp - which inputs a graph writes in place ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "WrittenInputs.h"
+#include "InlinedGraphs.h"
+
+#include "torchc/Dialect/Torch/IR/TorchDialect.h"
+
+using namespace mlir;
+using namespace torchc;
+
+static std::optional<RegisteredOperationName> lookupOp(const CapturedNode &node, MLIRContext *context) {
+  return RegisteredOperationName::lookup("torch." + node.target, context);
+}
+
+bool torchc::isInPlace(const CapturedNode &node, MLIRContext *context) {
+  if (auto op = lookupOp(node, context))
+    return op->hasTrait<torch::IsInPlace>();
+  // By torch's convention: "aten.index_put_", but not "aten.__and__".
+  SmallVector<StringRef> parts;
+  StringRef(node.target).split(parts, '.');
+  return parts.size() > 1 && parts[1].ends_with("_") && !parts[1].ends_with("__");
+}
+
+/// Whether a result may be the first argument, or a view of it.
+static bool mayAlias(const CapturedNode &node, MLIRContext *context) {
+  // In eval mode these return their argument, though their schemas say no word of it.
+  static const llvm::StringSet<> identities = {"aten.dropout", "aten.alpha_dropout", "aten.feature_dropout",
+                                               "aten.feature_alpha_dropout", "operator.getitem"};
+  if (identities.contains(node.target))
+    return true;
+  auto op = lookupOp(node, context);
+  return op && op->hasTrait<torch::IsView>();
+}
+
+namespace {
+
+/// The input that each name is or views.
+using Roots = llvm::StringMap<std::string>;
+
+class Finder {
+public:
+  explicit Finder(MLIRContext *context) : context(context) {}
+
+  void visit(const CapturedGraph &graph, Roots &roots) {
+    for (const CapturedNode &node : graph.nodes)
+      visit(node, roots);
+  }
+
+  WrittenInputs result;
+
+private:
+  void visit(const CapturedNode &node, Roots &roots);
+  void visitInlined(const CapturedNode &node, const InlinedGraph &inlined, Roots &roots);
+
+  MLIRContext *context;
+};
+
+std::string lookupRoot(const Argument &argument, const Roots &roots) {
+  const auto *reference = std::get_if<ValueRef>(&argument.value);
+  return reference ? roots.lookup(reference->name) : std::string();
+}
+
+void Finder::visitInlined(const CapturedNode &node, const InlinedGraph &inlined, Roots &roots) {
+  Roots inner;
+  for (auto [input, operand] : llvm::zip(inlined.graph->inputs, inlined.operands))
+    inner[input.name] = lookupRoot(operand.second, roots);
+  visit(*inlined.graph, inner);
+  for (auto [output, value] : llvm::zip(node.outputs, inlined.graph->outputs))
+    roots[output.name] = lookupRoot(value, inner);
+}
+
+void Finder::visit(const CapturedNode &node, Roots &roots) {
+  if (auto inlined = getInlinedGraph(node))
+    return visitInlined(node, *inlined, roots);
+  bool writes = isInPlace(node, context);
+  result.hasInPlaceOps |= writes;
+  std::string root = node.arguments.empty() ? "" : lookupRoot(node.arguments.front().second, roots);
+  if (root.empty() || !(writes || mayAlias(node, context)))
+    return;
+  if (writes)
+    result.names.insert(root);
+  for (const CapturedValue &output : node.outputs) {
+    roots[output.name] = root;
+    for (const std::string &element : output.elementNames)
+      roots[element] = root;
+  }
+}
+
+} // namespace
+
+WrittenInputs torchc::findWrittenInputs(const CapturedGraph &graph, MLIRContext *context) {
+  Finder finder(context);
+  Roots roots;
+  for (const CapturedValue &input : graph.inputs)
+    roots[input.name] = input.name;
+  finder.visit(graph, roots);
+  return std::move(finder.result);
+}
