@@ -53,6 +53,8 @@ public:
   llvm::SmallVector<LoopGroup> getGroups();
   /// In the order of the body.
   llvm::ArrayRef<Reduction> getReductions();
+  /// Whether dim i of `tensor` is dim i of the nest, wherever it is used.
+  bool hasDimsOfNest(mlir::Value tensor) const;
   /// A dim that may not be in a group with others.
   void separate(unsigned id);
   /// Dims of different kinds may not be in a group; dims of extent 1 are of any kind.
@@ -68,7 +70,7 @@ private:
   Indices extents;
   std::set<unsigned> separateAfter;  ///< Dims that may not be joined with the next one.
   llvm::SmallVector<Reduction> reductions;
-  std::set<std::pair<const void *, std::vector<int>>> visited;
+  std::set<std::pair<const void *, std::vector<int>>> visited;  ///< Tensors with their ids.
 };
 
 /// The extents of an op's loops.

@@ -37,6 +37,8 @@ const Strategy &chooseStrategy(dispatch::KernelOp kernel, const TargetInfo &targ
 /// extents taken as `kAssumedExtent`.
 double estimateWork(dispatch::KernelOp kernel);
 inline constexpr int64_t kAssumedExtent = 64;
+/// The part of one element of `op`.
+double getBodyCost(mlir::linalg::LinalgOp op);
 
 /// A work group is worth starting for this much work: some 10 microseconds.
 inline constexpr double kWorkPerGroup = 65536;

@@ -85,6 +85,9 @@ public:
   /// Sets the memory that holds `tensor`, instead of computing it.
   void holdIn(mlir::Value tensor, const Buffer &buffer) { buffers[tensor] = buffer; }
   void drop(mlir::Value tensor) { buffers.erase(tensor); }
+  /// Until `stopRecording`, elements of `tensor` are stored when they are computed.
+  void record(mlir::Value tensor, const Buffer &buffer) { recorded[tensor] = buffer; }
+  void stopRecording(mlir::Value tensor) { recorded.erase(tensor); }
 
   /// A scalar of the kernel's body outside of any linalg op, such as a size.
   mlir::Value emitScalar(mlir::Value scalar);
@@ -260,6 +263,7 @@ private:
   mlir::Value dummyCell;  ///< What a load reads whose predicate does not hold.
   llvm::SmallVector<Buffer> results;
   llvm::DenseMap<mlir::Value, Buffer> buffers;
+  llvm::DenseMap<mlir::Value, Buffer> recorded;
   Buffer scratchView;     ///< The last reshaped view of a binding.
   unsigned tables = 0;
   int64_t scratchBytes = 0;

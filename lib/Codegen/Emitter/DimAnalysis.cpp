@@ -236,6 +236,24 @@ void DimTracker::trackLinalg(linalg::LinalgOp op, unsigned result, ArrayRef<Dim>
   }
 }
 
+bool DimTracker::hasDimsOfNest(Value tensor) const {
+  std::vector<int> identity(extents.size());
+  std::iota(identity.begin(), identity.end(), 0);
+  bool found = false;
+  for (auto &[known, ids] : visited) {
+    if (known != tensor.getAsOpaquePointer())
+      continue;
+    found = true;
+    // Loops of a reduction stand for dims of the nest that it goes through whole.
+    if (ids.size() != identity.size())
+      return false;
+    for (auto [id, own] : llvm::zip_equal(identity, ids))
+      if (own != id && own != kOther)
+        return false;
+  }
+  return found;
+}
+
 SmallVector<LoopGroup> DimTracker::getGroups() {
   SmallVector<LoopGroup> groups;
   for (unsigned id = 0; id != extents.size(); ++id) {

@@ -42,6 +42,8 @@ Value ValueEmitter::emit(Value tensor, ArrayRef<Index> at) {
     value = emitUncached(result, at);
   else
     value = fail(kernel, "a tensor that is neither a binding nor computed");
+  if (auto target = recorded.find(tensor); target != recorded.end())
+    store(value, target->second, at);
   remember(std::move(key), value);
   return value;
 }

@@ -17,6 +17,9 @@
 //     reductions of the row              each one pass over its input
 //     for other dims, lanes along the innermost: results
 //
+// Values of a row that are costly and used twice are written to the result's row on
+// the first pass and read back on the second.
+//
 // Lanes run along the innermost dim of the results, two vector registers of f32
 // wide; with fewer, loop overhead shows, with more, the constants of math
 // polynomials are spilled. If that dim is one of a row whose reductions run along
@@ -34,6 +37,8 @@ using namespace mlir;
 using namespace torchc;
 
 static constexpr int64_t kBlockLanes = 4096;
+/// From this cost on, see `getBodyCost`, values are kept for a second pass.
+static constexpr double kRecordedCost = 10;
 
 namespace {
 /// A loop over dims of the results that were joined.
@@ -56,7 +61,7 @@ private:
   void emitInner(unsigned depth);
   void emitInLanes(function_ref<void()> body);
   void emitReductions();
-  void emitExponentials();
+  std::optional<unsigned> findRecorder(const DimTracker::Reduction &reduction);
   void emitStores();
 
   ValueEmitter &emitter;
@@ -67,6 +72,7 @@ private:
   std::optional<NestLoop> lanes;  ///< The innermost loop, where it is vectorised.
   Index lanesLower, lanesUpper;
   std::optional<DimTracker> tracker;
+  SmallVector<Value> held;  ///< What the results' memory holds for now.
 };
 } // namespace
 
@@ -150,6 +156,9 @@ void RowNest::emitUnit(Index unit) {
   auto inRow = [&] {
     emitReductions();
     emitInner(0);
+    for (Value tensor : held)
+      emitter.drop(tensor);
+    held.clear();
   };
   if (lanes && lanes->row)
     emitInLanes(inRow);
@@ -165,10 +174,40 @@ void RowNest::emitInLanes(function_ref<void()> body) {
   });
 }
 
+/// The values that a reduction sums and the results need again, if they take a
+/// polynomial to compute (softmax's exponentials): the first operand of `op`.
+std::optional<unsigned> RowNest::findRecorder(const DimTracker::Reduction &reduction) {
+  auto op = cast<linalg::LinalgOp>(reduction.result.getOwner());
+  Value input = op.getNumDpsInputs() == 1 ? op.getDpsInputOperand(0)->get() : Value();
+  auto producer = input ? input.getDefiningOp<linalg::LinalgOp>() : linalg::LinalgOp();
+  if (!producer || producer.getNumReductionLoops() != 0 || input.hasOneUse() || !tracker->hasDimsOfNest(input) ||
+      !op.getMatchingIndexingMap(op.getDpsInputOperand(0)).isIdentity() || getBodyCost(producer) < kRecordedCost)
+    return std::nullopt;
+  for (auto [position, root] : llvm::enumerate(roots))
+    if (root.getType() == input.getType() && root != input)
+      return position;
+  return std::nullopt;
+}
+
 void RowNest::emitReductions() {
-  for (const DimTracker::Reduction &reduction : tracker->getReductions())
-    if (auto position = reduction.getIndices(at))
+  for (const DimTracker::Reduction &reduction : tracker->getReductions()) {
+    auto position = reduction.getIndices(at);
+    if (!position)
+      continue;
+    std::optional<unsigned> recorder = findRecorder(reduction);
+    if (!recorder) {
       emitter.emit(reduction.result, *position);
+      continue;
+    }
+    // The row of the result serves as memory until the result itself is written.
+    Value input = cast<linalg::LinalgOp>(reduction.result.getOwner()).getDpsInputOperand(0)->get();
+    Buffer buffer = emitter.getResultBuffer(results[*recorder], roots[*recorder]);
+    emitter.record(input, buffer);
+    emitter.emit(reduction.result, *position);
+    emitter.stopRecording(input);
+    emitter.holdIn(input, buffer);
+    held.push_back(input);
+  }
 }
 
 void RowNest::emitInner(unsigned depth) {

@@ -32,6 +32,13 @@ static double getCost(Operation *op) {
   return isa_and_present<math::MathDialect>(op->getDialect()) ? 15 : 1;
 }
 
+double torchc::getBodyCost(linalg::LinalgOp op) {
+  double cost = isa<linalg::FillOp>(op) ? 0.5 : 1;
+  for (Operation &inner : *op.getBlock())
+    cost += getCost(&inner);
+  return cost;
+}
+
 double torchc::estimateWork(dispatch::KernelOp kernel) {
   auto assume = [](int64_t extent) { return ShapedType::isDynamic(extent) ? kAssumedExtent : extent; };
   double work = 1;
@@ -41,10 +48,7 @@ double torchc::estimateWork(dispatch::KernelOp kernel) {
       domain = 1;
       for (int64_t extent : linalgOp.getStaticLoopRanges())
         domain *= assume(extent);
-      for (Operation &inner : *linalgOp.getBlock())
-        cost += getCost(&inner);
-      if (isa<linalg::FillOp>(op))
-        cost = 0.5;
+      cost = getBodyCost(linalgOp);
     } else if (op.getNumResults() == 1) {
       if (auto type = dyn_cast<RankedTensorType>(op.getResult(0).getType());
           type && !isa<tensor::EmptyOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(op)) {

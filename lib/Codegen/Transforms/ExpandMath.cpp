@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "torchc/Codegen/MathExpansion.h"
 #include "torchc/Codegen/Passes.h"
 
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
@@ -29,7 +30,10 @@ public:
 
 void ExpandMath::runOnOperation() {
   RewritePatternSet patterns(&getContext());
-  math::populateExpansionPatterns(patterns, {"exp2", "sinh", "cosh", "tan", "asinh", "acosh", "atanh", "powf", "fpowi", "rsqrt", "clampf"});
+  populateExponentialPatterns(patterns);
+  populateLogarithmPatterns(patterns);
+  populateTrigonometricPatterns(patterns);
+  math::populateExpansionPatterns(patterns, {"clampf", "fpowi", "round", "rsqrt"});
   populateMathPolynomialApproximationPatterns(patterns);
   arith::populateExpandBFloat16Patterns(patterns);
   arith::populateCeilFloorDivExpandOpsPatterns(patterns);

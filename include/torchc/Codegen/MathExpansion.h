@@ -1,0 +1,80 @@
+//===- MathExpansion.h - functions of one lane written as arithmetic ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TORCHC_CODEGEN_MATHEXPANSION_H
+#define TORCHC_CODEGEN_MATHEXPANSION_H
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "mlir/IR/PatternMatch.h"
+
+namespace torchc {
+
+/// Writes arithmetic on scalars or vectors of one shape as formulas.
+class Formula {
+public:
+  Formula(mlir::ImplicitLocOpBuilder &b, mlir::Type like) : b(b), like(like) {}
+
+  /// An operand: a value or a constant of the formula's shape.
+  mlir::Value constant(double value, mlir::Type element);
+  mlir::Value constantInt(int64_t value, mlir::Type element);
+  mlir::Type shaped(mlir::Type element);
+
+  mlir::Value add(mlir::Value x, mlir::Value y) { return mlir::arith::AddFOp::create(b, x, y); }
+  mlir::Value sub(mlir::Value x, mlir::Value y) { return mlir::arith::SubFOp::create(b, x, y); }
+  mlir::Value mul(mlir::Value x, mlir::Value y) { return mlir::arith::MulFOp::create(b, x, y); }
+  mlir::Value div(mlir::Value x, mlir::Value y) { return mlir::arith::DivFOp::create(b, x, y); }
+  mlir::Value neg(mlir::Value x) { return mlir::arith::NegFOp::create(b, x); }
+  mlir::Value abs(mlir::Value x) { return mlir::math::AbsFOp::create(b, x); }
+  mlir::Value sqrt(mlir::Value x) { return mlir::math::SqrtOp::create(b, x); }
+  mlir::Value round(mlir::Value x) { return mlir::math::RoundEvenOp::create(b, x); }
+  mlir::Value trunc(mlir::Value x) { return mlir::math::TruncOp::create(b, x); }
+  /// x y + z
+  mlir::Value fma(mlir::Value x, mlir::Value y, mlir::Value z) { return mlir::math::FmaOp::create(b, x, y, z); }
+  mlir::Value copySign(mlir::Value x, mlir::Value sign) { return mlir::math::CopySignOp::create(b, x, sign); }
+  mlir::Value select(mlir::Value condition, mlir::Value x, mlir::Value y) {
+    return mlir::arith::SelectOp::create(b, condition, x, y);
+  }
+  mlir::Value compare(mlir::arith::CmpFPredicate predicate, mlir::Value x, mlir::Value y) {
+    return mlir::arith::CmpFOp::create(b, predicate, x, y);
+  }
+  mlir::Value isNaN(mlir::Value x) { return compare(mlir::arith::CmpFPredicate::UNO, x, x); }
+  mlir::Value less(mlir::Value x, mlir::Value y) { return compare(mlir::arith::CmpFPredicate::OLT, x, y); }
+  /// Within [low, high]; NaN becomes low.
+  mlir::Value clamp(mlir::Value x, double low, double high);
+  /// c0 + c1 x + c2 x^2 + ..., by Horner's rule.
+  mlir::Value polynomial(mlir::Value x, llvm::ArrayRef<double> coefficients);
+  /// 2^n for an integral float n within the exponents of normal numbers.
+  mlir::Value powerOfTwo(mlir::Value n);
+  mlir::Value extend(mlir::Value x) { return mlir::arith::ExtFOp::create(b, shaped(b.getF64Type()), x); }
+  mlir::Value truncate(mlir::Value x) { return mlir::arith::TruncFOp::create(b, shaped(b.getF32Type()), x); }
+
+  // Functions of f64.
+  mlir::Value exp64(mlir::Value x);
+  mlir::Value log64(mlir::Value x);
+
+  mlir::ImplicitLocOpBuilder &b;
+
+private:
+  mlir::Type like;
+};
+
+/// Whether a value is of f32, or of f64, or a vector of them.
+bool isSingle(mlir::Value value);
+bool isDouble(mlir::Value value);
+
+/// Functions that upstream has no polynomial for, or none of a few ulp. The
+/// largest errors, in units of the last place, stand above each pattern.
+void populateExponentialPatterns(mlir::RewritePatternSet &patterns);
+void populateLogarithmPatterns(mlir::RewritePatternSet &patterns);
+void populateTrigonometricPatterns(mlir::RewritePatternSet &patterns);
+
+} // namespace torchc
+
+#endif // TORCHC_CODEGEN_MATHEXPANSION_H

@@ -1,0 +1,190 @@
+//===- Exponential.cpp - exp2, exp, pow, sinh, cosh and fmod ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Codegen/MathExpansion.h"
+
+using namespace mlir;
+using namespace torchc;
+
+namespace {
+/// exp2(x) = 2^round(x) 2^f, |f| <= 1/2. f32: 1 ulp.
+struct ExpandExp2 : OpRewritePattern<math::Exp2Op> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::Exp2Op op, PatternRewriter &rewriter) const override {
+    Value x = op.getOperand();
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Formula f(b, x.getType());
+    Type type = x.getType();
+    if (isDouble(x)) {
+      // x ln 2 as a sum of two: the rounding error of the product counts too.
+      Value high = f.mul(x, f.constant(0.6931471805599453, type));
+      Value low = f.fma(x, f.constant(0.6931471805599453, type), f.neg(high));
+      low = f.fma(x, f.constant(2.3190468138462996e-17, type), low);
+      Value value = f.exp64(high);
+      Value corrected = f.fma(value, low, value);
+      Value finite = f.less(f.abs(x), f.constant(1022, type));
+      rewriter.replaceOp(op, f.select(finite, corrected, value));
+      return success();
+    }
+    if (!isSingle(x))
+      return rewriter.notifyMatchFailure(op, "not f32 or f64");
+    Value inRange = f.clamp(x, -151, 129);
+    Value n = f.round(inRange);
+    Value r = f.sub(inRange, n);
+    // (ln 2)^i / i!
+    SmallVector<double> series{1};
+    for (int i = 1; i <= 7; ++i)
+      series.push_back(series.back() * 0.6931471805599453 / i);
+    Value value = f.polynomial(r, series);
+    Value half = f.trunc(f.mul(n, f.constant(0.5, type)));
+    value = f.mul(f.mul(value, f.powerOfTwo(half)), f.powerOfTwo(f.sub(n, half)));
+    rewriter.replaceOp(op, f.select(f.isNaN(x), x, value));
+    return success();
+  }
+};
+
+/// f64: 1 ulp.
+struct ExpandExp : OpRewritePattern<math::ExpOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::ExpOp op, PatternRewriter &rewriter) const override {
+    if (!isDouble(op.getOperand()))
+      return rewriter.notifyMatchFailure(op, "not f64");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    rewriter.replaceOp(op, Formula(b, op.getType()).exp64(op.getOperand()));
+    return success();
+  }
+};
+
+/// pow(x, y) = sign exp(y log |x|) with the cases of IEEE 754. f32 computes in
+/// f64: 1 ulp. f64: about |y log x| ulp.
+struct ExpandPowF : OpRewritePattern<math::PowFOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::PowFOp op, PatternRewriter &rewriter) const override {
+    Value x = op.getLhs(), y = op.getRhs();
+    bool single = isSingle(x);
+    if (!single && !isDouble(x))
+      return rewriter.notifyMatchFailure(op, "not f32 or f64");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Formula f(b, x.getType());
+    if (single) {
+      x = f.extend(x);
+      y = f.extend(y);
+    }
+    Type type = x.getType();
+    Value zero = f.constant(0, type), one = f.constant(1, type);
+    auto equal = [&](Value p, Value q) { return f.compare(arith::CmpFPredicate::OEQ, p, q); };
+    Value power = f.exp64(f.mul(y, f.log64(f.abs(x))));
+    // A base below 0 takes integral exponents only; odd ones keep its sign. That
+    // holds for -0 and -infinity as well.
+    Value integral = equal(f.trunc(y), y);
+    Value halfY = f.mul(y, f.constant(0.5, type));
+    Value odd = arith::AndIOp::create(b, integral, f.compare(arith::CmpFPredicate::ONE, f.trunc(halfY), halfY));
+    Value signedPower = f.select(odd, f.copySign(power, x), power);
+    Value finite = f.less(f.abs(x), f.constant(std::numeric_limits<double>::infinity(), type));
+    Value negative = arith::AndIOp::create(b, f.less(x, zero), finite);
+    Value fractional = f.compare(arith::CmpFPredicate::ONE, f.trunc(y), y);
+    Value undefined = arith::AndIOp::create(b, negative, fractional);
+    Value result = f.select(undefined, f.constant(std::numeric_limits<double>::quiet_NaN(), type), signedPower);
+    // (-1)^(+-infinity) is 1, and so is anything to the 0 and 1 to anything.
+    Value isOne = arith::OrIOp::create(b, equal(y, zero), equal(x, one));
+    Value infinite = equal(f.abs(y), f.constant(std::numeric_limits<double>::infinity(), type));
+    isOne = arith::OrIOp::create(b, isOne, arith::AndIOp::create(b, infinite, equal(f.abs(x), one)));
+    result = f.select(isOne, one, result);
+    rewriter.replaceOp(op, single ? f.truncate(result) : result);
+    return success();
+  }
+};
+
+/// sinh(x) = x + x^3/3! + ... below 1, else (t t - 1 / (t t)) / 2 with t = exp(|x| / 2),
+/// which overflows no earlier than the result. f32: 3 ulp.
+struct ExpandSinh : OpRewritePattern<math::SinhOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::SinhOp op, PatternRewriter &rewriter) const override {
+    Value x = op.getOperand();
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Formula f(b, x.getType());
+    Type type = x.getType();
+    Value z = f.mul(x, x), size = f.abs(x);
+    SmallVector<double> series{1};
+    for (int i = 1; i <= (isSingle(x) ? 4 : 8); ++i)
+      series.push_back(series.back() / ((2 * i) * (2 * i + 1)));
+    Value small = f.mul(x, f.polynomial(z, series));
+    Value t = math::ExpOp::create(b, f.mul(size, f.constant(0.5, type)));
+    Value half = f.constant(0.5, type);
+    Value large = f.sub(f.mul(f.mul(half, t), t), f.div(f.div(half, t), t));
+    rewriter.replaceOp(op, f.select(f.less(size, f.constant(1, type)), small, f.copySign(large, x)));
+    return success();
+  }
+};
+
+/// cosh(x) = (t t + 1 / (t t)) / 2 with t = exp(|x| / 2). f32: 3 ulp.
+struct ExpandCosh : OpRewritePattern<math::CoshOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::CoshOp op, PatternRewriter &rewriter) const override {
+    Value x = op.getOperand();
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Formula f(b, x.getType());
+    Value half = f.constant(0.5, x.getType());
+    Value t = math::ExpOp::create(b, f.mul(f.abs(x), half));
+    rewriter.replaceOp(op, f.add(f.mul(f.mul(half, t), t), f.div(f.div(half, t), t)));
+    return success();
+  }
+};
+
+/// f64: tanh(x) = 1 - 2 / (exp(2 |x|) + 1), or its series near 0 as sinh / cosh.
+struct ExpandTanh : OpRewritePattern<math::TanhOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::TanhOp op, PatternRewriter &rewriter) const override {
+    Value x = op.getOperand();
+    if (!isDouble(x))
+      return rewriter.notifyMatchFailure(op, "not f64");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Formula f(b, x.getType());
+    Type type = x.getType();
+    Value size = f.abs(x), one = f.constant(1, type), two = f.constant(2, type);
+    Value large = f.sub(one, f.div(two, f.add(f.exp64(f.mul(size, two)), one)));
+    Value ratio = f.div(math::SinhOp::create(b, size), math::CoshOp::create(b, size));
+    rewriter.replaceOp(op, f.copySign(f.select(f.less(size, one), ratio, large), x));
+    return success();
+  }
+};
+
+/// fmod(x, y) = x - trunc(x / y) y, in f64: exact for f32 while |x / y| < 2^53.
+struct ExpandRemF : OpRewritePattern<arith::RemFOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(arith::RemFOp op, PatternRewriter &rewriter) const override {
+    Value x = op.getLhs(), y = op.getRhs();
+    bool single = isSingle(x);
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Formula f(b, x.getType());
+    if (single) {
+      x = f.extend(x);
+      y = f.extend(y);
+    }
+    Type type = x.getType();
+    Value size = f.abs(x), step = f.abs(y);
+    Value quotient = f.trunc(f.div(size, step));
+    Value rest = f.fma(f.neg(quotient), step, size);
+    // The quotient may have been rounded up to the next integer, or down below it.
+    rest = f.select(f.less(rest, f.constant(0, type)), f.add(rest, step), rest);
+    rest = f.select(f.compare(arith::CmpFPredicate::OGE, rest, step), f.sub(rest, step), rest);
+    // x mod infinity is x.
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    Value toInfinity = arith::AndIOp::create(b, f.compare(arith::CmpFPredicate::OEQ, step, f.constant(infinity, type)),
+                                             f.less(size, f.constant(infinity, type)));
+    rest = f.copySign(f.select(toInfinity, size, rest), x);
+    rewriter.replaceOp(op, single ? f.truncate(rest) : rest);
+    return success();
+  }
+};
+} // namespace
+
+void torchc::populateExponentialPatterns(RewritePatternSet &patterns) {
+  patterns.add<ExpandCosh, ExpandExp, ExpandExp2, ExpandPowF, ExpandRemF, ExpandSinh, ExpandTanh>(
+      patterns.getContext(), /*benefit=*/2);
+}

@@ -1,0 +1,109 @@
+//===- Formula.cpp - arithmetic written as formulas ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Codegen/MathExpansion.h"
+
+#include "mlir/IR/BuiltinTypes.h"
+#include "mlir/IR/TypeUtilities.h"
+
+using namespace mlir;
+using namespace torchc;
+
+bool torchc::isSingle(Value value) { return getElementTypeOrSelf(value.getType()).isF32(); }
+bool torchc::isDouble(Value value) { return getElementTypeOrSelf(value.getType()).isF64(); }
+
+Type Formula::shaped(Type element) {
+  auto vector = dyn_cast<VectorType>(like);
+  return vector ? Type(vector.clone(element)) : element;
+}
+
+Value Formula::constant(double value, Type element) {
+  TypedAttr attribute = b.getFloatAttr(getElementTypeOrSelf(element), value);
+  if (auto vector = dyn_cast<VectorType>(shaped(getElementTypeOrSelf(element))))
+    attribute = DenseElementsAttr::get(vector, Attribute(attribute));
+  return arith::ConstantOp::create(b, attribute);
+}
+
+Value Formula::constantInt(int64_t value, Type element) {
+  TypedAttr attribute = b.getIntegerAttr(element, value);
+  if (auto vector = dyn_cast<VectorType>(shaped(element)))
+    attribute = DenseElementsAttr::get(vector, Attribute(attribute));
+  return arith::ConstantOp::create(b, attribute);
+}
+
+Value Formula::clamp(Value x, double low, double high) {
+  x = arith::MaxNumFOp::create(b, x, constant(low, x.getType()));
+  return arith::MinNumFOp::create(b, x, constant(high, x.getType()));
+}
+
+Value Formula::polynomial(Value x, ArrayRef<double> coefficients) {
+  Value sum = constant(coefficients.back(), x.getType());
+  for (double coefficient : llvm::reverse(coefficients.drop_back()))
+    sum = fma(sum, x, constant(coefficient, x.getType()));
+  return sum;
+}
+
+Value Formula::powerOfTwo(Value n) {
+  bool single = isSingle(n);
+  Type integer = single ? b.getI32Type() : b.getI64Type();
+  // Doubles are converted by way of i32, for which there are vector instructions.
+  Value exponent = arith::FPToSIOp::create(b, shaped(b.getI32Type()), n);
+  if (!single)
+    exponent = arith::ExtSIOp::create(b, shaped(integer), exponent);
+  exponent = arith::AddIOp::create(b, exponent, constantInt(single ? 127 : 1023, integer));
+  exponent = arith::ShLIOp::create(b, exponent, constantInt(single ? 23 : 52, integer));
+  return arith::BitcastOp::create(b, n.getType(), exponent);
+}
+
+// exp(x) = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2: Taylor's series to r^13.
+Value Formula::exp64(Value x) {
+  Type type = x.getType();
+  Value inRange = clamp(x, -746, 710);
+  Value n = round(mul(inRange, constant(1.4426950408889634, type)));
+  Value r = fma(n, constant(-0.693147180369123816490, type), inRange);
+  r = fma(n, constant(-1.90821492927058770002e-10, type), r);
+  SmallVector<double> series{1};
+  for (int i = 1; i <= 13; ++i)
+    series.push_back(series.back() / i);
+  Value value = polynomial(r, series);
+  // In two steps: 2^n alone may be too large or too small.
+  Value half = trunc(mul(n, constant(0.5, type)));
+  value = mul(mul(value, powerOfTwo(half)), powerOfTwo(sub(n, half)));
+  return select(isNaN(x), x, value);
+}
+
+// log(2^e m) = e ln 2 + 2 atanh(s), s = (m - 1) / (m + 1), sqrt(1/2) <= m < sqrt(2).
+Value Formula::log64(Value x) {
+  Type type = x.getType();
+  Type i64 = b.getI64Type();
+  Value tiny = less(x, constant(2.2250738585072014e-308, type));
+  Value scaled = select(tiny, mul(x, constant(0x1p54, type)), x);
+  Value bits = arith::BitcastOp::create(b, shaped(i64), scaled);
+  // Bits of sqrt(1/2) taken off: the exponent of the rest is that of m's power of two.
+  Value shifted = arith::SubIOp::create(b, bits, constantInt(0x3FE6A09E667F3BCD, i64));
+  Value exponent = arith::ShRSIOp::create(b, shifted, constantInt(52, i64));
+  Value mantissa = arith::SubIOp::create(b, bits, arith::ShLIOp::create(b, exponent, constantInt(52, i64)));
+  Value m = arith::BitcastOp::create(b, type, mantissa);
+  Value small = arith::TruncIOp::create(b, shaped(b.getI32Type()), exponent);
+  Value e = arith::SIToFPOp::create(b, type, small);
+  e = select(tiny, sub(e, constant(54, type)), e);
+  Value f = sub(m, constant(1, type));
+  Value s = div(f, add(m, constant(1, type)));
+  Value z = mul(s, s);
+  SmallVector<double> series;
+  for (int i = 1; i <= 11; ++i)
+    series.push_back(2.0 / (2 * i + 1));
+  Value rest = mul(mul(s, z), polynomial(z, series));
+  Value value = fma(e, constant(0.693147180369123816490, type),
+                    add(fma(e, constant(1.90821492927058770002e-10, type), rest), mul(s, constant(2, type))));
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  value = select(compare(arith::CmpFPredicate::OEQ, x, constant(infinity, type)), x, value);
+  value = select(compare(arith::CmpFPredicate::OEQ, x, constant(0, type)), constant(-infinity, type), value);
+  Value negative = compare(arith::CmpFPredicate::ULT, x, constant(0, type));
+  return select(negative, constant(std::numeric_limits<double>::quiet_NaN(), type), value);
+}

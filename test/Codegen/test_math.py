@@ -1,0 +1,82 @@
+"""Math functions against numpy in double precision: errors in units of the last place."""
+
+import numpy as np
+import pytest
+import torch
+
+from test_rows import RNG, elementwise
+
+SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, 1e-30, -1e-30, 1e-42, 1e30, -1e30, np.inf, -np.inf, np.nan,
+                    88.0, -88.0, 89.0, -104.0, 100.0, 127.5, -149.0, 3.1415927, 1e4, 3e7], np.float32)
+
+
+def values(low, high, n=4000):
+    return np.concatenate([SPECIAL, RNG.uniform(low, high, n).astype(np.float32)])
+
+
+def ulps(got, expected, floor=0.0):
+    """Largest error in ulp of f32; exact in what is not finite, and within `floor` absolutely."""
+    with np.errstate(all="ignore"):
+        rounded = expected.astype(got.dtype)
+    special = ~np.isfinite(rounded)
+    np.testing.assert_array_equal(got[special], rounded[special])
+    got, expected = got[~special].astype(np.float64), expected[~special]
+    unit = np.spacing(np.maximum(np.abs(rounded[~special]), np.finfo(rounded.dtype).tiny)).astype(np.float64)
+    error = np.abs(got - expected)
+    error[error <= floor] = 0
+    return (error / unit).max()
+
+
+UNARY = {
+    "exp": (np.exp, -100, 90, 2, 1.2e-38), "exp2": (np.exp2, -140, 128, 2, 0), "expm1": (np.expm1, -5, 5, 4, 0),
+    "log": (np.log, 0, 10, 2, 0), "log2": (np.log2, 0, 10, 3, 0), "log10": (np.log10, 0, 1000, 2, 0),
+    "log1p": (np.log1p, -1, 10, 4, 0), "sin": (np.sin, -100, 100, 2, 2e-8), "cos": (np.cos, -1e5, 1e5, 2, 2e-8),
+    "tan": (np.tan, -20, 20, 2, 0), "sinh": (np.sinh, -5, 5, 6, 0), "cosh": (np.cosh, -80, 80, 6, 0),
+    "tanh": (np.tanh, -10, 10, 6, 0), "asinh": (np.arcsinh, -50, 50, 5, 0), "acosh": (np.arccosh, 1, 50, 5, 0),
+    "atanh": (np.arctanh, -1, 1, 5, 0), "atan": (np.arctan, -20, 20, 3, 0), "asin": (np.arcsin, -1, 1, 10, 0),
+    "acos": (np.arccos, -1, 1, 10, 0), "sqrt": (np.sqrt, 0, 10, 1, 0), "rsqrt": (lambda x: 1 / np.sqrt(x), 0, 10, 2, 0),
+    "erf": (lambda x: torch.erf(torch.from_numpy(x)).numpy(), -4, 4, 6, 1e-12), "round": (lambda x: np.copysign(np.floor(np.abs(x) + 0.5), x), -20, 20, 0, 0),
+    "roundeven": (np.round, -20, 20, 0, 0),
+}
+
+
+@pytest.mark.parametrize("name", UNARY)
+def test_unary(name):
+    function, low, high, limit, floor = UNARY[name]
+    x = values(low, high)
+    if name in ("sin", "cos", "tan"):
+        x = x[~(np.abs(x) > 1e15)]
+    y = elementwise(name, ["f32"], "f32", f"%r = math.{name} %a : f32\nlinalg.yield %r : f32", [x], "f")
+    with np.errstate(all="ignore"):
+        assert ulps(y, function(x.astype(np.float64)), floor) <= limit
+
+
+@pytest.mark.parametrize("name", ["exp", "exp2", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "tanh", "sinh", "cosh"])
+def test_unary_double(name):
+    function, low, high, _, _ = UNARY[name]
+    x = RNG.uniform(low, high, 2000)
+    y = elementwise(name, ["f64"], "f64", f"%r = math.{name} %a : f64\nlinalg.yield %r : f64", [x], "d")
+    np.testing.assert_allclose(y, function(x), rtol=1e-13, atol=1e-14)
+
+
+def test_pow():
+    grid = np.array([0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 0.5, -0.5, 2.5, 1e30, 1e-30, np.inf, -np.inf, np.nan], np.float32)
+    x, y = [np.concatenate([g.ravel(), RNG.uniform(0.01, 30, 2000).astype(np.float32)]) for g in np.meshgrid(grid, grid)]
+    z = elementwise("pow", ["f32", "f32"], "f32", "%r = math.powf %a, %b : f32\nlinalg.yield %r : f32", [x, y], "f")
+    with np.errstate(all="ignore"):
+        assert ulps(z, np.power(x.astype(np.float64), y.astype(np.float64))) <= 1
+
+
+def test_fmod():
+    x, y = RNG.uniform(-100, 100, 3000).astype(np.float32), RNG.uniform(-7, 7, 3000).astype(np.float32)
+    x[:4], y[:4] = [5, -5, 1e8, 3], [np.inf, 2.5, 3, 0]
+    z = elementwise("fmod", ["f32", "f32"], "f32", "%r = arith.remf %a, %b : f32\nlinalg.yield %r : f32", [x, y], "f")
+    with np.errstate(all="ignore"):
+        np.testing.assert_array_equal(z, np.fmod(x, y))
+
+
+def test_atan2():
+    grid = np.array([0.0, -0.0, 1.0, -1.0, 1e30, -1e-30, np.inf, -np.inf, np.nan], np.float32)
+    y, x = [np.concatenate([g.ravel(), RNG.uniform(-5, 5, 2000).astype(np.float32)]) for g in np.meshgrid(grid, grid)]
+    z = elementwise("atan2", ["f32", "f32"], "f32", "%r = math.atan2 %a, %b : f32\nlinalg.yield %r : f32", [y, x], "f")
+    assert ulps(z, np.arctan2(y.astype(np.float64), x.astype(np.float64))) <= 4
