@@ -8,6 +8,7 @@
 
 #include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "torchc/Dialect/Torch/IR/TorchDialect.h"
+#include "torchc/Dialect/VM/IR/VMDialect.h"
 #include "torchc/Pipeline/Pipeline.h"
 
 #include "mlir/Dialect/Tensor/IR/TensorInferTypeOpInterfaceImpl.h"
@@ -15,7 +16,7 @@
 using namespace mlir;
 
 void torchc::registerAllDialects(DialectRegistry &registry) {
-  registry.insert<torch::TorchDialect, dispatch::DispatchDialect>();
+  registry.insert<torch::TorchDialect, dispatch::DispatchDialect, vm::VMDialect>();
   registry.insert<affine::AffineDialect, arith::ArithDialect, bufferization::BufferizationDialect,
                   cf::ControlFlowDialect, func::FuncDialect, LLVM::LLVMDialect, linalg::LinalgDialect,
                   math::MathDialect, memref::MemRefDialect, ml_program::MLProgramDialect, scf::SCFDialect,

@@ -18,6 +18,7 @@
 #include "torchc/Package/Passes.h"
 
 #include "mlir/Conversion/AffineToStandard/AffineToStandard.h"
+#include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Pass/PassRegistry.h"
 #include "mlir/Transforms/Passes.h"
 
@@ -91,7 +92,16 @@ static void addObjectPasses(OpPassManager &manager, const PipelineOptions &) {
 }
 
 static void addPackagePasses(OpPassManager &manager, const PipelineOptions &) {
+  manager.addPass(createLowerAffinePass());
+  manager.addPass(createSCFToControlFlowPass());
   manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addPass(createConvertHostToVM());
+  manager.addPass(createCSEPass());
+  manager.addNestedPass<vm::FuncOp>(createPlaceOutputs());
+  manager.addNestedPass<vm::FuncOp>(createPlanMemory());
+  manager.addPass(createCSEPass());
+  manager.addNestedPass<vm::FuncOp>(createAllocateRegisters());
 }
 
 void torchc::addStagePasses(OpPassManager &manager, Stage stage, const PipelineOptions &options) {

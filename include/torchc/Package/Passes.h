@@ -9,6 +9,8 @@
 #ifndef TORCHC_PACKAGE_PASSES_H
 #define TORCHC_PACKAGE_PASSES_H
 
+#include "torchc/Dialect/VM/IR/VMDialect.h"
+
 #include "mlir/Pass/Pass.h"
 
 namespace torchc {

@@ -83,34 +83,57 @@ constexpr const char *getElementName(ElementType type) {
 /// A 64-bit checksum against damage (not against forgery): four multiply-rotate
 /// lanes over 32-byte stripes, then the rest by words, the last one zero-padded.
 /// Every step is a bijection of its word and of its state, so that a change
-/// within one aligned word is always seen.
-inline uint64_t checksum64(const void *data, uint64_t size) {
-  constexpr uint64_t kMul = 0x9E3779B97F4A7C15u;
-  const auto *bytes = static_cast<const uint8_t *>(data);
-  auto step = [](uint64_t state, uint64_t word) {
-    return std::rotl(state ^ word, 29) * kMul;
-  };
-  auto load = [](const uint8_t *from, uint64_t count) {
+/// within one aligned word is always seen. For data that comes in pieces:
+///
+///   Checksum64 checksum;
+///   checksum.addStripes(first, 64);
+///   checksum.addStripes(second, 4096);
+///   uint64_t value = checksum.finish(rest, 17);
+class Checksum64 {
+public:
+  /// Adds the next `size` bytes, a multiple of 32.
+  void addStripes(const void *data, uint64_t size) {
+    const auto *bytes = static_cast<const uint8_t *>(data);
+    total += size;
+    for (; size >= 32; size -= 32, bytes += 32)
+      for (unsigned i = 0; i < 4; ++i)
+        lanes[i] = step(lanes[i], load(bytes + 8 * i, 8));
+  }
+
+  /// The checksum of all that was added and of `size` bytes more, the last ones.
+  uint64_t finish(const void *data, uint64_t size) {
+    const uint64_t stripes = size & ~uint64_t(31);
+    const auto *bytes = static_cast<const uint8_t *>(data) + stripes;
+    addStripes(data, stripes);
+    uint64_t left = size - stripes;
+    uint64_t hash = (total + left) * kMul;
+    for (uint64_t lane : lanes)
+      hash = step(hash, lane);
+    for (; left >= 8; left -= 8, bytes += 8)
+      hash = step(hash, load(bytes, 8));
+    if (left != 0)
+      hash = step(hash, load(bytes, left));
+    hash ^= hash >> 32;
+    return hash * kMul;
+  }
+
+private:
+  static constexpr uint64_t kMul = 0x9E3779B97F4A7C15u;
+
+  static uint64_t step(uint64_t state, uint64_t word) { return std::rotl(state ^ word, 29) * kMul; }
+  static uint64_t load(const uint8_t *from, uint64_t count) {
     uint64_t word = 0;
     std::memcpy(&word, from, count);
     return word;
-  };
+  }
+
   uint64_t lanes[4] = {0x243F6A8885A308D3u, 0x13198A2E03707344u, 0xA4093822299F31D0u,
                        0x082EFA98EC4E6C89u};
-  uint64_t left = size;
-  for (; left >= 32; left -= 32, bytes += 32)
-    for (unsigned i = 0; i < 4; ++i)
-      lanes[i] = step(lanes[i], load(bytes + 8 * i, 8));
-  uint64_t hash = size * kMul;
-  for (uint64_t lane : lanes)
-    hash = step(hash, lane);
-  for (; left >= 8; left -= 8, bytes += 8)
-    hash = step(hash, load(bytes, 8));
-  if (left != 0)
-    hash = step(hash, load(bytes, left));
-  hash ^= hash >> 32;
-  return hash * kMul;
-}
+  uint64_t total = 0;
+};
+
+/// The checksum of `size` bytes.
+inline uint64_t checksum64(const void *data, uint64_t size) { return Checksum64().finish(data, size); }
 
 } // namespace torchc::runtime
 

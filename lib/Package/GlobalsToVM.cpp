@@ -1,0 +1,119 @@
+//===- GlobalsToVM.cpp - ml_program to vm: constants and state ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "HostToVM.h"
+
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MLProgram/IR/MLProgram.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+using namespace mlir;
+using namespace torchc;
+
+static FlatSymbolRefAttr getName(SymbolRefAttr symbol) { return FlatSymbolRefAttr::get(symbol.getLeafReference()); }
+
+/// Whether `op` may change the global `symbol`.
+static bool mayStore(Operation *op, StringAttr symbol) {
+  if (auto store = dyn_cast<ml_program::GlobalStoreOp>(op))
+    return store.getGlobal().getLeafReference() == symbol;
+  return isa<func::CallOp>(op);
+}
+
+/// Whether the loaded value may be read after the global has changed. A load is a
+/// view of the global's storage, where the program means the value of that moment.
+static bool needsSnapshot(ml_program::GlobalLoadOp load) {
+  StringAttr symbol = load.getGlobal().getLeafReference();
+  bool anyStore = false;
+  load->getParentOfType<FunctionOpInterface>()->walk([&](Operation *op) { anyStore |= mayStore(op, symbol); });
+  if (!anyStore)
+    return false;
+  Operation *store = load->getNextNode();
+  while (store && !mayStore(store, symbol))
+    store = store->getNextNode();
+  SmallVector<Value> values{load.getResult()};
+  while (!values.empty()) {
+    for (Operation *user : values.pop_back_val().getUsers()) {
+      if (user->getBlock() != load->getBlock() || isa<BranchOpInterface, func::ReturnOp>(user) ||
+          (store && store->isBeforeInBlock(user)))
+        return true;
+      if (isa<tensor::CastOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp, arith::SelectOp>(user))
+        values.push_back(user->getResult(0));
+    }
+  }
+  return false;
+}
+
+namespace {
+
+struct ConvertLoadConst : OpConversionPattern<ml_program::GlobalLoadConstOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(ml_program::GlobalLoadConstOp op, OpAdaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    if (!isa<RankedTensorType>(op.getType()))
+      return rewriter.notifyMatchFailure(op, "not a tensor");
+    rewriter.replaceOpWithNewOp<vm::ConstantOp>(op, rewriter.getType<vm::RefType>(), getName(op.getGlobal()));
+    return success();
+  }
+};
+
+struct ConvertLoad : OpConversionPattern<ml_program::GlobalLoadOp> {
+  ConvertLoad(TypeConverter &converter, MLIRContext *context, SymbolTable &symbols)
+      : OpConversionPattern(converter, context), symbols(symbols) {}
+
+  LogicalResult matchAndRewrite(ml_program::GlobalLoadOp op, OpAdaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    auto ref = rewriter.getType<vm::RefType>();
+    auto type = dyn_cast<RankedTensorType>(op.getType());
+    if (!type) {
+      rewriter.replaceOpWithNewOp<vm::GlobalGetI64Op>(op, rewriter.getI64Type(), getName(op.getGlobal()));
+      return success();
+    }
+    if (!symbols.lookup<ml_program::GlobalOp>(op.getGlobal().getLeafReference()).getIsMutable()) {
+      rewriter.replaceOpWithNewOp<vm::ConstantOp>(op, ref, getName(op.getGlobal()));
+      return success();
+    }
+    Value view = vm::GlobalGetRefOp::create(rewriter, op.getLoc(), ref, getName(op.getGlobal()));
+    if (op->hasAttr("torchc.snapshot")) {
+      VMBuilder vm(rewriter, op.getLoc());
+      Value copy = vm.makeTensor(type.getElementType(), vm.dimsOf(type, view));
+      vm::CopyOp::create(rewriter, op.getLoc(), copy, view);
+      view = copy;
+    }
+    rewriter.replaceOp(op, view);
+    return success();
+  }
+
+  SymbolTable &symbols;
+};
+
+struct ConvertStore : OpConversionPattern<ml_program::GlobalStoreOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(ml_program::GlobalStoreOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    if (isa<vm::RefType>(adaptor.getValue().getType()))
+      rewriter.replaceOpWithNewOp<vm::GlobalSetRefOp>(op, getName(op.getGlobal()), adaptor.getValue());
+    else
+      rewriter.replaceOpWithNewOp<vm::GlobalSetI64Op>(op, getName(op.getGlobal()), adaptor.getValue());
+    return success();
+  }
+};
+
+} // namespace
+
+void torchc::populateGlobalsToVMPatterns(TypeConverter &converter, RewritePatternSet &patterns, SymbolTable &symbols) {
+  patterns.add<ConvertLoadConst, ConvertStore>(converter, patterns.getContext());
+  patterns.add<ConvertLoad>(converter, patterns.getContext(), symbols);
+}
+
+void torchc::markSnapshots(ModuleOp module) {
+  module.walk([](ml_program::GlobalLoadOp load) {
+    if (needsSnapshot(load))
+      load->setAttr("torchc.snapshot", UnitAttr::get(load.getContext()));
+  });
+}

@@ -1,0 +1,32 @@
+//===- PackIntervals.h - places in memory for tensors with lifetimes ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TORCHC_LIB_PACKAGE_PACKINTERVALS_H
+#define TORCHC_LIB_PACKAGE_PACKINTERVALS_H
+
+#include "LiveIntervals.h"
+
+#include "llvm/ADT/ArrayRef.h"
+
+namespace torchc {
+
+/// A piece of memory that is needed during an interval.
+struct MemoryRequest {
+  Interval interval;
+  uint64_t size;
+  uint64_t offset = 0;  ///< Set by packIntervals.
+};
+
+/// Places requests so that those alive at the same time do not overlap, at offsets
+/// that are multiples of `alignment`: the largest first, each into the smallest gap
+/// that holds it. Returns the size of the whole, a multiple of `alignment`.
+uint64_t packIntervals(llvm::MutableArrayRef<MemoryRequest> requests, uint64_t alignment);
+
+} // namespace torchc
+
+#endif // TORCHC_LIB_PACKAGE_PACKINTERVALS_H

@@ -1,0 +1,248 @@
+//===- PlanMemory.cpp - one slab for the tensors of a function ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A size is a known factor times a product of extents: 3072 * batch * length. Sizes
+// with the same extents are packed by their factors, as static sizes are, and the
+// pack is scaled by the extents when the function is entered. Each product of
+// extents has a region of its own in the slab.
+//
+//===----------------------------------------------------------------------===//
+
+#include "HostToVM.h"
+#include "PackIntervals.h"
+
+#include "torchc/Package/Passes.h"
+#include "torchc/runtime/Format.h"
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Dominance.h"
+#include "mlir/Interfaces/SideEffectInterfaces.h"
+#include "mlir/Pass/Pass.h"
+#include "llvm/ADT/SetVector.h"
+
+#include <map>
+
+namespace torchc {
+#define GEN_PASS_DEF_PLANMEMORY
+#include "torchc/Package/Passes.h.inc"
+} // namespace torchc
+
+using namespace mlir;
+using namespace torchc;
+
+//===----------------------------------------------------------------------===//
+// Sizes
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// factor * extents[0] * extents[1] * ...
+struct Size {
+  uint64_t factor = 1;
+  SmallVector<Value> extents;
+};
+} // namespace
+
+/// Splits `value` into factors; fails where the known ones overflow.
+static LogicalResult collectFactors(Value value, Size &size) {
+  if (std::optional<int64_t> constant = getConstantI64(value)) {
+    bool overflow = false;
+    size.factor = llvm::SaturatingMultiply(size.factor, static_cast<uint64_t>(*constant), &overflow);
+    return success(!overflow && *constant >= 0);
+  }
+  if (auto product = value.getDefiningOp<vm::MulI64Op>())
+    return success(succeeded(collectFactors(product.getA(), size)) && succeeded(collectFactors(product.getB(), size)));
+  size.extents.push_back(value);
+  return success();
+}
+
+/// Whether `value` can be computed when the function is entered: from dims of its
+/// parameters, and numbers that are parameters.
+static bool isKnownAtEntry(Value value, Block *entry) {
+  if (auto argument = dyn_cast<BlockArgument>(value))
+    return argument.getOwner() == entry;
+  Operation *op = value.getDefiningOp();
+  if (isa<vm::FloorDivI64Op, vm::FloorModI64Op>(op)) {
+    std::optional<int64_t> divisor = getConstantI64(op->getOperand(1));
+    if (!divisor || *divisor == 0)
+      return false;
+  } else if (!isa<vm::TensorDimOp, vm::LoadI64Op>(op) && !isPure(op)) {
+    return false;
+  }
+  return llvm::all_of(op->getOperands(), [&](Value operand) { return isKnownAtEntry(operand, entry); });
+}
+
+/// Moves what computes `value` in front of `place`, in the entry block.
+static void hoist(Value value, Operation *place, DominanceInfo &dominance) {
+  Operation *op = value.getDefiningOp();
+  if (!op || dominance.properlyDominates(op, place))
+    return;
+  for (Value operand : op->getOperands())
+    hoist(operand, place, dominance);
+  op->moveBefore(place);
+}
+
+//===----------------------------------------------------------------------===//
+// Lifetimes
+//===----------------------------------------------------------------------===//
+
+namespace {
+/// Storage, and when it is in use.
+struct Tensor {
+  vm::SlabReserveOp reserve;
+  Size size;
+  Interval interval;
+};
+} // namespace
+
+/// All values that may refer to the storage of `root`.
+static llvm::SetVector<Value> getAliases(Value root) {
+  llvm::SetVector<Value> aliases;
+  aliases.insert(root);
+  for (unsigned i = 0; i < aliases.size(); ++i) {
+    for (OpOperand &use : aliases[i].getUses()) {
+      if (auto branch = dyn_cast<vm::BrOp>(use.getOwner()))
+        aliases.insert(branch.getToBlock()->getArgument(use.getOperandNumber()));
+      else
+        for (Value result : use.getOwner()->getResults())
+          if (isa<vm::RefType>(result.getType()))
+            aliases.insert(result);
+    }
+  }
+  return aliases;
+}
+
+/// The interval in which the storage is in use; nothing where a loop carries it, so
+/// that the storage of one turn is read in the next, which reserves its own.
+static std::optional<Interval> getLifetime(vm::SlabReserveOp reserve, const LiveIntervals &intervals) {
+  Interval lifetime;
+  unsigned begin = intervals.getPosition(reserve);
+  for (Value alias : getAliases(reserve)) {
+    Interval interval = intervals.get(alias);
+    if (interval.begin <= begin && begin <= interval.end)
+      return std::nullopt;
+    lifetime.include(interval);
+  }
+  return lifetime;
+}
+
+/// Ends references to storage that is not part of the slab behind their last use,
+/// where that is in the same block: the session's pool has it again then.
+static void dropAfterUse(vm::SlabReserveOp reserve) {
+  for (Value alias : getAliases(reserve)) {
+    Operation *last = alias.getDefiningOp();
+    if (!last)
+      continue;
+    bool isLocal = true;
+    for (Operation *user : alias.getUsers()) {
+      isLocal &= user->getBlock() == last->getBlock() && !user->hasTrait<OpTrait::IsTerminator>();
+      if (isLocal && last->isBeforeInBlock(user))
+        last = user;
+    }
+    if (!isLocal)
+      continue;
+    OpBuilder builder(last->getContext());
+    builder.setInsertionPointAfter(last);
+    vm::DropOp::create(builder, last->getLoc(), alias);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// The pass
+//===----------------------------------------------------------------------===//
+
+namespace {
+struct PlanMemory : torchc::impl::PlanMemoryBase<PlanMemory> {
+  void runOnOperation() override {
+    vm::FuncOp function = getOperation();
+    Block *entry = &function.getBody().front();
+    LiveIntervals intervals(function.getBody());
+    std::vector<Tensor> tensors;
+    SmallVector<vm::SlabReserveOp> others;
+    function.walk([&](vm::SlabReserveOp reserve) {
+      Tensor tensor{reserve, {}, {}};
+      std::optional<Interval> lifetime = getLifetime(reserve, intervals);
+      auto isEntry = [&](Value extent) { return isKnownAtEntry(extent, entry); };
+      if (!lifetime || failed(collectFactors(reserve.getBytes(), tensor.size)) ||
+          !llvm::all_of(tensor.size.extents, isEntry) ||
+          !llvm::all_of(reserve->getUsers(), llvm::IsaPred<vm::ViewOp>)) {
+        others.push_back(reserve);
+        return;
+      }
+      tensor.interval = *lifetime;
+      tensors.push_back(std::move(tensor));
+    });
+    for (vm::SlabReserveOp reserve : others)
+      dropAfterUse(reserve);
+    if (!tensors.empty())
+      plan(function, tensors);
+    gatherConstants(function);
+  }
+
+  void plan(vm::FuncOp function, MutableArrayRef<Tensor> tensors);
+};
+} // namespace
+
+void PlanMemory::plan(vm::FuncOp function, MutableArrayRef<Tensor> tensors) {
+  // The slab is reserved where its first tensor is, behind the checks of arguments.
+  Block *entry = &function.getBody().front();
+  Operation *place = entry->getTerminator();
+  for (Tensor &tensor : tensors)
+    if (tensor.reserve->getBlock() == entry && tensor.reserve->isBeforeInBlock(place))
+      place = tensor.reserve;
+  DominanceInfo dominance(function);
+  for (Tensor &tensor : tensors)
+    for (Value extent : tensor.size.extents)
+      hoist(extent, place, dominance);
+
+  // One region for each product of extents, in the order of their first use.
+  llvm::DenseMap<Value, unsigned> numbers;
+  auto getNumber = [&](Value value) { return numbers.try_emplace(value, numbers.size()).first->second; };
+  std::map<std::vector<unsigned>, std::vector<unsigned>> regions; // Extents to tensors.
+  for (auto [i, tensor] : llvm::enumerate(tensors)) {
+    for (Value extent : tensor.size.extents)
+      getNumber(extent);
+    llvm::sort(tensor.size.extents, [&](Value a, Value b) { return getNumber(a) < getNumber(b); });
+    std::vector<unsigned> key;
+    for (Value extent : tensor.size.extents)
+      key.push_back(getNumber(extent));
+    regions[key].push_back(i);
+  }
+
+  OpBuilder builder(place);
+  Location location = function.getLoc();
+  VMBuilder vm(builder, location);
+  Value total = vm.constant(0);
+  std::vector<Value> offsets(tensors.size());
+  for (auto &[key, members] : regions) {
+    std::vector<MemoryRequest> requests;
+    for (unsigned i : members)
+      requests.push_back({tensors[i].interval, tensors[i].size.factor});
+    uint64_t factor = packIntervals(requests, runtime::kSectionAlignment);
+    Value scale = vm.constant(1);
+    for (Value extent : tensors[members.front()].size.extents)
+      scale = vm.mul(scale, extent);
+    std::map<uint64_t, Value> places;
+    for (auto [i, request] : llvm::zip_equal(members, requests)) {
+      Value &offset = places[request.offset];
+      if (!offset)
+        offset = vm.add(total, vm.mul(vm.constant(request.offset), scale));
+      offsets[i] = offset;
+    }
+    total = vm.add(total, vm.mul(vm.constant(factor), scale));
+  }
+  Value slab = vm::SlabReserveOp::create(builder, location, builder.getType<vm::RefType>(), total);
+  for (auto [tensor, offset] : llvm::zip_equal(tensors, offsets)) {
+    for (Operation *user : llvm::make_early_inc_range(tensor.reserve->getUsers())) {
+      auto view = cast<vm::ViewOp>(user);
+      OpBuilder atView(view);
+      view.getOffsetMutable().assign(VMBuilder(atView, view.getLoc()).add(offset, view.getOffset()));
+      view.getSourceMutable().assign(slab);
+    }
+    tensor.reserve.erase();
+  }
+}

@@ -1,0 +1,262 @@
+//===- WriteModule.cpp - a program to a .vmfb file ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Package/WriteModule.h"
+
+#include "EncodeBytecode.h"
+
+#include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
+#include "torchc/runtime/Format.h"
+
+#include "llvm/Config/llvm-config.h"
+#include "llvm/Support/FileSystem.h"
+
+#include <map>
+
+using namespace mlir;
+using namespace torchc;
+namespace schema = torchc::runtime::schema;
+
+static uint64_t align(uint64_t offset) { return llvm::alignTo(offset, runtime::kSectionAlignment); }
+
+template <typename T>
+static ArrayRef<uint8_t> asBytes(const std::vector<T> &vector) {
+  return {reinterpret_cast<const uint8_t *>(vector.data()), vector.size() * sizeof(T)};
+}
+
+template <typename Table>
+static flatbuffers::FlatBufferBuilder pack(const Table &table, const char *identifier = nullptr) {
+  flatbuffers::FlatBufferBuilder builder;
+  builder.Finish(Table::TableType::Pack(builder, &table), identifier);
+  return builder;
+}
+
+static ArrayRef<uint8_t> asBytes(const flatbuffers::FlatBufferBuilder &builder) {
+  return {builder.GetBufferPointer(), builder.GetSize()};
+}
+
+namespace {
+
+/// The whole file but its bytes: what stands where.
+class FileLayout {
+public:
+  FileLayout(ModuleTables &tables, const Bytecode &bytecode) : tables(tables), bytecode(bytecode) {}
+
+  void plan();
+  void write(llvm::raw_ostream &stream) const;
+
+private:
+  void placeConstants();
+  uint64_t checksumConstants() const;
+  template <typename Visit>
+  void visitConstants(Visit visit) const;
+
+  ModuleTables &tables;
+  const Bytecode &bytecode;
+  std::vector<Bytes> stored; ///< Constants as they stand in their section.
+  uint64_t constantBytes = 0;
+  flatbuffers::FlatBufferBuilder debugInfo, header;
+  runtime::FilePrologue prologue{};
+};
+
+} // namespace
+
+/// Gives each constant its place in the section; equal bytes share one.
+void FileLayout::placeConstants() {
+  std::map<size_t, unsigned> sizes;
+  for (const Bytes &bytes : tables.constants)
+    ++sizes[bytes.data.size()];
+  std::multimap<std::pair<size_t, uint64_t>, std::pair<ArrayRef<uint8_t>, uint64_t>> places;
+  for (auto [bytes, entry] : llvm::zip_equal(tables.constants, tables.header.constants)) {
+    size_t size = bytes.data.size();
+    std::optional<uint64_t> offset;
+    std::pair<size_t, uint64_t> key(size, 0);
+    // Only what has the size of another constant can be equal to one.
+    if (sizes[size] > 1) {
+      key.second = runtime::checksum64(bytes.data.data(), size);
+      for (auto [place, end] = places.equal_range(key); place != end; ++place)
+        if (place->second.first == bytes.data)
+          offset = place->second.second;
+    }
+    if (!offset) {
+      offset = align(constantBytes);
+      constantBytes = *offset + size;
+      stored.push_back(bytes);
+      places.emplace(key, std::pair(bytes.data, *offset));
+    }
+    entry->offset = *offset;
+  }
+}
+
+/// Calls `visit` for the pieces of the section: constants, and the zeros between them.
+template <typename Visit>
+void FileLayout::visitConstants(Visit visit) const {
+  static constexpr uint8_t zeros[runtime::kSectionAlignment] = {};
+  uint64_t offset = 0;
+  for (const Bytes &bytes : stored) {
+    visit(ArrayRef<uint8_t>(zeros, align(offset) - offset));
+    visit(bytes.data);
+    offset = align(offset) + bytes.data.size();
+  }
+}
+
+uint64_t FileLayout::checksumConstants() const {
+  runtime::Checksum64 checksum;
+  // Pieces come in any size, the checksum in stripes: what is left of one piece
+  // waits here for the next.
+  SmallVector<uint8_t, 64> rest;
+  visitConstants([&](ArrayRef<uint8_t> piece) {
+    size_t missing = rest.empty() ? 0 : std::min<size_t>(32 - rest.size(), piece.size());
+    rest.append(piece.begin(), piece.begin() + missing);
+    piece = piece.drop_front(missing);
+    if (rest.size() == 32) {
+      checksum.addStripes(rest.data(), 32);
+      rest.clear();
+    }
+    if (!rest.empty())
+      return;
+    checksum.addStripes(piece.data(), piece.size() / 32 * 32);
+    piece = piece.drop_front(piece.size() / 32 * 32);
+    rest.append(piece.begin(), piece.end());
+  });
+  return checksum.finish(rest.data(), rest.size());
+}
+
+void FileLayout::plan() {
+  placeConstants();
+  if (!bytecode.debugInfo.locations.empty())
+    debugInfo = pack(bytecode.debugInfo);
+
+  schema::ModuleT &module = tables.header;
+  for (auto *section : {&module.bytecode, &module.operand_lists, &module.debug_info, &module.constant_data})
+    *section = std::make_unique<schema::Section>();
+  // Sections are structs: their values do not change the size of the header.
+  uint64_t headerSize = pack(module, schema::ModuleIdentifier()).GetSize();
+  uint64_t end = sizeof prologue + headerSize;
+  auto place = [&](uint64_t size, uint64_t checksum) {
+    if (size == 0)
+      return schema::Section(0, 0, 0);
+    uint64_t offset = align(end);
+    end = offset + size;
+    return schema::Section(offset, size, checksum);
+  };
+  auto placeBytes = [&](ArrayRef<uint8_t> bytes) {
+    return place(bytes.size(), runtime::checksum64(bytes.data(), bytes.size()));
+  };
+  *module.bytecode = placeBytes(asBytes(bytecode.instructions));
+  *module.operand_lists = placeBytes(asBytes(bytecode.operandLists));
+  for (auto [library, image] : llvm::zip_equal(module.libraries, tables.images))
+    *library->object = placeBytes(image.data);
+  *module.debug_info = placeBytes(asBytes(debugInfo));
+  *module.constant_data = place(constantBytes, checksumConstants());
+  header = pack(module, schema::ModuleIdentifier());
+  assert(header.GetSize() == headerSize && "the header changed its size");
+
+  std::copy(std::begin(runtime::kMagic), std::end(runtime::kMagic), prologue.magic);
+  prologue.formatMajor = runtime::kFormatMajor;
+  prologue.formatMinor = runtime::kFormatMinor;
+  prologue.fileSize = end;
+  prologue.headerSize = headerSize;
+  prologue.headerChecksum = runtime::checksum64(header.GetBufferPointer(), headerSize);
+  prologue.opcodeTableHash = runtime::kOpcodeTableHash;
+  prologue.prologueChecksum = runtime::checksum64(&prologue, offsetof(runtime::FilePrologue, prologueChecksum));
+}
+
+void FileLayout::write(llvm::raw_ostream &stream) const {
+  uint64_t offset = 0;
+  auto writePiece = [&](ArrayRef<uint8_t> piece) {
+    stream.write(reinterpret_cast<const char *>(piece.data()), piece.size());
+    offset += piece.size();
+  };
+  auto writeSection = [&](ArrayRef<uint8_t> section) {
+    if (section.empty())
+      return;
+    uint64_t padding = align(offset) - offset;
+    stream.write_zeros(padding);
+    offset += padding;
+    writePiece(section);
+  };
+  writePiece({reinterpret_cast<const uint8_t *>(&prologue), sizeof prologue});
+  writePiece(asBytes(header));
+  writeSection(asBytes(bytecode.instructions));
+  writeSection(asBytes(bytecode.operandLists));
+  for (const Bytes &image : tables.images)
+    writeSection(image.data);
+  writeSection(asBytes(debugInfo));
+  if (constantBytes != 0) {
+    stream.write_zeros(align(offset) - offset);
+    visitConstants(writePiece);
+  }
+}
+
+static void describeProducer(ModuleOp module, const ProducerInfo &info, schema::ModuleT &header) {
+  header.producer = std::make_unique<schema::ProducerT>();
+  header.producer->compiler_version = TORCHC_VERSION;
+  header.producer->llvm_version = LLVM_VERSION_STRING;
+  for (auto executable : module.getOps<dispatch::ExecutableOp>())
+    header.producer->target = executable.getTriple().str();
+  header.producer->flags = info.flags;
+  header.producer->source_hash = info.sourceHash;
+}
+
+static LogicalResult prepare(ModuleOp module, const ProducerInfo &producer, ModuleTables &tables, Bytecode &bytecode) {
+  if (failed(collectTables(module, tables)) || failed(encodeBytecode(tables, bytecode)))
+    return failure();
+  describeProducer(module, producer, tables.header);
+  return success();
+}
+
+LogicalResult torchc::writeVmfb(ModuleOp module, llvm::raw_ostream &stream, const ProducerInfo &producer) {
+  ModuleTables tables;
+  Bytecode bytecode;
+  if (failed(prepare(module, producer, tables, bytecode)))
+    return failure();
+  FileLayout layout(tables, bytecode);
+  layout.plan();
+  layout.write(stream);
+  return success();
+}
+
+/// Writes to an open file; the error of a full disk, say, is returned.
+static std::error_code writeToFile(const FileLayout &layout, int descriptor, bool close) {
+  llvm::raw_fd_ostream stream(descriptor, close);
+  layout.write(stream);
+  stream.flush();
+  std::error_code error = stream.error();
+  stream.clear_error();
+  return error;
+}
+
+LogicalResult torchc::writeVmfbFile(ModuleOp module, StringRef path, const ProducerInfo &producer) {
+  ModuleTables tables;
+  Bytecode bytecode;
+  if (failed(prepare(module, producer, tables, bytecode)))
+    return failure();
+  FileLayout layout(tables, bytecode);
+  layout.plan();
+
+  auto fail = [&](const Twine &message) { return module.emitError() << "cannot write '" << path << "': " << message; };
+  // What is no file, a pipe or /dev/null, is written to and never replaced.
+  if (llvm::sys::fs::exists(path) && !llvm::sys::fs::is_regular_file(path)) {
+    int descriptor;
+    std::error_code error = llvm::sys::fs::openFileForWrite(path, descriptor);
+    if (!error)
+      error = writeToFile(layout, descriptor, /*close=*/true);
+    return error ? fail(error.message()) : success();
+  }
+  llvm::Expected<llvm::sys::fs::TempFile> file = llvm::sys::fs::TempFile::create(path + ".%%%%%%.tmp");
+  if (!file)
+    return fail(llvm::toString(file.takeError()));
+  if (std::error_code error = writeToFile(layout, file->FD, /*close=*/false)) {
+    llvm::consumeError(file->discard());
+    return fail(error.message());
+  }
+  if (llvm::Error error = file->keep(path))
+    return fail(llvm::toString(std::move(error)));
+  return success();
+}

@@ -1,0 +1,110 @@
+// RUN: torchc-opt %s --torchc-plan-memory --cse --split-input-file | FileCheck %s
+
+// a and b are in use together, c only after a: it takes a's place, which is larger.
+// CHECK-LABEL: vm.func @static
+// CHECK-DAG: %[[A:.*]] = vm.const_i64 0
+// CHECK-DAG: %[[TOTAL:.*]] = vm.const_i64 192
+// CHECK-DAG: %[[B:.*]] = vm.const_i64 128
+// CHECK: %[[SLAB:.*]] = vm.slab_reserve %[[TOTAL]]
+// CHECK-NOT: vm.slab_reserve
+// CHECK: %[[AV:.*]] = vm.view %[[SLAB]], %[[A]], i8
+// CHECK: %[[BV:.*]] = vm.view %[[SLAB]], %[[B]], i8
+// CHECK: vm.copy %[[BV]], %[[AV]]
+// CHECK: %[[CV:.*]] = vm.view %[[SLAB]], %[[A]], i8
+// CHECK: vm.copy %[[CV]], %[[BV]]
+// CHECK: vm.ret %[[CV]]
+vm.func @static(%x: !vm.ref) -> !vm.ref {
+  %zero = vm.const_i64 0
+  %a.size = vm.const_i64 100
+  %b.size = vm.const_i64 50
+  %a.storage = vm.slab_reserve %a.size
+  %a = vm.view %a.storage, %zero, i8, [%a.size]
+  vm.copy %a, %x
+  %b.storage = vm.slab_reserve %b.size
+  %b = vm.view %b.storage, %zero, i8, [%b.size]
+  vm.copy %b, %a
+  %c.storage = vm.slab_reserve %b.size
+  %c = vm.view %c.storage, %zero, i8, [%b.size]
+  vm.copy %c, %b
+  vm.ret %c : !vm.ref
+}
+
+// -----
+
+// Sizes with the same extents are packed by their factors: 64 n behind 128 n.
+// CHECK-LABEL: vm.func @dynamic
+// CHECK-DAG: %[[C128:.*]] = vm.const_i64 128
+// CHECK-DAG: %[[C192:.*]] = vm.const_i64 192
+// CHECK: %[[N:.*]] = vm.tensor_dim %arg0, 0
+// CHECK: %[[B:.*]] = vm.mul_i64 %[[C128]], %[[N]]
+// CHECK: %[[TOTAL:.*]] = vm.mul_i64 %[[C192]], %[[N]]
+// CHECK: %[[SLAB:.*]] = vm.slab_reserve %[[TOTAL]]
+// CHECK: vm.view %[[SLAB]], %{{.*}}, i8, [%{{.*}}, %[[N]]]
+// CHECK: vm.view %[[SLAB]], %[[B]], f32, [%[[N]]]
+// CHECK-NOT: vm.slab_reserve
+vm.func @dynamic(%x: !vm.ref) -> !vm.ref {
+  %zero = vm.const_i64 0
+  %four = vm.const_i64 4
+  %c = vm.const_i64 100
+  %n = vm.tensor_dim %x, 0
+  %a.size = vm.mul_i64 %c, %n
+  %a.storage = vm.slab_reserve %a.size
+  %a = vm.view %a.storage, %zero, i8, [%c, %n]
+  vm.copy %a, %x
+  %m = vm.tensor_dim %x, 0
+  %b.size = vm.mul_i64 %four, %n
+  %b.storage = vm.slab_reserve %b.size
+  %b = vm.view %b.storage, %zero, f32, [%n]
+  vm.copy %b, %a
+  vm.ret %b : !vm.ref
+}
+
+// -----
+
+// A size that a kernel computes is reserved when it is known, and given back after use.
+// CHECK-LABEL: vm.func @data_dependent
+// CHECK: %[[COUNT:.*]] = vm.load_i64
+// CHECK: %[[STORAGE:.*]] = vm.slab_reserve %[[COUNT]]
+// CHECK: %[[VIEW:.*]] = vm.view %[[STORAGE]]
+// CHECK: vm.drop %[[STORAGE]]
+// CHECK: vm.copy %[[VIEW]], %arg0
+// CHECK: vm.drop %[[VIEW]]
+vm.func @data_dependent(%x: !vm.ref) -> !vm.ref {
+  %zero = vm.const_i64 0
+  %eight = vm.const_i64 8
+  %count.storage = vm.slab_reserve %eight
+  %count.tensor = vm.view %count.storage, %zero, i64, []
+  vm.copy %count.tensor, %x
+  %count = vm.load_i64 %count.tensor, %zero
+  %storage = vm.slab_reserve %count
+  %view = vm.view %storage, %zero, i8, [%count]
+  vm.copy %view, %x
+  vm.ret %x : !vm.ref
+}
+
+// -----
+
+// A loop that carries a tensor reads the old one while it writes the new one.
+// CHECK-LABEL: vm.func @loop
+// CHECK: %[[SLAB:.*]] = vm.slab_reserve
+// CHECK: ^{{.*}}(%[[T:.*]]: !vm.ref):
+// CHECK: %[[TURN:.*]] = vm.slab_reserve
+// CHECK: vm.view %[[TURN]]
+vm.func @loop(%x: !vm.ref) -> !vm.ref {
+  %zero = vm.const_i64 0
+  %n = vm.tensor_dim %x, 0
+  %first.storage = vm.slab_reserve %n
+  %first = vm.view %first.storage, %zero, i8, [%n]
+  vm.copy %first, %x
+  vm.br ^head(%first : !vm.ref)
+^head(%t: !vm.ref):
+  %s = vm.slab_reserve %n
+  %v = vm.view %s, %zero, i8, [%n]
+  vm.copy %v, %t
+  %go = vm.load_i64 %v, %zero
+  vm.cond_br %go, ^next, ^end
+^next:
+  vm.br ^head(%v : !vm.ref)
+^end:
+  vm.ret %v : !vm.ref
+}
