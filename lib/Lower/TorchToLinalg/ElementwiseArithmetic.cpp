@@ -10,7 +10,6 @@
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace torchc;
@@ -140,29 +139,21 @@ static bool hasKnownRoundingMode(Operation *op) {
 // Powers
 //===----------------------------------------------------------------------===//
 
-/// Integer power by squaring. Negative exponents give the integer part: 0,
-/// but for the bases 1 and -1.
+/// Integer power by squaring, a step for each bit that the exponent may have.
+/// Negative exponents give the integer part: 0, but for the bases 1 and -1.
 static Value raiseInteger(ElementBuilder &b, Value base, Value exponent) {
-  Type type = base.getType();
-  Value zero = b.number(0), one = b.number(1);
-  auto loop = scf::WhileOp::create(
-      b, TypeRange{type, type, type}, ValueRange{one, base, exponent},
-      [&](OpBuilder &before, Location loc, ValueRange state) {
-        Value more = arith::CmpIOp::create(before, loc, b.isUnsigned() ? CmpIPredicate::ne : CmpIPredicate::sgt,
-                                           state[2], zero);
-        scf::ConditionOp::create(before, loc, more, state);
-      },
-      [&](OpBuilder &body, Location loc, ValueRange state) {
-        Value bit = arith::AndIOp::create(body, loc, state[2], one);
-        Value isOdd = arith::CmpIOp::create(body, loc, CmpIPredicate::ne, bit, zero);
-        Value product = arith::MulIOp::create(body, loc, state[0], state[1]);
-        Value power = arith::SelectOp::create(body, loc, isOdd, product, state[0]);
-        Value square = arith::MulIOp::create(body, loc, state[1], state[1]);
-        Value rest = arith::ShRUIOp::create(body, loc, state[2], one);
-        scf::YieldOp::create(body, loc, ValueRange{power, square, rest});
-      });
-  Value power = loop.getResult(0);
-  if (b.isUnsigned())
+  APInt constant;
+  bool isConstant = matchPattern(exponent, m_ConstantInt(&constant)) && !constant.isNegative();
+  unsigned width = base.getType().getIntOrFloatBitWidth();
+  unsigned numBits = isConstant ? constant.getActiveBits() : b.isUnsigned() ? width : width - 1;
+  Value zero = b.number(0), one = b.number(1), power = one, square = base;
+  for (unsigned bit = 0; bit < numBits; ++bit) {
+    Value mask = arith::ConstantOp::create(b, b.getIntegerAttr(base.getType(), APInt::getOneBitSet(width, bit)));
+    Value isSet = b.compare(CmpIPredicate::ne, b.createOrFold<arith::AndIOp>(exponent, mask), zero);
+    power = b.createOrFold<arith::SelectOp>(isSet, multiply(b, power, square), power);
+    square = multiply(b, square, square);
+  }
+  if (isConstant || b.isUnsigned())
     return power;
   Value isOdd = b.compare(CmpIPredicate::ne, arith::AndIOp::create(b, exponent, one), zero);
   Value ofMinusOne = arith::SelectOp::create(b, isOdd, b.number(-1), one);
