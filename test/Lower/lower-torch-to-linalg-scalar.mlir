@@ -24,6 +24,6 @@ func.func @check_item(%x: !torch.vtensor<[],si64>) -> !torch.int {
   %message = torch.constant.str "too small"
   %n = torch.aten.item %x : !torch.vtensor<[],si64> -> !torch.int
   %ok = torch.aten.ge.int %n, %2 : !torch.int, !torch.int -> !torch.bool
-  "torch.aten._assert_scalar"(%ok, %message) : (!torch.bool, !torch.str) -> ()
+  torch.aten._assert_scalar %ok, %message : !torch.bool, !torch.str
   return %n : !torch.int
 }
