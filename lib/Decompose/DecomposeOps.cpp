@@ -33,6 +33,7 @@ struct DecomposeOps : public torchc::impl::DecomposeOpsBase<DecomposeOps> {
     populateNormalizationPatterns(owned);
     populatePoolingPatterns(owned);
     populateReductionPatterns(owned);
+    populateScalarPatterns(owned);
     populateShapePatterns(owned);
     // The op table says what is decomposed. A pattern for another op would
     // take away what Lower, or a user of the table, counts on.

@@ -94,6 +94,8 @@ ImportResult ModelFileImporter::importIR(const llvm::MemoryBuffer &file) {
   if (!options.torchScript.inputs.empty())
     return fail(ExitCode::Usage, "the module says the shapes of its inputs itself; they cannot be given");
   bool isBinary = isBytecode(file.getMemBufferRef());
+  if (content.trim().empty())
+    return fail(ExitCode::BadFile, "the file is empty");
   if (!isBinary && content.contains('\0'))
     return fail(ExitCode::BadFile, "not a model: neither an archive of torch.export or TorchScript nor MLIR");
 

@@ -44,7 +44,12 @@ StringRef torchc::getStageName(Stage stage) {
 }
 
 static void addNormalizePasses(OpPassManager &manager, const PipelineOptions &) {
+  // Ops on mutable tensors are pure by themselves, so that nothing may move or
+  // fold them before they are on values.
+  manager.addPass(createRefineTypes());
+  manager.addPass(createConvertToValueSemantics());
   manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
 }
 
 static void addDecomposePasses(OpPassManager &manager, const PipelineOptions &) {

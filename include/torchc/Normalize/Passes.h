@@ -9,6 +9,9 @@
 #ifndef TORCHC_NORMALIZE_PASSES_H
 #define TORCHC_NORMALIZE_PASSES_H
 
+#include "torchc/Dialect/Torch/IR/TorchDialect.h"
+
+#include "mlir/IR/BuiltinOps.h"
 #include "mlir/Pass/Pass.h"
 
 namespace torchc {

@@ -1,0 +1,101 @@
+//===- Compilation.h - one model on its way through the stages ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#ifndef TORCHC_PIPELINE_COMPILATION_H
+#define TORCHC_PIPELINE_COMPILATION_H
+
+#include "torchc/Pipeline/Pipeline.h"
+#include "torchc/Support/ExitCode.h"
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "mlir/Support/Timing.h"
+
+#include <functional>
+#include <string>
+#include <vector>
+
+namespace torchc {
+
+/// A message to the user.
+struct Message {
+  mlir::DiagnosticSeverity severity;
+  std::string location;  ///< "model.py:27", or empty.
+  std::string text;
+
+  /// "model.py:27: error: text", as compilers write it.
+  std::string str() const;
+};
+
+struct CompileOptions {
+  PipelineOptions pipeline;
+  /// TorchScript: type and shape of each input, such as "1x3x224x224xf32" or
+  /// "?x128xi64" where `?` is a dynamic dim.
+  std::vector<std::string> inputs;
+  /// TorchScript: load files that run code of their own while loading.
+  bool trustModel = false;
+  /// A folder to write the IR of every stage to; empty for none.
+  std::string dumpStages;
+  /// Print where the time went to standard error at the end.
+  bool timing = false;
+  /// Called before each stage.
+  std::function<void(Stage)> onStage = [](Stage) {};
+  /// Called for each message.
+  std::function<void(const Message &)> onMessage = [](const Message &) {};
+};
+
+/// One model on its way through the stages:
+///
+///   Compilation compilation(options);
+///   if (compilation.read("model.pt2") == ExitCode::Success &&
+///       compilation.runTo(Stage::Package) == ExitCode::Success)
+///     compilation.write("model.vmfb");
+///
+/// Every step that fails has sent at least one message. Not thread-safe; any
+/// number of compilations may run at the same time.
+class Compilation {
+public:
+  explicit Compilation(CompileOptions options);
+  ~Compilation();
+
+  /// Reads a model file or IR of any stage; "-" is standard input.
+  ExitCode read(llvm::StringRef path);
+  /// Takes the model through all stages up to and including `last`. IR that
+  /// was read goes on from the stage that it is at.
+  ExitCode runTo(Stage last);
+  /// Writes what the last stage left: the .vmfb after Package, else IR, with
+  /// its weights in a file beside it. "-" is standard output.
+  ExitCode write(llvm::StringRef path, bool bytecode = false);
+
+  mlir::ModuleOp getModule() { return *module; }
+  mlir::MLIRContext &getContext() { return context; }
+
+private:
+  ExitCode runStage(Stage stage);
+  ExitCode dump(Stage stage);
+  void report(const Message &message);
+  /// Sends an error of its own and gives back `code`.
+  ExitCode fail(ExitCode code, const llvm::Twine &text);
+
+  CompileOptions options;
+  mlir::MLIRContext context;
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  mlir::DefaultTimingManager timing;
+  mlir::TimingScope rootTiming;
+  std::string inputName;
+  Stage reached = Stage::Import;
+  unsigned errors = 0;
+};
+
+/// The version of the .vmfb schema that this compiler writes, such as "1.0".
+std::string getFormatVersion();
+
+} // namespace torchc
+
+#endif // TORCHC_PIPELINE_COMPILATION_H

@@ -1,0 +1,417 @@
+//===- ConvertToValueSemantics.cpp - rewrites mutable, aliased tensors into values ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Normalize/Passes.h"
+
+#include "Aliases.h"
+#include "torchc/Dialect/Torch/IR/ShapeInference.h"
+#include "torchc/Support/UserLocation.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/IR/SymbolTable.h"
+
+namespace torchc {
+#define GEN_PASS_DEF_CONVERTTOVALUESEMANTICS
+#include "torchc/Normalize/Passes.h.inc"
+} // namespace torchc
+
+using namespace mlir;
+using namespace torchc;
+using namespace torchc::torch;
+
+/// The type with each `!torch.tensor` in it a `!torch.vtensor`.
+static Type convertType(Type type) {
+  if (auto tensor = dyn_cast<NonValueTensorType>(type))
+    return cast<BaseTensorType>(Type(tensor)).getValueType();
+  if (auto list = dyn_cast<ListType>(type))
+    return ListType::get(convertType(list.getContainedType()));
+  if (auto optional = dyn_cast<OptionalType>(type))
+    return OptionalType::get(convertType(optional.getContainedType()));
+  return type;
+}
+
+static bool isMutable(Type type) { return convertType(type) != type; }
+
+static bool touchesMutable(Operation *op) {
+  return llvm::any_of(op->getOperandTypes(), isMutable) || llvm::any_of(op->getResultTypes(), isMutable);
+}
+
+namespace {
+/// Converts one function, op by op in their order.
+class FunctionConverter {
+public:
+  FunctionConverter(func::FuncOp function) : function(function), builder(function.getContext()) {}
+
+  LogicalResult convert();
+  /// The globals that the function writes, stored at its end.
+  const SmallVector<FlatSymbolRefAttr> &getWrittenGlobals() const { return writtenGlobals; }
+
+private:
+  LogicalResult convertOp(Operation *op);
+  LogicalResult convertInPlace(Operation *op, AtenBuilder &b);
+  /// `part`, which `op` takes from place `i` of the list `whole`: of a list of
+  /// views, a view by itself, a slice or a select.
+  LogicalResult definePart(Operation *op, Value whole, int64_t i, Value part, AtenBuilder &b);
+  /// Ops of values: operands are read, results are new memory.
+  LogicalResult convertOnValues(Operation *op, AtenBuilder &b);
+  void storeGlobals(Operation *terminator);
+  /// `value`, read where it is a mutable tensor or holds one; null after an error.
+  Value read(Value value, Operation *reader, AtenBuilder &b);
+
+  InFlightDiagnostic emitErrorAt(Operation *op) {
+    return emitError(getUserLocation(op->getLoc())) << op->getName() << ": ";
+  }
+
+  func::FuncOp function;
+  OpBuilder builder;
+  Aliases aliases;
+  llvm::DenseMap<Attribute, Value> globalTensors;
+  SmallVector<FlatSymbolRefAttr> writtenGlobals;
+  SmallVector<Operation *> erased;
+};
+} // namespace
+
+Value FunctionConverter::read(Value value, Operation *reader, AtenBuilder &b) {
+  if (aliases.contains(value))
+    return aliases.read(value, reader, b);
+  if (!isMutable(value.getType()))
+    return value;
+  Operation *op = value.getDefiningOp();
+  if (auto derefine = dyn_cast_or_null<DerefineOp>(op)) {
+    Value operand = read(derefine.getOperand(), reader, b);
+    if (!operand)
+      return {};
+    return DerefineOp::create(b.getBuilder(), op->getLoc(), convertType(value.getType()), operand);
+  }
+  if (auto list = dyn_cast_or_null<PrimListConstructOp>(op)) {
+    SmallVector<Value> elements;
+    for (Value element : list.getElements())
+      if (!elements.emplace_back(read(element, reader, b)))
+        return {};
+    return PrimListConstructOp::create(b.getBuilder(), op->getLoc(), convertType(value.getType()), elements);
+  }
+  // A list of views is taken where it is read.
+  if (op && op->hasTrait<IsView>() && isa<ListType>(value.getType())) {
+    ViewStep step{op->getName().getStringRef(), llvm::to_vector(op->getOperands().drop_front()), {}};
+    Value viewed = read(op->getOperand(0), reader, b);
+    if (!viewed)
+      return {};
+    SmallVector<Value> operands{viewed};
+    llvm::append_range(operands, step.arguments);
+    return b.createOp(step.op, convertType(value.getType()), operands)->getResult(0);
+  }
+  emitErrorAt(reader) << "mutable tensors inside of " << value.getType() << " cannot be followed";
+  return {};
+}
+
+LogicalResult FunctionConverter::convertOnValues(Operation *op, AtenBuilder &b) {
+  for (OpOperand &operand : op->getOpOperands()) {
+    Value value = read(operand.get(), op, b);
+    if (!value)
+      return failure();
+    operand.set(value);
+  }
+  for (Value result : op->getResults()) {
+    if (!isMutable(result.getType()))
+      continue;
+    if (!isa<NonValueTensorType>(result.getType()))
+      return emitErrorAt(op) << "a result of type " << result.getType() << " cannot be followed";
+    result.setType(convertType(result.getType()));
+    aliases.define(result, result);
+  }
+  return success();
+}
+
+/// `aten.add_.Tensor` -> `aten.add.Tensor`
+static std::string getFunctionalName(Operation *op) {
+  SmallVector<StringRef> parts;
+  op->getName().getStringRef().split(parts, '.');
+  parts[2] = parts[2].drop_back();
+  return llvm::join(parts, ".");
+}
+
+/// Outside of training, dropout_ writes nothing.
+static bool isIdleDropout(Operation *op) {
+  return isa<AtenDropout_Op, AtenAlphaDropout_Op, AtenFeatureDropout_Op>(op) &&
+         getConstantBool(op->getOperand(2)) == false;
+}
+
+LogicalResult FunctionConverter::convertInPlace(Operation *op, AtenBuilder &b) {
+  Value tensor = op->getOperand(0);
+  auto finish = [&] {
+    for (Value result : op->getResults())
+      aliases.defineSame(result, tensor);
+    erased.push_back(op);
+    return success();
+  };
+  if (!aliases.contains(tensor))
+    return emitErrorAt(op) << "writes to a value";
+  if (isa<AtenDetach_Op>(op) || isIdleDropout(op))
+    return finish();
+  if (StringRef view = getViewOpOfInPlace(op); !view.empty()) {
+    ViewStep step{view, llvm::to_vector(op->getOperands().drop_front()),
+                  cast<BaseTensorType>(op->getResult(0).getType()).getValueType()};
+    aliases.review(tensor, std::move(step));
+    return finish();
+  }
+
+  OperationName name(getFunctionalName(op), op->getContext());
+  SmallVector<Value> operands;
+  for (Value operand : op->getOperands())
+    if (!operands.emplace_back(read(operand, op, b)))
+      return failure();
+  auto types = inferResultTypes(name, operands);
+  auto own = cast<BaseTensorType>(operands[0].getType());
+  auto inferred = succeeded(types) ? dyn_cast<ValueTensorType>(types->front()) : ValueTensorType();
+  if (!inferred || !own.hasDtype())
+    return emitErrorAt(op) << "the result type of " << name << " is not known";
+  // What is written has the tensor's own shape, and is brought to its dtype.
+  auto computed = ValueTensorType::get(op->getContext(), own.hasRank(),
+                                       own.hasRank() ? own.getSizes() : ArrayRef<int64_t>(), inferred.getDtype());
+  Value value = b.convert(b.createOp(name.getStringRef(), computed, operands)->getResult(0), own.getDtype());
+  if (failed(aliases.write(tensor, value, op, b)))
+    return failure();
+  return finish();
+}
+
+/// Where part `i` of a split, split_with_sizes or chunk starts and ends; null
+/// where that is not known.
+static std::pair<Value, Value> getPartBounds(Operation *list, int64_t i, AtenBuilder &b) {
+  if (auto split = dyn_cast<AtenSplitTensorOp>(list)) {
+    Value start = b.mul(split.getSplitSize(), b.integer(i));
+    return {start, b.add(start, split.getSplitSize())};
+  }
+  if (auto split = dyn_cast<AtenSplitWithSizesOp>(list)) {
+    auto sizes = getListElements(split.getSplitSizes());
+    if (!sizes || i >= static_cast<int64_t>(sizes->size()))
+      return {};
+    Value start = b.integer(0);
+    for (Value size : ArrayRef<Value>(*sizes).take_front(i))
+      start = b.add(start, size);
+    return {start, b.add(start, (*sizes)[i])};
+  }
+  if (auto chunk = dyn_cast<AtenChunkOp>(list)) {
+    auto type = cast<BaseTensorType>(chunk.getSelf().getType());
+    auto count = getConstantInt(chunk.getChunks()), dim = getConstantInt(chunk.getDim());
+    auto axis = dim && type.hasRank() ? wrapDim(*dim, type.getRank()) : std::nullopt;
+    if (!count || *count <= 0 || !axis || ShapedType::isDynamic(type.getSizes()[*axis]))
+      return {};
+    int64_t length = llvm::divideCeil(type.getSizes()[*axis], *count);
+    return {b.integer(i * length), b.integer((i + 1) * length)};
+  }
+  return {};
+}
+
+LogicalResult FunctionConverter::definePart(Operation *op, Value whole, int64_t i, Value part, AtenBuilder &b) {
+  Operation *list = whole.getDefiningOp();
+  if (auto construct = dyn_cast_or_null<PrimListConstructOp>(list)) {
+    if (i >= static_cast<int64_t>(construct.getElements().size()))
+      return emitErrorAt(op) << "element " << i << " of a shorter list";
+    aliases.defineSame(part, construct.getElements()[i]);
+    return success();
+  }
+  Value viewed = list && list->getNumOperands() > 0 ? list->getOperand(0) : Value();
+  if (!viewed || !list->hasTrait<IsView>() || !aliases.contains(viewed) || !isa<BaseTensorType>(part.getType()))
+    return emitErrorAt(op) << "a list of mutable tensors that cannot be followed";
+  auto type = cast<BaseTensorType>(part.getType()).getValueType();
+  Value dim = list->getOperands().back();
+  if (isa<AtenUnbindIntOp>(list)) {
+    aliases.defineView(part, viewed, {"torch.aten.select.int", {dim, b.integer(i)}, type});
+    return success();
+  }
+  auto [start, end] = getPartBounds(list, i, b);
+  if (!start)
+    return emitErrorAt(op) << "parts of a mutable tensor whose sizes are not known";
+  aliases.defineView(part, viewed, {"torch.aten.slice.Tensor", {dim, start, end, b.integer(1)}, type});
+  return success();
+}
+
+LogicalResult FunctionConverter::convertOp(Operation *op) {
+  // A tensor that was visited has the type of a value already.
+  auto touches = [&](Operation *op) {
+    return touchesMutable(op) || llvm::any_of(op->getOperands(), [&](Value value) { return aliases.contains(value); });
+  };
+  bool isTouched = touches(op);
+  if (op->getNumRegions() > 0) {
+    auto found = op->walk([&](Operation *inner) {
+      return touches(inner) ? WalkResult::interrupt() : WalkResult::advance();
+    });
+    if (isTouched || found.wasInterrupted())
+      return emitErrorAt(op) << "control flow over mutable tensors";
+  }
+  if (!isTouched)
+    return success();
+  builder.setInsertionPoint(op);
+  AtenBuilder b(builder, op->getLoc());
+
+  if (auto copy = dyn_cast<CopyToNonValueTensorOp>(op)) {
+    // The mutable copy of a loaded global is that global, and one for all loads.
+    Operation *load = copy.getOperand().getDefiningOp();
+    auto global = isa_and_nonnull<ml_program::GlobalLoadOp, ml_program::GlobalLoadConstOp>(load)
+                      ? load->getAttrOfType<FlatSymbolRefAttr>("global")
+                      : FlatSymbolRefAttr();
+    if (Value known = global ? globalTensors.lookup(global) : Value()) {
+      aliases.defineSame(copy.getResult(), known);
+    } else {
+      aliases.define(copy.getResult(), copy.getOperand()).storage->global = global;
+      if (global)
+        globalTensors[global] = copy.getResult();
+    }
+    erased.push_back(op);
+    return success();
+  }
+  if (auto copy = dyn_cast<CopyToValueTensorOp>(op)) {
+    Value value = aliases.read(copy.getOperand(), op, b);
+    if (!value)
+      return failure();
+    copy.getResult().replaceAllUsesWith(value);
+    erased.push_back(op);
+    return success();
+  }
+  if (auto overwrite = dyn_cast<OverwriteTensorContentsOp>(op)) {
+    erased.push_back(op);
+    return aliases.write(overwrite.getOverwritten(), overwrite.getValue(), op, b);
+  }
+  if (auto literal = dyn_cast<NonValueTensorLiteralOp>(op)) {
+    auto type = cast<ValueTensorType>(convertType(literal.getType()));
+    Value value = ValueTensorLiteralOp::create(builder, op->getLoc(), type, literal.getValue());
+    value.getDefiningOp()->setDiscardableAttrs(op->getDiscardableAttrDictionary());
+    aliases.define(literal.getResult(), value);
+    erased.push_back(op);
+    return success();
+  }
+  if (auto unpack = dyn_cast<PrimListUnpackOp>(op)) {
+    erased.push_back(op);
+    for (auto [i, part] : llvm::enumerate(unpack.getResults()))
+      if (failed(definePart(op, unpack.getOperand(), i, part, b)))
+        return failure();
+    return success();
+  }
+  if (auto item = dyn_cast<Aten__Getitem__TOp>(op)) {
+    erased.push_back(op);
+    auto index = getConstantInt(item.getIdx());
+    if (!index || *index < 0)
+      return emitErrorAt(op) << "an element of a list of mutable tensors that is not a constant one";
+    return definePart(op, item.getList(), *index, item.getResult(), b);
+  }
+  // Read where their readers are.
+  if (isa<PrimListConstructOp, DerefineOp>(op) ||
+      (op->hasTrait<IsView>() && isa<ListType>(op->getResult(0).getType()))) {
+    erased.push_back(op);
+    return success();
+  }
+  if (op->hasTrait<IsInPlace>())
+    return convertInPlace(op, b);
+  if (op->getNumResults() != 1 || !isa<NonValueTensorType>(op->getResult(0).getType()) || op->getNumOperands() == 0 ||
+      !aliases.contains(op->getOperand(0)))
+    return convertOnValues(op, b);
+
+  Value result = op->getResult(0);
+  switch (getAliasing(op)) {
+  case Aliasing::None:
+    return convertOnValues(op, b);
+  case Aliasing::Same:
+    aliases.defineSame(result, op->getOperand(0));
+    erased.push_back(op);
+    return success();
+  case Aliasing::View: {
+    ViewStep step = getViewStep(op);
+    // A tensor that only lends its shape is read now: its contents do not matter later.
+    for (Value &argument : step.arguments)
+      if (!(argument = read(argument, op, b)))
+        return failure();
+    aliases.defineView(result, op->getOperand(0), std::move(step));
+    erased.push_back(op);
+    return success();
+  }
+  case Aliasing::Unknown: {
+    Value viewed = op->getOperand(0);
+    if (failed(convertOnValues(op, b)))
+      return failure();
+    aliases.defineSuspect(result, result, viewed);
+    return success();
+  }
+  }
+  llvm_unreachable("not an aliasing");
+}
+
+void FunctionConverter::storeGlobals(Operation *terminator) {
+  builder.setInsertionPoint(terminator);
+  for (Storage &storage : aliases.getStorages()) {
+    if (!storage.global || storage.version == 0)
+      continue;
+    ml_program::GlobalStoreOp::create(builder, terminator->getLoc(), storage.global, storage.contents);
+    writtenGlobals.push_back(storage.global);
+  }
+}
+
+LogicalResult FunctionConverter::convert() {
+  auto hasMutable = function.walk(
+      [](Operation *op) { return touchesMutable(op) ? WalkResult::interrupt() : WalkResult::advance(); });
+  if (function.isExternal() || (!hasMutable.wasInterrupted() && llvm::none_of(function.getArgumentTypes(), isMutable)))
+    return success();
+  if (!function.getBody().hasOneBlock())
+    return function.emitError("control flow over mutable tensors");
+  Block &block = function.getBody().front();
+  for (BlockArgument argument : block.getArguments()) {
+    if (!isMutable(argument.getType()))
+      continue;
+    if (!isa<NonValueTensorType>(argument.getType()))
+      return emitError(argument.getLoc()) << "an input of type " << argument.getType();
+    argument.setType(convertType(argument.getType()));
+    aliases.define(argument, argument).storage->input = argument;
+  }
+  for (Operation &op : llvm::make_early_inc_range(block.without_terminator()))
+    if (failed(convertOp(&op)))
+      return failure();
+  Operation *terminator = block.getTerminator();
+  builder.setInsertionPoint(terminator);
+  AtenBuilder b(builder, terminator->getLoc());
+  if (failed(convertOnValues(terminator, b)))
+    return failure();
+  storeGlobals(terminator);
+  for (Operation *op : llvm::reverse(erased))
+    op->erase();
+  function.setType(FunctionType::get(function.getContext(), block.getArgumentTypes(), terminator->getOperandTypes()));
+  return success();
+}
+
+/// A written global is mutable, and so are its loads everywhere.
+static void makeMutable(ModuleOp module, FlatSymbolRefAttr symbol) {
+  auto global = SymbolTable::lookupNearestSymbolFrom<ml_program::GlobalOp>(module, symbol);
+  if (!global || global.getIsMutable())
+    return;
+  global.setIsMutable(true);
+  SmallVector<ml_program::GlobalLoadConstOp> loads;
+  module.walk([&](ml_program::GlobalLoadConstOp load) {
+    if (load.getGlobal() == symbol)
+      loads.push_back(load);
+  });
+  for (ml_program::GlobalLoadConstOp load : loads) {
+    OpBuilder builder(load);
+    Value value = ml_program::GlobalLoadOp::create(builder, load.getLoc(), load.getType(), symbol);
+    load.replaceAllUsesWith(value);
+    load.erase();
+  }
+}
+
+namespace {
+struct ConvertToValueSemantics : public torchc::impl::ConvertToValueSemanticsBase<ConvertToValueSemantics> {
+  void runOnOperation() override {
+    SmallVector<FlatSymbolRefAttr> written;
+    for (auto function : getOperation().getOps<func::FuncOp>()) {
+      FunctionConverter converter(function);
+      if (failed(converter.convert()))
+        return signalPassFailure();
+      llvm::append_range(written, converter.getWrittenGlobals());
+    }
+    for (FlatSymbolRefAttr symbol : written)
+      makeMutable(getOperation(), symbol);
+  }
+};
+} // namespace

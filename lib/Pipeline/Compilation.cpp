@@ -1,0 +1,166 @@
+//===- Compilation.cpp - one model on its way through the stages ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Pipeline/Compilation.h"
+
+#include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
+#include "torchc/Dialect/Torch/IR/TorchDialect.h"
+#include "torchc/Import/Import.h"
+#include "torchc/Import/InputShape.h"
+#include "torchc/Package/WriteModule.h"
+#include "torchc/Support/AtomicFile.h"
+#include "torchc/Support/Failure.h"
+#include "torchc/Support/IRFile.h"
+#include "torchc/Support/UserLocation.h"
+#include "torchc/runtime/Format.h"
+
+#include "mlir/IR/Diagnostics.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/Path.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace torchc;
+
+std::string Message::str() const {
+  StringRef kind = severity == DiagnosticSeverity::Error     ? "error"
+                   : severity == DiagnosticSeverity::Warning ? "warning"
+                                                             : "note";
+  std::string line = location.empty() ? std::string() : location + ": ";
+  return line + kind.str() + ": " + text;
+}
+
+static MLIRContext::Threading kThreading = MLIRContext::Threading::ENABLED;
+
+static DialectRegistry makeRegistry() {
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  return registry;
+}
+
+Compilation::Compilation(CompileOptions options) : options(std::move(options)), context(makeRegistry(), kThreading) {
+  context.loadAllAvailableDialects();
+  context.printOpOnDiagnostic(false);
+  timing.setEnabled(this->options.timing);
+  rootTiming = timing.getRootScope();
+  context.getDiagEngine().registerHandler([this](Diagnostic &diagnostic) {
+    Message message{diagnostic.getSeverity(), "", diagnostic.str()};
+    if (auto line = dyn_cast<FileLineColLoc>(getUserLocation(diagnostic.getLocation())))
+      message.location = line.getFilename().str() + ":" + std::to_string(line.getLine());
+    report(message);
+    return success();
+  });
+}
+
+Compilation::~Compilation() { rootTiming.stop(); }
+
+void Compilation::report(const Message &message) {
+  if (message.severity == DiagnosticSeverity::Error)
+    ++errors;
+  options.onMessage(message);
+}
+
+ExitCode Compilation::fail(ExitCode code, const Twine &text) {
+  report(Message{DiagnosticSeverity::Error, "", text.str()});
+  return code;
+}
+
+/// The stage whose output `module` is: IR read from a file goes on from there.
+static Stage detectStage(ModuleOp module) {
+  bool hasTorch = false, hasKernels = false, hasExecutables = false, hasImages = false;
+  module.walk([&](Operation *op) {
+    hasTorch |= isa_and_nonnull<torch::TorchDialect>(op->getDialect());
+    if (auto executable = dyn_cast<dispatch::ExecutableOp>(op)) {
+      hasExecutables = true;
+      hasImages |= executable.getImage().has_value();
+      return WalkResult::skip();
+    }
+    hasKernels |= isa<dispatch::KernelOp>(op);
+    return WalkResult::advance();
+  });
+  if (hasTorch)
+    return Stage::Import;
+  if (hasImages)
+    return Stage::Object;
+  if (hasExecutables)
+    return Stage::Codegen;
+  return hasKernels ? Stage::Dispatch : Stage::Lower;
+}
+
+ExitCode Compilation::read(StringRef path) {
+  inputName = path.str();
+  TimingScope scope = rootTiming.nest(getStageName(Stage::Import));
+  options.onStage(Stage::Import);
+  ImportOptions importOptions;
+  importOptions.torchScript.trustModel = options.trustModel;
+  for (StringRef text : options.inputs) {
+    std::optional<InputShape> shape = parseInputShape(text);
+    if (!shape)
+      return fail(ExitCode::Usage, "'" + text + "' is not an input type; write it as 1x3x224x224xf32 or ?x128xi64");
+    importOptions.torchScript.inputs.push_back(*shape);
+  }
+  ImportResult result = importModelFile(path, importOptions, context);
+  if (!result)
+    return result.code;
+  module = std::move(result.module);
+  reached = detectStage(*module);
+  return reached == Stage::Import ? dump(Stage::Import) : ExitCode::Success;
+}
+
+ExitCode Compilation::runStage(Stage stage) {
+  options.onStage(stage);
+  TimingScope scope = rootTiming.nest(getStageName(stage));
+  PassManager manager(&context, ModuleOp::getOperationName());
+  manager.enableTiming(scope);
+  addStagePasses(manager, stage, options.pipeline);
+  if (succeeded(manager.run(*module)))
+    return dump(stage);
+  if (isMarkedUnsupported(*module))
+    return ExitCode::UnsupportedOp;
+  if (errors == 0)
+    return fail(ExitCode::Bug, "the " + getStageName(stage) + " stage failed without a reason; please report this model");
+  return ExitCode::Diagnosed;
+}
+
+ExitCode Compilation::runTo(Stage last) {
+  while (reached < last) {
+    Stage next = static_cast<Stage>(static_cast<int>(reached) + 1);
+    if (ExitCode code = runStage(next); code != ExitCode::Success)
+      return code;
+    reached = next;
+  }
+  return ExitCode::Success;
+}
+
+ExitCode Compilation::dump(Stage stage) {
+  if (options.dumpStages.empty())
+    return ExitCode::Success;
+  if (std::error_code error = llvm::sys::fs::create_directories(options.dumpStages))
+    return fail(ExitCode::InputOutput, options.dumpStages + ": " + error.message());
+  SmallString<128> path(options.dumpStages);
+  llvm::sys::path::append(path, Twine(static_cast<int>(stage) + 1) + "-" + getStageName(stage) + ".mlir");
+  auto print = [&](llvm::raw_ostream &stream) { module->print(stream); };
+  if (llvm::Error error = writeFileAtomically(path, print))
+    return fail(ExitCode::InputOutput, llvm::toString(std::move(error)));
+  return ExitCode::Success;
+}
+
+ExitCode Compilation::write(StringRef path, bool bytecode) {
+  TimingScope scope = rootTiming.nest("write");
+  if (reached < Stage::Package) {
+    const WeightStore &weights = context.getLoadedDialect<torch::TorchDialect>()->getWeights();
+    return writeIRFile(*module, weights, path, {.bytecode = bytecode});
+  }
+  if (path != "-")
+    return succeeded(writeVmfbFile(*module, path)) ? ExitCode::Success : ExitCode::InputOutput;
+  return succeeded(writeVmfb(*module, llvm::outs())) ? ExitCode::Success : ExitCode::InputOutput;
+}
+
+std::string torchc::getFormatVersion() {
+  return std::to_string(runtime::kFormatMajor) + "." + std::to_string(runtime::kFormatMinor);
+}

@@ -1,0 +1,60 @@
+//===- Compiler.cpp - the compiler in Python ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Pipeline/Compilation.h"
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+using namespace torchc;
+
+namespace {
+
+/// Compiles a file to a file. Returns the exit code and the messages; the
+/// package turns them into exceptions.
+std::pair<int, std::vector<std::pair<std::string, std::string>>>
+compileFile(const std::string &input, const std::string &output, const std::string &emit,
+            const std::vector<std::string> &inputShapes, const std::string &targetCpu, bool trustModel,
+            const std::string &dumpStages) {
+  nb::gil_scoped_release unlock;
+  std::vector<std::pair<std::string, std::string>> messages;
+  CompileOptions options;
+  options.inputs = inputShapes;
+  options.pipeline.target.cpu = targetCpu;
+  options.trustModel = trustModel;
+  options.dumpStages = dumpStages;
+  options.onMessage = [&](const Message &message) {
+    bool isError = message.severity == mlir::DiagnosticSeverity::Error;
+    messages.emplace_back(isError ? "error" : "warning", message.str());
+  };
+  auto finish = [&](ExitCode code) { return std::make_pair(static_cast<int>(code), messages); };
+
+  std::optional<Stage> stage = parseStage(emit);
+  if (!stage) {
+    messages.emplace_back("error", "'" + emit + "' is not a stage");
+    return finish(ExitCode::Usage);
+  }
+  Compilation compilation(options);
+  ExitCode code = compilation.read(input);
+  if (code == ExitCode::Success)
+    code = compilation.runTo(*stage);
+  if (code == ExitCode::Success)
+    code = compilation.write(output);
+  return finish(code);
+}
+
+} // namespace
+
+NB_MODULE(_compiler, m) {
+  m.doc() = "Compiles model files.";
+  m.def("compile_file", &compileFile, nb::arg("input"), nb::arg("output"), nb::arg("emit"), nb::arg("input_shapes"),
+        nb::arg("target_cpu"), nb::arg("trust_model"), nb::arg("dump_stages"));
+}

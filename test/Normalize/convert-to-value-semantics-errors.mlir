@@ -1,0 +1,45 @@
+// RUN: torchc-opt --torchc-convert-to-value-semantics --split-input-file --verify-diagnostics %s
+
+func.func @input(%x: !torch.tensor<[2],f32>) -> !torch.tensor<[2],f32> {
+  // expected-error @+1 {{input mutation: torch.aten.relu_ writes to input 0}}
+  %a = torch.aten.relu_ %x : !torch.tensor<[2],f32> -> !torch.tensor<[2],f32>
+  return %a : !torch.tensor<[2],f32>
+}
+
+// -----
+
+func.func @maybe_input(%x: !torch.tensor<[2,3],f32>) -> !torch.tensor<[6],f32> {
+  %n = torch.constant.int -1
+  %list = torch.prim.ListConstruct %n : (!torch.int) -> !torch.list<int>
+  %a = torch.aten.reshape %x, %list : !torch.tensor<[2,3],f32>, !torch.list<int> -> !torch.tensor<[6],f32>
+  // expected-error @+1 {{input mutation: torch.aten.relu_ may write to input 0}}
+  %b = torch.aten.relu_ %a : !torch.tensor<[6],f32> -> !torch.tensor<[6],f32>
+  return %b : !torch.tensor<[6],f32>
+}
+
+// -----
+
+func.func @maybe_alias(%x: !torch.tensor<[2,3],f32>) -> !torch.tensor<[2,3],f32> {
+  %n = torch.constant.int -1
+  %list = torch.prim.ListConstruct %n : (!torch.int) -> !torch.list<int>
+  %a = torch.aten.neg %x : !torch.tensor<[2,3],f32> -> !torch.tensor<[2,3],f32>
+  %b = torch.aten.reshape %a, %list : !torch.tensor<[2,3],f32>, !torch.list<int> -> !torch.tensor<[6],f32>
+  // expected-note @+1 {{written here}}
+  %c = torch.aten.relu_ %b : !torch.tensor<[6],f32> -> !torch.tensor<[6],f32>
+  // expected-error @+1 {{reads a tensor that may share memory}}
+  %d = torch.aten.exp %a : !torch.tensor<[2,3],f32> -> !torch.tensor<[2,3],f32>
+  return %d : !torch.tensor<[2,3],f32>
+}
+
+// -----
+
+func.func @expanded(%x: !torch.tensor<[1],f32>) -> !torch.tensor<[3],f32> {
+  %false = torch.constant.bool false
+  %n = torch.constant.int 3
+  %list = torch.prim.ListConstruct %n : (!torch.int) -> !torch.list<int>
+  %a = torch.aten.neg %x : !torch.tensor<[1],f32> -> !torch.tensor<[1],f32>
+  %b = torch.aten.expand %a, %list, %false : !torch.tensor<[1],f32>, !torch.list<int>, !torch.bool -> !torch.tensor<[3],f32>
+  // expected-error @+1 {{writes through a view of torch.aten.expand, which cannot be undone}}
+  %c = torch.aten.relu_ %b : !torch.tensor<[3],f32> -> !torch.tensor<[3],f32>
+  return %c : !torch.tensor<[3],f32>
+}

@@ -1,0 +1,89 @@
+// RUN: torchc-opt --torchc-convert-to-value-semantics %s | FileCheck %s
+
+// An in-place op is its functional op, and later reads see its result.
+// CHECK-LABEL: func.func @in_place(
+// CHECK-SAME: %[[X:.*]]: !torch.vtensor<[2],f32>) -> !torch.vtensor<[2],f32>
+// CHECK: %[[A:.*]] = torch.aten.neg %[[X]]
+// CHECK: %[[B:.*]] = torch.aten.relu %[[A]] : !torch.vtensor<[2],f32>
+// CHECK: %[[C:.*]] = torch.aten.exp %[[B]]
+// CHECK: return %[[C]]
+func.func @in_place(%x: !torch.tensor<[2],f32>) -> !torch.tensor<[2],f32> {
+  %a = torch.aten.neg %x : !torch.tensor<[2],f32> -> !torch.tensor<[2],f32>
+  %b = torch.aten.relu_ %a : !torch.tensor<[2],f32> -> !torch.tensor<[2],f32>
+  %c = torch.aten.exp %a : !torch.tensor<[2],f32> -> !torch.tensor<[2],f32>
+  return %c : !torch.tensor<[2],f32>
+}
+
+// The result keeps the dtype of what is written.
+// CHECK-LABEL: func.func @dtype
+// CHECK: %[[SUM:.*]] = torch.aten.add.Tensor {{.*}} -> !torch.vtensor<[2],f32>
+// CHECK: torch.aten.to.dtype %[[SUM]], {{.*}} -> !torch.vtensor<[2],f16>
+func.func @dtype(%x: !torch.tensor<[2],f16>, %y: !torch.tensor<[2],f32>) -> !torch.tensor<[2],f16> {
+  %one = torch.constant.int 1
+  %a = torch.aten.neg %x : !torch.tensor<[2],f16> -> !torch.tensor<[2],f16>
+  %b = torch.aten.add_.Tensor %a, %y, %one : !torch.tensor<[2],f16>, !torch.tensor<[2],f32>, !torch.int -> !torch.tensor<[2],f16>
+  return %b : !torch.tensor<[2],f16>
+}
+
+// A write through views goes back to the storage; the views are taken anew.
+// CHECK-LABEL: func.func @through_views
+// CHECK: %[[BASE:.*]] = torch.aten.neg
+// CHECK: %[[T:.*]] = torch.aten.transpose.int %[[BASE]]
+// CHECK: %[[ROW:.*]] = torch.aten.select.int %[[T]]
+// CHECK: %[[NEW:.*]] = torch.aten.fill.Scalar %[[ROW]]
+// CHECK: %[[SCATTERED:.*]] = torch.aten.select_scatter %[[T]], %[[NEW]]
+// CHECK: %[[BACK:.*]] = torch.aten.transpose.int %[[SCATTERED]]
+// CHECK: return %[[BACK]]
+func.func @through_views(%x: !torch.tensor<[2,3],f32>) -> !torch.tensor<[2,3],f32> {
+  %zero = torch.constant.int 0
+  %one = torch.constant.int 1
+  %base = torch.aten.neg %x : !torch.tensor<[2,3],f32> -> !torch.tensor<[2,3],f32>
+  %t = torch.aten.transpose.int %base, %zero, %one : !torch.tensor<[2,3],f32>, !torch.int, !torch.int -> !torch.tensor<[3,2],f32>
+  %row = torch.aten.select.int %t, %zero, %one : !torch.tensor<[3,2],f32>, !torch.int, !torch.int -> !torch.tensor<[2],f32>
+  %w = torch.aten.fill_.Scalar %row, %zero : !torch.tensor<[2],f32>, !torch.int -> !torch.tensor<[2],f32>
+  return %base : !torch.tensor<[2,3],f32>
+}
+
+// A part of a split is a view.
+// CHECK-LABEL: func.func @parts
+// CHECK: torch.aten.relu
+// CHECK: torch.aten.slice_scatter
+func.func @parts(%x: !torch.tensor<[4],f32>) -> !torch.tensor<[4],f32> {
+  %zero = torch.constant.int 0
+  %two = torch.constant.int 2
+  %base = torch.aten.neg %x : !torch.tensor<[4],f32> -> !torch.tensor<[4],f32>
+  %list = torch.aten.split.Tensor %base, %two, %zero : !torch.tensor<[4],f32>, !torch.int, !torch.int -> !torch.list<tensor<[2],f32>>
+  %parts:2 = torch.prim.ListUnpack %list : !torch.list<tensor<[2],f32>> -> !torch.tensor<[2],f32>, !torch.tensor<[2],f32>
+  %w = torch.aten.relu_ %parts#1 : !torch.tensor<[2],f32> -> !torch.tensor<[2],f32>
+  return %base : !torch.tensor<[4],f32>
+}
+
+// A list is read where its reader is.
+// CHECK-LABEL: func.func @list
+// CHECK: %[[NEW:.*]] = torch.aten.relu
+// CHECK: %[[LIST:.*]] = torch.prim.ListConstruct %[[NEW]], %[[NEW]]
+// CHECK: torch.aten.cat %[[LIST]]
+func.func @list(%x: !torch.tensor<[4],f32>) -> !torch.tensor<[8],f32> {
+  %zero = torch.constant.int 0
+  %base = torch.aten.neg %x : !torch.tensor<[4],f32> -> !torch.tensor<[4],f32>
+  %list = torch.prim.ListConstruct %base, %base : (!torch.tensor<[4],f32>, !torch.tensor<[4],f32>) -> !torch.list<tensor>
+  %w = torch.aten.relu_ %base : !torch.tensor<[4],f32> -> !torch.tensor<[4],f32>
+  %cat = torch.aten.cat %list, %zero : !torch.list<tensor>, !torch.int -> !torch.tensor<[8],f32>
+  return %cat : !torch.tensor<[8],f32>
+}
+
+// A global that is written is mutable, and stored at the end.
+// CHECK: ml_program.global private mutable @count
+ml_program.global private @count(#ml_program.extern : !torch.vtensor<[1],f32>) : !torch.vtensor<[1],f32>
+// CHECK-LABEL: func.func @state
+// CHECK: %[[OLD:.*]] = ml_program.global_load @count
+// CHECK: %[[NEW:.*]] = torch.aten.add.Scalar %[[OLD]]
+// CHECK: ml_program.global_store @count = %[[NEW]]
+// CHECK: return %[[NEW]]
+func.func @state() -> !torch.tensor<[1],f32> {
+  %one = torch.constant.int 1
+  %load = ml_program.global_load_const @count : !torch.vtensor<[1],f32>
+  %count = torch.copy.to_tensor %load : !torch.tensor<[1],f32>
+  %w = torch.aten.add_.Scalar %count, %one, %one : !torch.tensor<[1],f32>, !torch.int, !torch.int -> !torch.tensor<[1],f32>
+  return %count : !torch.tensor<[1],f32>
+}

@@ -1,0 +1,31 @@
+"""export.py KIND FILE: writes a small model for the tests of the tools."""
+import sys
+
+import torch
+
+
+class Mlp(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = torch.nn.Linear(4, 8), torch.nn.Linear(8, 2)
+
+    def forward(self, x):
+        return self.second(torch.relu(self.first(x)))
+
+
+class Unsupported(torch.nn.Module):
+    def forward(self, x):
+        y = torch.special.i0e(x)
+        z = torch.special.i0e(y)
+        return torch.cholesky_inverse(z)
+
+
+kind, path = sys.argv[1:]
+torch.manual_seed(0)
+if kind == "mlp":
+    batch = torch.export.Dim("batch", min=1, max=64)
+    torch.export.save(torch.export.export(Mlp(), (torch.randn(3, 4),), dynamic_shapes=({0: batch},)), path)
+elif kind == "scripted":
+    torch.jit.script(Mlp()).save(path)
+elif kind == "unsupported":
+    torch.export.save(torch.export.export(Unsupported(), (torch.randn(4, 4),)), path)

@@ -1,0 +1,144 @@
+//===- torchc-compile.cpp - compiles a model file to a .vmfb ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Pipeline/Compilation.h"
+
+#include "llvm/Config/llvm-config.h"
+#include "llvm/Support/raw_ostream.h"
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <unistd.h>
+
+using namespace torchc;
+
+namespace {
+
+/// What the command line says beyond the options of a compilation.
+struct Arguments {
+  std::string input;
+  std::string output;
+  std::string emit = "vmfb";
+  bool bytecode = false;
+  bool quiet = false;
+};
+
+std::string describeStages() {
+  std::string text = "What to write:";
+#define STAGE(Name, name, alias, description)                                                                          \
+  text += std::string("\n  ") + name + (*alias ? std::string(" (") + alias + ")" : std::string()) + ": " + description;
+#include "torchc/Pipeline/Stages.def"
+  return text;
+}
+
+std::string describeVersion() {
+  return "torchc " TORCHC_VERSION " (LLVM " LLVM_VERSION_STRING ", .vmfb schema " + getFormatVersion() + ")";
+}
+
+void addOptions(CLI::App &app, Arguments &arguments, CompileOptions &options) {
+  app.add_option("input", arguments.input, "Model file (.pt2, .pt), MLIR text or bytecode; - is standard input")
+      ->required()
+      ->type_name("FILE");
+  app.add_option("-o,--output", arguments.output, "File to write; - is standard output")->type_name("FILE");
+  app.add_option("--emit", arguments.emit, describeStages())->type_name("STAGE")->capture_default_str();
+  app.add_flag("--emit-bytecode", arguments.bytecode, "Write IR as MLIR bytecode");
+
+  const char *model = "Model";
+  app.add_option("--input", options.inputs,
+                 "TorchScript: type and shape of each input in order, such as 1x3x224x224xf32; ? is a dynamic dim")
+      ->group(model)
+      ->type_name("TYPE")
+      ->allow_extra_args(false);
+  app.add_flag("--trust-model", options.trustModel, "TorchScript: load files that run code of their own")->group(model);
+
+  const char *target = "Target";
+  app.add_option("--target-cpu", options.pipeline.target.cpu, "CPU to make code for, as LLVM names it; host is this one")
+      ->group(target)
+      ->type_name("CPU")
+      ->capture_default_str();
+  app.add_option("--target-features", options.pipeline.target.features, "Features to add or leave out: +avx2,-fma")
+      ->group(target)
+      ->type_name("LIST");
+  app.add_option("--target-triple", options.pipeline.target.triple, "Machine to make code for; this one by default")
+      ->group(target)
+      ->type_name("TRIPLE");
+
+  const char *inspection = "Inspection";
+  app.add_option("--dump-stages", options.dumpStages, "Write the IR of every stage to this folder")
+      ->group(inspection)
+      ->type_name("DIR");
+  app.add_flag("--timing", options.timing, "Print where the time went")->group(inspection);
+  app.add_flag("-q,--quiet", arguments.quiet, "No progress and no warnings")->group(inspection);
+
+  app.set_version_flag("--version", describeVersion());
+  app.footer("Examples:\n"
+             "  torchc-compile model.pt2 -o model.vmfb\n"
+             "  torchc-compile model.pt --input=1x3x224x224xf32 -o model.vmfb\n"
+             "  torchc-compile model.pt2 --emit=linalg -o -\n"
+             "\n"
+             "Exit codes: 0 ok, 1 failure, 2 usage, 3 unsupported op, 4 bad input file, 5 I/O, 70 bug in torchc");
+}
+
+/// A fault of torchc ends in one line and its exit code, never in a signal.
+void onFault(int signal) {
+  const char text[] = "torchc-compile: error: internal fault; please report the model and the command line\n";
+  (void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+  _exit(static_cast<int>(ExitCode::Bug));
+}
+
+/// Progress in one line that is overwritten, on a terminal only.
+void showProgress(Stage stage) {
+  llvm::errs() << "\r\033[K[" << static_cast<int>(stage) + 1 << "/8] " << getStageName(stage);
+  if (stage == Stage::Package)
+    llvm::errs() << "\r\033[K";
+}
+
+ExitCode compile(const Arguments &arguments, const CompileOptions &options) {
+  std::optional<Stage> stage = parseStage(arguments.emit);
+  if (!stage) {
+    llvm::errs() << "torchc-compile: error: --emit=" << arguments.emit << " is not a stage; see --help\n";
+    return ExitCode::Usage;
+  }
+  Compilation compilation(options);
+  if (ExitCode code = compilation.read(arguments.input); code != ExitCode::Success)
+    return code;
+  if (ExitCode code = compilation.runTo(*stage); code != ExitCode::Success)
+    return code;
+  return compilation.write(arguments.output, arguments.bytecode);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT})
+    std::signal(signal, onFault);
+
+  CLI::App app("Compiles a PyTorch model to one file that torchc-run runs.", "torchc-compile");
+  Arguments arguments;
+  CompileOptions options;
+  addOptions(app, arguments, options);
+  try {
+    app.parse(argc, argv);
+    if (arguments.output.empty())
+      throw CLI::RequiredError("-o FILE");
+  } catch (const CLI::ParseError &error) {
+    int code = app.exit(error);
+    return code == 0 ? 0 : static_cast<int>(ExitCode::Usage);
+  }
+
+  bool terminal = isatty(STDERR_FILENO);
+  if (terminal && !arguments.quiet)
+    options.onStage = showProgress;
+  options.onMessage = [&](const Message &message) {
+    if (arguments.quiet && message.severity != mlir::DiagnosticSeverity::Error)
+      return;
+    llvm::errs() << (terminal ? "\r\033[K" : "") << (message.location.empty() ? "torchc-compile: " : "") << message.str()
+                 << "\n";
+  };
+  return static_cast<int>(compile(arguments, options));
+}
