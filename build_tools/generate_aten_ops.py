@@ -91,18 +91,19 @@ def record(op, schema, family):
         results = [f"{constraint(argument_type(schema.returns[0]))}:$result"]
     else:
         results = [f"{constraint(argument_type(r))}:$result{i}" for i, r in enumerate(schema.returns)]
+    syntax = "" if schema.returns else "  let assemblyFormat = \"operands attr-dict `:` type(operands)\";\n"
     summary = str(schema).replace("\\", "\\\\").replace('"', '\\"')
     name = class_name(op)
-    hook = "" if schema.returns else "  let assemblyFormat = \"operands attr-dict `:` type(operands)\";\n"
+    hook = ""
     if family == "Scalar":
         is_number = len(schema.returns) == 1 and argument_type(schema.returns[0]) in ("int", "bool", "number", "Scalar", "SymInt")
-        hook += f"  let {'hasFolder' if is_number else 'hasCanonicalizer'} = 1;\n"
+        hook = f"  let {'hasFolder' if is_number else 'hasCanonicalizer'} = 1;\n"
     return (
         f'def Torch_{name} : Torch_AtenOp<"{op}", [{", ".join(traits)}]> {{\n'
         f'  let summary = "{summary}";\n'
         f'  let arguments = (ins {", ".join(operands)});\n'
         f'  let results = (outs {", ".join(results)});\n'
-        f"{hook}}}\n"
+        f"{syntax}{hook}}}\n"
     )
 
 

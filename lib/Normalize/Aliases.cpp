@@ -26,6 +26,11 @@ AliasedTensor &Aliases::define(Value tensor, Value value) {
   return alias;
 }
 
+void Aliases::defineAlias(Value tensor, Value other) {
+  AliasedTensor copy = *tensors.lookup(other);
+  tensors[tensor] = &owned.emplace_back(std::move(copy));
+}
+
 void Aliases::defineView(Value tensor, Value viewed, ViewStep step) {
   AliasedTensor *parent = tensors.lookup(viewed);
   AliasedTensor &alias = owned.emplace_back();
@@ -43,7 +48,8 @@ void Aliases::defineSuspect(Value tensor, Value value, Value other) {
 
 void Aliases::review(Value tensor, ViewStep step) {
   AliasedTensor &alias = *tensors.lookup(tensor);
-  AliasedTensor &before = owned.emplace_back(alias);
+  AliasedTensor copy = alias;
+  AliasedTensor &before = owned.emplace_back(std::move(copy));
   // Views taken until now are views of what it was.
   for (AliasedTensor &other : owned)
     if (other.viewed == &alias)

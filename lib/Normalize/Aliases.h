@@ -46,6 +46,8 @@ public:
   AliasedTensor &define(mlir::Value tensor, mlir::Value value);
   /// `tensor` is another name of `other`.
   void defineSame(mlir::Value tensor, mlir::Value other) { tensors[tensor] = tensors.lookup(other); }
+  /// `tensor` has the elements of `other` in their present shape.
+  void defineAlias(mlir::Value tensor, mlir::Value other);
   /// `tensor` is a view of `viewed`.
   void defineView(mlir::Value tensor, mlir::Value viewed, ViewStep step);
   /// `tensor` holds `value`, in memory that may be that of `other`.

@@ -319,6 +319,10 @@ LogicalResult FunctionConverter::convertOp(Operation *op) {
     aliases.defineSame(result, op->getOperand(0));
     erased.push_back(op);
     return success();
+  case Aliasing::Alias:
+    aliases.defineAlias(result, op->getOperand(0));
+    erased.push_back(op);
+    return success();
   case Aliasing::View: {
     ViewStep step = getViewStep(op);
     // A tensor that only lends its shape is read now: its contents do not matter later.

@@ -36,7 +36,7 @@ Aliasing torchc::getAliasing(Operation *op) {
   return llvm::TypeSwitch<Operation *, Aliasing>(op)
       .Case<AtenToDtypeOp, AtenToDeviceOp, AtenToDtypeLayoutOp, AtenToOtherOp>(conversion)
       .Case<AtenDropoutOp, AtenAlphaDropoutOp, AtenFeatureDropoutOp>(dropout)
-      .Case<AtenAliasOp, AtenDetachOp>([](auto) { return Aliasing::Same; })
+      .Case<AtenAliasOp, AtenDetachOp>([](auto) { return Aliasing::Alias; })
       .Case([&](AtenTypeAsOp) { return Aliasing::Unknown; })
       .Case<AtenReshapeOp, AtenReshapeAsOp, AtenFlattenUsingIntsOp, AtenRavelOp, AtenContiguousOp, AtenAtleast1dOp,
             AtenPixelShuffleOp>([](auto) { return Aliasing::Unknown; })

@@ -30,6 +30,7 @@ struct ViewStep {
 enum class Aliasing {
   None,     ///< Memory of its own.
   Same,     ///< The operand itself.
+  Alias,    ///< Another tensor of the same elements: it keeps its shape where the operand is reshaped in place.
   View,     ///< A view of the operand.
   Unknown,  ///< The strides decide: a view, the operand itself, or a copy.
 };

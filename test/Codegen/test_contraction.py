@@ -166,3 +166,60 @@ def test_convolution(shape):
     if shape.get("relu"):
         expected = expected.relu()
     np.testing.assert_allclose(y, expected.numpy(), rtol=1e-4, atol=1e-4)
+
+
+def depthwise_kernel(n, h, w, c, k, stride=1, pad=0):
+    """NHWC depthwise convolution with weights [KH][KW][C]."""
+    hp, wp = h + 2 * pad, w + 2 * pad
+    ho, wo = [(d - k) // stride + 1 for d in (hp, wp)]
+    x, xp, f, y = mlir_type([n, h, w, c]), mlir_type([n, hp, wp, c]), mlir_type([k, k, c]), mlir_type([n, ho, wo, c])
+    body = f"""%zero = arith.constant 0.0 : f32
+%xp = tensor.pad %x low[0, {pad}, {pad}, 0] high[0, {pad}, {pad}, 0] {{
+^bb0(%i: index, %j: index, %k: index, %l: index):
+  tensor.yield %zero : f32
+}} : {x} to {xp}
+%e = tensor.empty() : {y}
+%z = linalg.fill ins(%zero : f32) outs(%e : {y}) -> {y}
+%c = linalg.depthwise_conv_2d_nhwc_hwc {{strides = dense<{stride}> : tensor<2xi64>}} ins(%xp, %w : {xp}, {f}) outs(%z : {y}) -> {y}
+dispatch.return %c : {y}"""
+    return static_kernel("depthwise", [("x", x), ("w", f)], y, body), (n, ho, wo, c)
+
+
+@pytest.mark.parametrize("shape", [dict(n=2, h=9, w=13, c=20, k=3, pad=1), dict(n=1, h=12, w=12, c=8, k=3, stride=2, pad=1),
+                                   dict(n=1, h=6, w=6, c=33, k=5), dict(n=1, h=7, w=2, c=3, k=2)])
+def test_depthwise(shape):
+    text, out = depthwise_kernel(**shape)
+    c, k = shape["c"], shape["k"]
+    x, w = randn(shape["n"], shape["h"], shape["w"], c), randn(k, k, c)
+    y = Kernel(text)([x, w], [(out, "f")])
+    weight = torch.from_numpy(w).permute(2, 0, 1)[:, None]
+    expected = torch.conv2d(torch.from_numpy(x).permute(0, 3, 1, 2), weight, stride=shape.get("stride", 1),
+                            padding=shape.get("pad", 0), groups=c)
+    np.testing.assert_allclose(y, expected.permute(0, 2, 3, 1).numpy(), rtol=1e-4, atol=1e-4)
+
+
+def pooling_kernel(n, h, w, c, k, stride, pad):
+    hp, wp = h + 2 * pad, w + 2 * pad
+    ho, wo = [(d - k) // stride + 1 for d in (hp, wp)]
+    x, xp, y = mlir_type([n, h, w, c]), mlir_type([n, hp, wp, c]), mlir_type([n, ho, wo, c])
+    body = f"""%low = arith.constant 0xFF800000 : f32
+%xp = tensor.pad %x low[0, {pad}, {pad}, 0] high[0, {pad}, {pad}, 0] {{
+^bb0(%i: index, %j: index, %k: index, %l: index):
+  tensor.yield %low : f32
+}} : {x} to {xp}
+%s = tensor.empty() : tensor<{k}x{k}xf32>
+%e = tensor.empty() : {y}
+%z = linalg.fill ins(%low : f32) outs(%e : {y}) -> {y}
+%c = linalg.pooling_nhwc_max {{strides = dense<{stride}> : tensor<2xi64>}} ins(%xp, %s : {xp}, tensor<{k}x{k}xf32>) outs(%z : {y}) -> {y}
+dispatch.return %c : {y}"""
+    return static_kernel("pool", [("x", x)], y, body), (n, ho, wo, c)
+
+
+@pytest.mark.parametrize("shape", [(1, 12, 14, 20, 3, 2, 1), (2, 8, 8, 16, 2, 2, 0), (1, 5, 5, 3, 5, 1, 2)])
+def test_max_pooling(shape):
+    text, out = pooling_kernel(*shape)
+    n, h, w, c, k, stride, pad = shape
+    x = randn(n, h, w, c)
+    y = Kernel(text)([x], [(out, "f")])
+    expected = torch.max_pool2d(torch.from_numpy(x).permute(0, 3, 1, 2), k, stride, pad).permute(0, 2, 3, 1)
+    np.testing.assert_array_equal(y, expected.numpy())

@@ -28,7 +28,7 @@ def ulps(got, expected, floor=0.0):
 
 
 UNARY = {
-    "exp": (np.exp, -100, 90, 2, 1.2e-38), "exp2": (np.exp2, -140, 128, 2, 0), "expm1": (np.expm1, -5, 5, 4, 0),
+    "exp": (np.exp, -100, 90, 6, 1.2e-38), "exp2": (np.exp2, -140, 128, 2, 0), "expm1": (np.expm1, -5, 5, 4, 0),
     "log": (np.log, 0, 10, 2, 0), "log2": (np.log2, 0, 10, 3, 0), "log10": (np.log10, 0, 1000, 2, 0),
     "log1p": (np.log1p, -1, 10, 4, 0), "sin": (np.sin, -100, 100, 2, 2e-8), "cos": (np.cos, -1e5, 1e5, 2, 2e-8),
     "tan": (np.tan, -20, 20, 2, 0), "sinh": (np.sinh, -5, 5, 6, 0), "cosh": (np.cosh, -80, 80, 6, 0),

@@ -79,6 +79,11 @@ public:
   /// lanes, else a vector with one element a lane.
   mlir::Value emit(mlir::Value tensor, llvm::ArrayRef<Index> at);
 
+  /// What the body of `op` yields at a point of its loops. `accumulators` stand for
+  /// the elements of its outputs; without them those are emitted as well.
+  llvm::SmallVector<mlir::Value> emitBody(mlir::linalg::LinalgOp op, llvm::ArrayRef<Index> loops,
+                                          mlir::ValueRange accumulators = {});
+
   /// Sets what `emit(tensor, at)` gives for the rest of this scope.
   void hold(mlir::Value tensor, llvm::ArrayRef<Index> at, mlir::Value value);
 
@@ -224,8 +229,6 @@ private:
   mlir::Value emitParallel(mlir::linalg::LinalgOp op, unsigned result, llvm::ArrayRef<Index> at);
   mlir::Value emitReduction(mlir::linalg::LinalgOp op, unsigned result, llvm::ArrayRef<Index> at);
   mlir::Value emitReductionAlongLanes(mlir::linalg::LinalgOp op, mlir::Operation *combiner, Indices loops);
-  llvm::SmallVector<mlir::Value> emitBody(mlir::linalg::LinalgOp op, llvm::ArrayRef<Index> loops,
-                                          mlir::ValueRange accumulators = {});
   llvm::SmallVector<mlir::Value> emitBlock(mlir::Block &block, llvm::DenseMap<mlir::Value, mlir::Value> &values,
                                            llvm::ArrayRef<Index> loops);
   mlir::Value emitRegionOp(mlir::Operation *op, llvm::DenseMap<mlir::Value, mlir::Value> &values,
@@ -234,6 +237,8 @@ private:
   mlir::Value emitConstantTensor(mlir::arith::ConstantOp op, llvm::ArrayRef<Index> at);
   mlir::Value emitReshape(mlir::Operation *op, llvm::ArrayRef<Index> at);
   mlir::Value emitPad(mlir::tensor::PadOp op, llvm::ArrayRef<Index> at);
+  mlir::Value emitBorder(mlir::tensor::PadOp op, llvm::ArrayRef<Index> mapped, mlir::Value inside);
+  mlir::Value getFilledRow(mlir::tensor::PadOp op, mlir::TypedAttr value, int64_t count);
   mlir::Value emitConcat(mlir::tensor::ConcatOp op, llvm::ArrayRef<Index> at);
   mlir::Value emitInsertSlice(mlir::tensor::InsertSliceOp op, llvm::ArrayRef<Index> at);
   mlir::Value emitExtractSlice(mlir::tensor::ExtractSliceOp op, llvm::ArrayRef<Index> at);
@@ -264,6 +269,8 @@ private:
   llvm::SmallVector<Buffer> results;
   llvm::DenseMap<mlir::Value, Buffer> buffers;
   llvm::DenseMap<mlir::Value, Buffer> recorded;
+  mlir::Operation *prologueEnd = nullptr;  ///< Where code for the whole work group goes.
+  llvm::DenseMap<mlir::Operation *, mlir::Value> filledRows;
   Buffer scratchView;     ///< The last reshaped view of a binding.
   unsigned tables = 0;
   int64_t scratchBytes = 0;

@@ -11,6 +11,9 @@
 using namespace mlir;
 using namespace torchc;
 
+/// Elements of padding that a work group keeps in scratch memory.
+static constexpr int64_t kLargestFilledRow = 4096;
+
 /// The memory of a tensor, also seen through reshapes: contiguous memory has the
 /// same elements in any shape.
 const Buffer *ValueEmitter::findBuffer(Value tensor) {
@@ -221,6 +224,63 @@ Value ValueEmitter::emitWhere(Value inside, Type element, function_ref<Value()> 
   return arith::SelectOp::create(b, inside, then, otherwise);
 }
 
+/// Scratch memory with `count` times the value, written once a work group.
+Value ValueEmitter::getFilledRow(tensor::PadOp op, TypedAttr value, int64_t count) {
+  Value &row = filledRows[op];
+  if (row)
+    return row;
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointAfter(prologueEnd);
+  // Nothing that was computed further down may be used up here.
+  std::vector<std::map<Key, Value>> known(1);
+  std::swap(memo, known);
+  LanesScope scalar(*this, 1);
+  Value outerPredicate = std::exchange(predicate, Value());
+  unsigned bytes = value.getType().getIntOrFloatBitWidth() / 8;
+  row = allocateScratch(count * bytes);
+  prologueEnd = row.getDefiningOp();
+  Buffer buffer{row, value.getType(), {Index(1)}, false};
+  Value element = arith::ConstantOp::create(b, value);
+  emitLanes(0, count, target.getPanelWidth(), [&](Index index) { store(element, buffer, {index}); });
+  predicate = outerPredicate;
+  std::swap(memo, known);
+  return row;
+}
+
+/// An element of a padded binding whose trailing dims are not padded (the channels
+/// of an image): its row is that of the binding, or a row of padding. The choice is
+/// made between addresses, outside of the loop over the row, and there is no branch.
+Value ValueEmitter::emitBorder(tensor::PadOp op, ArrayRef<Index> mapped, Value inside) {
+  const Buffer *source = findBuffer(op.getSource());
+  Value padding = op.getConstantPaddingValue();
+  TypedAttr value;
+  if (!source || !padding || !matchPattern(padding, m_Constant(&value)) || source->element.isInteger(1))
+    return {};
+  size_t trailing = mapped.size();
+  int64_t count = 1;
+  while (trailing != 0 && isConstantIntValue(op.getMixedLowPad()[trailing - 1], 0) &&
+         isConstantIntValue(op.getMixedHighPad()[trailing - 1], 0)) {
+    int64_t extent = op.getSourceType().getDimSize(--trailing);
+    count = ShapedType::isDynamic(extent) ? kLargestFilledRow + 1 : count * extent;
+  }
+  if (trailing == mapped.size() || count > kLargestFilledRow ||
+      llvm::any_of(mapped.take_front(trailing), [](const Index &index) { return !index.isUniform(); }))
+    return {};
+  Index offset;
+  for (size_t dim = 0; dim != trailing; ++dim)
+    offset = add(offset, mul(mapped[dim], source->strides[dim]));
+  Value address = emitPointer(*source, offset);
+  Value filled = getFilledRow(op, value, count);
+  Key key{"border", address.getAsOpaquePointer(), inside.getAsOpaquePointer()};
+  Value row = lookup(key);
+  if (!row) {
+    row = arith::SelectOp::create(b, inside, address, filled);
+    remember(std::move(key), row);
+  }
+  Buffer buffer{row, source->element, Indices(ArrayRef<Index>(source->strides).drop_front(trailing)), false};
+  return load(buffer, mapped.drop_front(trailing));
+}
+
 Value ValueEmitter::emitPad(tensor::PadOp op, ArrayRef<Index> at) {
   Type element = op.getSourceType().getElementType();
   Value uniformInside, lanesInside;
@@ -235,8 +295,13 @@ Value ValueEmitter::emitPad(tensor::PadOp op, ArrayRef<Index> at) {
     if (!inBounds)
       continue;
     Value &inside = isa<VectorType>(inBounds.getType()) ? lanesInside : uniformInside;
-    inside = inside ? arith::AndIOp::create(b, inside, inBounds).getResult() : inBounds;
+    inside = !inside ? inBounds : binary("and", inside, inBounds, [&](Value x, Value y) {
+      return arith::AndIOp::create(b, x, y);
+    });
   }
+  if (uniformInside && !lanesInside)
+    if (Value value = emitBorder(op, mapped, uniformInside))
+      return value;
   auto emitPadding = [&]() -> Value {
     DenseMap<Value, Value> values;
     for (auto [argument, index] : llvm::zip_equal(op.getRegion().getArguments(), at))

@@ -55,6 +55,7 @@ ValueEmitter::ValueEmitter(dispatch::KernelOp kernel, ModuleOp module, const Tar
     Value address = loadInvariant(pointer, field(bindings, 8 * (numTensors + i)));
     results.push_back(Buffer{address, cast<RankedTensorType>(result).getElementType(), {}, false});
   }
+  prologueEnd = &entry->back();
 }
 
 LogicalResult ValueEmitter::finish() {

@@ -12,7 +12,7 @@ using namespace mlir;
 using namespace torchc;
 
 const Strategy &torchc::chooseStrategy(dispatch::KernelOp kernel, const TargetInfo &target) {
-  for (const Strategy *strategy : {&kContraction, &kRows})
+  for (const Strategy *strategy : {&kContraction, &kWindow, &kRows})
     if (strategy->matches(kernel, target))
       return *strategy;
   llvm_unreachable("the last strategy fits every kernel");

@@ -1,0 +1,207 @@
+//===- Window.cpp - pooling and depthwise convolutions ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+//
+// A small window slides over an image whose channels are innermost: each channel
+// for itself, so lanes run along channels and the window is written out. A tile is
+// kTilePixels neighbouring pixels and one vector of channels:
+//
+//   for tap in window: weight loaded once; for pixel in tile: multiply-add
+//
+// Neighbouring windows overlap, and what one pixel has loaded the next finds in
+// a register. 4 pixels keep the accumulators, a weight and one row of inputs in 16
+// registers.
+//
+// Grid: x counts ranges of image rows.
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Codegen/DimAnalysis.h"
+#include "torchc/Codegen/Strategy.h"
+
+using namespace mlir;
+using namespace torchc;
+
+static constexpr int64_t kTilePixels = 4;
+/// Windows of more taps are loops, as kRows writes them.
+static constexpr int64_t kLargestWindow = 64;
+
+namespace {
+class WindowNest {
+public:
+  WindowNest(ValueEmitter &emitter, linalg::LinalgOp op) : emitter(emitter), op(op) {}
+  bool analyze();
+  Grid emit();
+
+private:
+  void emitRow(Index unit);
+  void emitTile(Index pixel, int64_t count);
+  void emitPixels(ArrayRef<Indices> points);
+
+  ValueEmitter &emitter;
+  linalg::LinalgOp op;
+  SmallVector<Value> results;
+  std::optional<DimTracker> tracker;
+  const DimTracker::Reduction *output = nullptr;
+  Indices at;
+  SmallVector<LoopGroup> outer;
+  std::optional<LoopGroup> pixels, channels;
+  AffineExpr units;
+};
+} // namespace
+
+bool WindowNest::analyze() {
+  auto returned = cast<dispatch::ReturnOp>(emitter.getKernel().getBody().front().getTerminator());
+  llvm::append_range(results, returned.getOperands());
+  for (Value result : results)
+    if (cast<RankedTensorType>(result.getType()).getShape() !=
+        cast<RankedTensorType>(results.front().getType()).getShape())
+      return false;
+  Indices extents = emitter.getExtents(results.front());
+  at.assign(extents.size(), Index(0));
+  tracker.emplace(emitter, extents);
+  for (Value result : results)
+    tracker->trackRoot(result);
+  for (const DimTracker::Reduction &reduction : tracker->getReductions()) {
+    if (output || reduction.result.getOwner() != op)
+      return false;
+    output = &reduction;
+  }
+  if (!output || !output->getIndices(at))
+    return false;
+  SmallVector<LoopGroup> groups = tracker->getGroups();
+  if (groups.size() < 2)
+    return false;
+  channels = groups.pop_back_val();
+  pixels = groups.pop_back_val();
+  outer = groups;
+  units = getAffineConstantExpr(1, op->getContext());
+  for (const LoopGroup &group : outer)
+    for (unsigned dim = group.first; dim <= group.last; ++dim)
+      units = units * emitter.getExtentExpr(results.front(), dim);
+  return true;
+}
+
+void WindowNest::emitPixels(ArrayRef<Indices> points) {
+  AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  OpOperand *init = op.getDpsInitOperand(0);
+  SmallVector<Indices> loops;
+  SmallVector<Value> sums;
+  for (const Indices &point : points) {
+    Indices position = *output->getIndices(point);
+    loops.emplace_back(op.getNumLoops(), Index(0));
+    for (auto [expr, index] : llvm::zip_equal(map.getResults(), position))
+      loops.back()[cast<AffineDimExpr>(expr).getPosition()] = index;
+    sums.push_back(emitter.toVector(emitter.emit(init->get(), position)));
+  }
+  SmallVector<unsigned> reduced;
+  op.getReductionDims(reduced);
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  std::function<void(unsigned)> emitTaps = [&](unsigned depth) {
+    if (depth == reduced.size()) {
+      for (auto [position, sum] : llvm::zip_equal(loops, sums))
+        sum = emitter.toVector(emitter.emitBody(op, position, sum)[0]);
+      return;
+    }
+    for (int64_t tap = 0; tap != ranges[reduced[depth]]; ++tap) {
+      for (Indices &position : loops)
+        position[reduced[depth]] = tap;
+      emitTaps(depth + 1);
+    }
+  };
+  emitTaps(0);
+  for (auto [point, sum] : llvm::zip_equal(points, sums)) {
+    emitter.hold(op->getResult(0), *output->getIndices(point), sum);
+    SmallVector<Value> values;
+    for (Value result : results)
+      values.push_back(emitter.emit(result, point));
+    for (auto [number, value] : llvm::enumerate(values))
+      emitter.store(value, emitter.getResultBuffer(number, results[number]), point);
+  }
+}
+
+void WindowNest::emitTile(Index pixel, int64_t count) {
+  emitter.emitLanes(0, channels->extent, emitter.getTarget().getLanes(32), [&](Index channel) {
+    SmallVector<Indices> points(count, at);
+    for (int64_t i = 0; i != count; ++i) {
+      points[i][pixels->last] = emitter.add(pixel, i);
+      points[i][channels->last] = channel;
+    }
+    emitPixels(points);
+  });
+}
+
+void WindowNest::emitRow(Index unit) {
+  for (size_t i = outer.size(); i-- != 0;) {
+    at[outer[i].last] = i == 0 ? unit : emitter.mod(unit, outer[i].extent);
+    unit = i == 0 ? unit : emitter.div(unit, outer[i].extent);
+  }
+  Index tiles = emitter.mul(emitter.div(pixels->extent, kTilePixels), kTilePixels);
+  emitter.emitLoop(0, tiles, kTilePixels, [&](Index pixel) { emitTile(pixel, kTilePixels); });
+  if (pixels->extent.isConstant() && pixels->extent.offset % kTilePixels != 0)
+    emitTile(tiles, pixels->extent.offset % kTilePixels);
+  else
+    emitter.emitLoop(tiles, pixels->extent, 1, [&](Index pixel) { emitTile(pixel, 1); });
+}
+
+Grid WindowNest::emit() {
+  AffineExpr one = getAffineConstantExpr(1, op->getContext());
+  Index count = emitter.evaluate(units, {});
+  double assumed = count.isConstant() ? std::max<int64_t>(1, count.offset) : kAssumedExtent;
+  double perUnit = std::max(1.0, estimateWork(emitter.getKernel()) / assumed);
+  int64_t share = std::max<int64_t>(1, std::llround(kWorkPerGroup / perUnit));
+  if (count.isConstant() && count.offset > 0)
+    share = llvm::divideCeil(count.offset, llvm::divideCeil(count.offset, share));
+  bool single = count.isConstant() && share >= count.offset;
+  Index lower = single ? Index(0) : emitter.mul(emitter.getWorkgroup(0), share);
+  Index upper = single ? count : emitter.min(emitter.add(lower, share), count);
+  emitter.emitLoop(lower, upper, 1, [&](Index unit) { emitRow(unit); });
+  return {units.ceilDiv(share), one, one};
+}
+
+/// The kernel's only reduction, if its window is small and its channels stay apart.
+static linalg::LinalgOp findWindow(dispatch::KernelOp kernel) {
+  linalg::LinalgOp window;
+  for (auto op : kernel.getBody().front().getOps<linalg::LinalgOp>()) {
+    if (op.getNumReductionLoops() == 0)
+      continue;
+    if (window || op.getNumDpsInits() != 1 || op.getNumDpsInputs() == 0)
+      return {};
+    window = op;
+  }
+  if (!window || ValueEmitter::reducesAlongLanes(window))
+    return {};
+  int64_t taps = 1;
+  SmallVector<unsigned> reduced;
+  window.getReductionDims(reduced);
+  SmallVector<int64_t> ranges = window.getStaticLoopRanges();
+  for (unsigned loop : reduced)
+    taps = ShapedType::isDynamic(ranges[loop]) ? kLargestWindow + 1 : taps * ranges[loop];
+  if (taps > kLargestWindow)
+    return {};
+  // Channels: innermost in the output and in the image.
+  auto getInnermost = [&](OpOperand *operand) {
+    AffineMap map = window.getMatchingIndexingMap(operand);
+    return map.getNumResults() == 0 ? AffineExpr() : map.getResults().back();
+  };
+  AffineExpr channel = getInnermost(window.getDpsInitOperand(0));
+  if (!channel || !isa<AffineDimExpr>(channel) || getInnermost(window.getDpsInputOperand(0)) != channel)
+    return {};
+  return window;
+}
+
+static bool matchesWindow(dispatch::KernelOp kernel, const TargetInfo &) {
+  return findWindow(kernel) && ValueEmitter::canVectorize(kernel);
+}
+
+static Grid emitWindow(ValueEmitter &emitter) {
+  WindowNest nest(emitter, findWindow(emitter.getKernel()));
+  return nest.analyze() ? nest.emit() : kRows.emit(emitter);
+}
+
+const Strategy torchc::kWindow = {"window", matchesWindow, emitWindow};
