@@ -34,6 +34,20 @@ def SimplifyGenerics : Pass<"torchc-simplify-generics", "mlir::func::FuncOp"> {
   let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
 }
 
+def FoldConstants : Pass<"torchc-fold-constants", "mlir::ModuleOp"> {
+  let summary = "Compute what depends on constants only";
+  let description = [{
+    Before: ops on weights and constants among all others. After: their results
+    are constants themselves, unless they take far more memory than what they
+    are computed of. What comes of weights is a weight, in the side store; what
+    comes of constants in the IR stays there if it is small; what is one number
+    everywhere is a splat. Weights that nothing reads any more are gone.
+
+    What would fail when it runs (an index beyond the end) is left to fail then.
+  }];
+  let dependentDialects = ["torchc::torch::TorchDialect", "mlir::arith::ArithDialect", "mlir::ml_program::MLProgramDialect"];
+}
+
 def FuseElementwise : Pass<"torchc-fuse-elementwise", "mlir::func::FuncOp"> {
   let summary = "Fuse elementwise ops with each other and into reductions";
   let description = [{

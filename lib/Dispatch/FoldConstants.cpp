@@ -1,0 +1,180 @@
+//===- FoldConstants.cpp - compute what depends on constants only ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ConstantEvaluator.h"
+#include "Roots.h"
+
+#include "torchc/Dialect/Torch/IR/TorchDialect.h"
+#include "torchc/Dispatch/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "llvm/ADT/SetVector.h"
+
+#include <cstring>
+
+namespace torchc {
+#define GEN_PASS_DEF_FOLDCONSTANTS
+#include "torchc/Dispatch/Passes.h.inc"
+} // namespace torchc
+
+using namespace mlir;
+using namespace torchc;
+
+/// Up to this size what is computed of constants in the IR is in the IR too.
+static constexpr int64_t kInlineBytes = 1024;
+
+namespace {
+
+class Folder {
+public:
+  Folder(ModuleOp module, WeightStore &weights) : module(module), weights(weights), evaluator(module, weights) {}
+  void run();
+
+private:
+  bool isFoldable(Operation *op);
+  bool isRoot(Operation *op);
+  void materialize(OpResult tensor, ConstantTensor elements, SymbolTable &symbols);
+  void eraseUnusedGlobals();
+
+  ModuleOp module;
+  WeightStore &weights;
+  ConstantEvaluator evaluator;
+};
+
+/// The constants that a tensor is computed of.
+struct Sources {
+  ml_program::GlobalOp global; ///< The first that is no part of the IR.
+  llvm::SmallPtrSet<Operation *, 16> visited;
+
+  void collect(Operation *op, ConstantEvaluator &evaluator) {
+    if (!op || !visited.insert(op).second)
+      return;
+    if (ml_program::GlobalOp source = evaluator.getGlobal(op);
+        source && isa<ml_program::ExternAttr>(source.getValueAttr()))
+      global = global ? global : source;
+    op->walk([&](Operation *nested) {
+      for (Value operand : nested->getOperands())
+        collect(operand.getDefiningOp(), evaluator);
+    });
+  }
+};
+
+} // namespace
+
+/// An op whose results are constants, and who is not one itself.
+bool Folder::isFoldable(Operation *op) {
+  return op->getNumResults() != 0 && !isa<arith::ConstantOp>(op) && !evaluator.getGlobal(op) &&
+         getRole(op) != OpRole::Init && !isa<tensor::SplatOp>(op) &&
+         llvm::all_of(op->getResults(), [&](Value result) { return evaluator.isConstant(result); });
+}
+
+/// Whether anybody reads the results who is not folded too.
+bool Folder::isRoot(Operation *op) {
+  return isFoldable(op) && llvm::any_of(op->getUsers(), [&](Operation *user) {
+           while (auto parent = dyn_cast<linalg::LinalgOp>(user->getParentOp()))
+             user = parent;
+           return !isFoldable(user);
+         });
+}
+
+static DenseElementsAttr getElementsAttr(const ConstantTensor &elements, int64_t count) {
+  auto type = elements.type;
+  if (count != type.getNumElements())
+    type = type.clone(ArrayRef<int64_t>{count});
+  if (type.getElementType().isInteger(1)) {
+    SmallVector<bool> values(elements.data, elements.data + count);
+    return DenseElementsAttr::get(type, ArrayRef(values));
+  }
+  ArrayRef<char> bytes(reinterpret_cast<const char *>(elements.data), count * getElementBytes(type.getElementType()));
+  return DenseElementsAttr::getFromRawBuffer(type, bytes);
+}
+
+void Folder::materialize(OpResult tensor, ConstantTensor elements, SymbolTable &symbols) {
+  OpBuilder builder(tensor.getOwner());
+  Location loc = tensor.getLoc();
+  elements = elements.makeContiguous();
+  RankedTensorType type = elements.type;
+  int64_t size = elements.getNumBytes(), elementSize = getElementBytes(type.getElementType());
+  Sources sources;
+  sources.collect(tensor.getOwner(), evaluator);
+
+  bool isSplat = size != 0 && std::memcmp(elements.data, elements.data + elementSize, size - elementSize) == 0;
+  if (isSplat || (!sources.global && size <= kInlineBytes)) {
+    DenseElementsAttr value = getElementsAttr(elements, isSplat ? 1 : type.getNumElements());
+    if (isSplat)
+      value = DenseElementsAttr::get(type, value.getValues<Attribute>()[0]);
+    tensor.replaceAllUsesWith(arith::ConstantOp::create(builder, loc, type, value));
+    return;
+  }
+  OpBuilder top(module.getBodyRegion());
+  StringRef name = sources.global ? sources.global.getSymName() : "constant";
+  if (sources.global)
+    top.setInsertionPointAfter(sources.global);
+  auto global = ml_program::GlobalOp::create(top, loc, name, type, /*is_mutable=*/false,
+                                             ml_program::ExternAttr::get(module.getContext(), type),
+                                             top.getStringAttr("private"));
+  symbols.insert(global); // Under another name if that one is taken.
+  weights.set(global.getSymName(), {type, ArrayRef<uint8_t>(elements.data, size), elements.owner});
+  Value load = ml_program::GlobalLoadConstOp::create(builder, loc, type, SymbolRefAttr::get(global));
+  tensor.replaceAllUsesWith(load);
+}
+
+void Folder::eraseUnusedGlobals() {
+  llvm::DenseSet<StringAttr> used;
+  if (auto uses = SymbolTable::getSymbolUses(&module.getBodyRegion()))
+    for (SymbolTable::SymbolUse use : *uses)
+      used.insert(use.getSymbolRef().getLeafReference());
+  for (auto global : llvm::make_early_inc_range(module.getOps<ml_program::GlobalOp>())) {
+    if (used.contains(global.getSymNameAttr()) || !global.isPrivate() || global.getIsMutable())
+      continue;
+    weights.erase(global.getSymName());
+    global.erase();
+  }
+}
+
+void Folder::run() {
+  SmallVector<std::pair<OpResult, ConstantTensor>> folded;
+  module.walk([&](Operation *op) {
+    if (!isRoot(op))
+      return;
+    for (OpResult result : op->getResults())
+      if (!result.use_empty())
+        if (FailureOr<ConstantTensor> elements = evaluator.evaluate(result); succeeded(elements))
+          folded.emplace_back(result, std::move(*elements));
+  });
+  SymbolTable symbols(module);
+  SmallVector<Operation *> dead;
+  for (auto &[result, elements] : folded) {
+    materialize(result, std::move(elements), symbols);
+    dead.push_back(result.getOwner());
+  }
+  // What only computed them.
+  llvm::SetVector<Operation *> unused(dead.begin(), dead.end());
+  while (!unused.empty()) {
+    Operation *op = unused.pop_back_val();
+    if (!isOpTriviallyDead(op))
+      continue;
+    op->walk([&](Operation *nested) {
+      for (Value operand : nested->getOperands())
+        if (Operation *producer = operand.getDefiningOp(); producer && !op->isAncestor(producer))
+          unused.insert(producer);
+    });
+    unused.remove(op);
+    op->erase();
+  }
+  eraseUnusedGlobals();
+}
+
+namespace {
+struct FoldConstants : torchc::impl::FoldConstantsBase<FoldConstants> {
+  void runOnOperation() override {
+    Folder(getOperation(), getContext().getLoadedDialect<torch::TorchDialect>()->getWeights()).run();
+  }
+};
+} // namespace
