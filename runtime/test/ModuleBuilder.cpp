@@ -228,6 +228,12 @@ void ModuleBuilder::addSymbol(const std::string &name, int64_t min, int64_t max,
   module.exports.back()->symbols.push_back(std::move(symbol));
 }
 
+void ModuleBuilder::setDebugInfo(const schema::DebugInfoT &info) {
+  flatbuffers::FlatBufferBuilder builder;
+  builder.Finish(schema::DebugInfo::Pack(builder, &info));
+  debugInfo.assign(builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize());
+}
+
 std::vector<uint8_t> ModuleBuilder::build(const std::function<void(schema::ModuleT &)> &edit) const {
   flatbuffers::FlatBufferBuilder probe;
   // A copy by way of a flatbuffer: ModuleT owns its tables.

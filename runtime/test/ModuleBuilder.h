@@ -70,6 +70,8 @@ public:
   schema::ExportT &getExport(unsigned index) { return *module.exports[index]; }
   void addSymbol(const std::string &name, int64_t min, int64_t max, int64_t multipleOf = 1);
 
+  void setDebugInfo(const schema::DebugInfoT &info);
+
   /// The whole file. `edit` may spoil the header before it is written.
   std::vector<uint8_t> build(const std::function<void(schema::ModuleT &)> &edit = {}) const;
 

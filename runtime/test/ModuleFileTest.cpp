@@ -28,7 +28,10 @@ ModuleBuilder makeSmallModule() {
   builder.addSymbol("s", 0, 100);
   builder.addKernel("k", 1, 1, 0);
   builder.addLibrary("x86-64", {}, std::vector<uint8_t>(100, 7));
-  builder.debugInfo = std::vector<uint8_t>(20, 3);
+  schema::DebugInfoT debug;
+  debug.texts = {"model.py:27"};
+  debug.locations = {{0, 0}};
+  builder.setDebugInfo(debug);
   return builder;
 }
 

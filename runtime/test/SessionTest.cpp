@@ -374,9 +374,7 @@ TEST_F(SessionTest, ErrorsNameTheSource) {
   schema::DebugInfoT debug;
   debug.texts = {"model.py:1", "model.py:27"};
   debug.locations = {{0, 0}, {1, 1}};
-  flatbuffers::FlatBufferBuilder flat;
-  flat.Finish(schema::DebugInfo::Pack(flat, &debug));
-  builder.debugInfo.assign(flat.GetBufferPointer(), flat.GetBufferPointer() + flat.GetSize());
+  builder.setDebugInfo(debug);
   create();
   EXPECT_EQ(call("f", {}, 0), "f: never mind (model.py:27)");
 }

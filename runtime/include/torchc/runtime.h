@@ -82,6 +82,8 @@ typedef struct torchc_function_info {
   const char *name;   /* Strings live as long as the program. */
   uint32_t input_count, output_count, symbol_count;
   const char *input_spec, *output_spec; /* torch.utils._pytree specs, or "" */
+  uint64_t slab_bytes; /* Memory that the compiler planned; 0: none, or it depends on shapes. */
+  uint64_t live_bytes; /* The most of it that is in use at once. */
 } torchc_function_info;
 
 typedef struct torchc_value_info {
@@ -101,6 +103,29 @@ TORCHC_API torchc_status *torchc_program_get_input(const torchc_program *program
                                                    torchc_value_info *info);
 TORCHC_API torchc_status *torchc_program_get_output(const torchc_program *program, uint32_t function, uint32_t index,
                                                     torchc_value_info *info);
+
+typedef struct torchc_kernel_info {
+  size_t struct_size;
+  const char *name;
+  uint32_t input_count, output_count;
+  uint64_t scratch_bytes; /* Of one worker. */
+} torchc_kernel_info;
+
+/* An op of the model and where the user's program calls it; "" if not known. */
+typedef struct torchc_source_info {
+  size_t struct_size;
+  const char *op;       /* "aten.linear.default" */
+  const char *location; /* "model.py:27" */
+} torchc_source_info;
+
+TORCHC_API uint32_t torchc_program_get_kernel_count(const torchc_program *program);
+TORCHC_API torchc_status *torchc_program_get_kernel(const torchc_program *program, uint32_t kernel,
+                                                    torchc_kernel_info *info);
+/* Of the dispatch at an instruction, as in torchc_dispatch_event; 0 if the file has no
+ * debug info for it. The first source is the op that decides how the kernel works. */
+TORCHC_API uint32_t torchc_program_get_source_count(const torchc_program *program, uint32_t instruction);
+TORCHC_API torchc_status *torchc_program_get_source(const torchc_program *program, uint32_t instruction,
+                                                    uint32_t index, torchc_source_info *info);
 
 TORCHC_API torchc_status *torchc_device_create_local_sync(torchc_device **device);
 /* `threads` with the caller's; 0: one a CPU. */
@@ -133,7 +158,37 @@ typedef struct torchc_session_options {
 typedef struct torchc_session_stats {
   size_t struct_size;
   uint64_t calls, pool_bytes, peak_bytes, scratch_bytes;
+  uint64_t dispatches;   /* Of all calls. */
+  uint64_t slab_bytes;   /* The most bytes of slabs that were in use at once. */
+  uint64_t output_bytes; /* Of the last call that succeeded. */
 } torchc_session_stats;
+
+/* Times are nanoseconds of CLOCK_MONOTONIC. */
+typedef struct torchc_dispatch_event {
+  size_t struct_size; /* Of the runtime's version of the struct. */
+  uint32_t kernel, instruction;
+  uint64_t begin, end;
+  uint64_t workgroups;
+  uint64_t bytes_read, bytes_written; /* Sizes of all inputs, of all outputs. */
+} torchc_dispatch_event;
+
+/* Work groups that a worker ran one after the other. */
+typedef struct torchc_batch_event {
+  size_t struct_size;
+  uint32_t kernel, instruction;
+  uint32_t worker; /* 0 is the calling thread. */
+  uint64_t begin, end;
+  uint64_t first_workgroup, workgroup_count;
+} torchc_batch_event;
+
+/* Functions that are NULL are not called. on_dispatch is called in the calling thread,
+ * on_batch in that of the worker: several threads may be in it at once. */
+typedef struct torchc_profiler {
+  size_t struct_size;
+  void *context;
+  void (*on_dispatch)(void *context, const torchc_dispatch_event *event);
+  void (*on_batch)(void *context, const torchc_batch_event *event);
+} torchc_profiler;
 
 /* Keeps the program and the device alive. `options` may be NULL. */
 TORCHC_API torchc_status *torchc_session_create(const torchc_program *program, const torchc_device *device,
@@ -144,6 +199,8 @@ TORCHC_API torchc_status *torchc_session_call(torchc_session *session, uint32_t 
                                               const torchc_tensor *const *inputs, uint32_t input_count,
                                               torchc_tensor **outputs, uint32_t output_count);
 TORCHC_API void torchc_session_get_stats(const torchc_session *session, torchc_session_stats *stats);
+/* Reports the calls from now on; NULL ends it. Not during a call. */
+TORCHC_API void torchc_session_set_profiler(torchc_session *session, const torchc_profiler *profiler);
 TORCHC_API void torchc_session_free(torchc_session *session);
 
 #ifdef __cplusplus

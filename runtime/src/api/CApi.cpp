@@ -17,7 +17,10 @@ using namespace torchc::runtime;
 
 struct torchc_program { Program program; };
 struct torchc_device { Device device; };
-struct torchc_session { Session session; };
+struct torchc_session {
+  Session session;
+  torchc_profiler profiler = {};
+};
 struct torchc_tensor { Tensor tensor; };
 struct torchc_status { Status status; };
 
@@ -141,7 +144,9 @@ torchc_status *torchc_program_get_function(const torchc_program *program, uint32
   if (torchc_status *error = checkIndex("function", function, program->program.getFunctionCount()))
     return error;
   const FunctionInfo found = program->program.getFunction(function);
-  writeInfo({0, found.name, found.inputCount, found.outputCount, found.symbolCount, found.inputSpec, found.outputSpec}, info);
+  writeInfo({0, found.name, found.inputCount, found.outputCount, found.symbolCount, found.inputSpec, found.outputSpec,
+             found.slabBytes, found.liveBytes},
+            info);
   return nullptr;
 }
 
@@ -162,6 +167,29 @@ torchc_status *torchc_program_get_output(const torchc_program *program, uint32_t
   if (torchc_status *error = checkIndex("output", index, program->program.getFunction(function).outputCount))
     return error;
   writeValue(program->program.getOutput(function, index), info);
+  return nullptr;
+}
+
+uint32_t torchc_program_get_kernel_count(const torchc_program *program) { return program->program.getKernelCount(); }
+
+torchc_status *torchc_program_get_kernel(const torchc_program *program, uint32_t kernel, torchc_kernel_info *info) {
+  if (torchc_status *error = checkIndex("kernel", kernel, program->program.getKernelCount()))
+    return error;
+  const KernelInfo found = program->program.getKernel(kernel);
+  writeInfo({0, found.name, found.inputCount, found.outputCount, found.scratchBytes}, info);
+  return nullptr;
+}
+
+uint32_t torchc_program_get_source_count(const torchc_program *program, uint32_t instruction) {
+  return program->program.getSourceCount(instruction);
+}
+
+torchc_status *torchc_program_get_source(const torchc_program *program, uint32_t instruction, uint32_t index,
+                                         torchc_source_info *info) {
+  if (torchc_status *error = checkIndex("source", index, program->program.getSourceCount(instruction)))
+    return error;
+  const SourceInfo found = program->program.getSource(instruction, index);
+  writeInfo({0, found.op, found.location}, info);
   return nullptr;
 }
 
@@ -240,7 +268,30 @@ torchc_status *torchc_session_call(torchc_session *session, uint32_t function, c
 
 void torchc_session_get_stats(const torchc_session *session, torchc_session_stats *stats) {
   const SessionStats found = session->session.getStats();
-  writeInfo({0, found.calls, found.poolBytes, found.peakBytes, found.scratchBytes}, stats);
+  writeInfo({0, found.calls, found.poolBytes, found.peakBytes, found.scratchBytes, found.dispatches, found.slabBytes,
+             found.outputBytes},
+            stats);
+}
+
+void torchc_session_set_profiler(torchc_session *session, const torchc_profiler *profiler) {
+  session->profiler = readOptions(profiler);
+  Profiler functions;
+  functions.context = session;
+  if (session->profiler.on_dispatch)
+    functions.onDispatch = [](void *context, const DispatchEvent &event) {
+      const torchc_profiler &given = static_cast<torchc_session *>(context)->profiler;
+      const torchc_dispatch_event copy = {sizeof copy,      event.kernel,    event.instruction, event.begin, event.end,
+                                          event.workgroups, event.bytesRead, event.bytesWritten};
+      given.on_dispatch(given.context, &copy);
+    };
+  if (session->profiler.on_batch)
+    functions.onBatch = [](void *context, const BatchEvent &event) {
+      const torchc_profiler &given = static_cast<torchc_session *>(context)->profiler;
+      const torchc_batch_event copy = {sizeof copy, event.kernel, event.instruction,    event.worker,
+                                       event.begin, event.end,    event.firstWorkgroup, event.workgroupCount};
+      given.on_batch(given.context, &copy);
+    };
+  session->session.setProfiler(functions);
 }
 
 void torchc_session_free(torchc_session *session) { freeHandle(session); }

@@ -21,6 +21,7 @@ Status ProgramImpl::load(std::span<const uint8_t> bytes, const LoadOptions &opti
   TORCHC_ASSIGN_OR_RETURN(module, ModuleFile::read(bytes, options.verifyConstants));
   TORCHC_RETURN_IF_ERROR(verifyTables(module));
   TORCHC_RETURN_IF_ERROR(verifyBytecode(module, stacks));
+  TORCHC_RETURN_IF_ERROR(verifyDebugInfo(module));
   if (options.loadKernels) {
     TORCHC_ASSIGN_OR_RETURN(kernels, torchc::runtime::loadKernels(module));
     canRun = true;
@@ -101,8 +102,9 @@ unsigned Program::getFunctionCount() const { return impl->module.header->exports
 
 FunctionInfo Program::getFunction(unsigned function) const {
   const schema::Export &entry = getExport(*impl, function);
-  return {entry.name()->c_str(),      entry.inputs()->size(),       entry.outputs()->size(),
-          entry.symbols()->size(),    entry.input_spec()->c_str(), entry.output_spec()->c_str()};
+  const schema::Function &body = *impl->module.header->functions()->Get(entry.function());
+  return {entry.name()->c_str(),       entry.inputs()->size(),       entry.outputs()->size(), entry.symbols()->size(),
+          entry.input_spec()->c_str(), entry.output_spec()->c_str(), body.slab_bytes(),       body.live_bytes()};
 }
 
 ValueInfo Program::getInput(unsigned function, unsigned index) const {
@@ -144,7 +146,34 @@ unsigned Program::getLibraryCount() const { return impl->module.header->librarie
 
 LibraryInfo Program::getLibrary(unsigned index) const {
   const schema::Library &library = *impl->module.header->libraries()->Get(index);
-  return {library.arch()->c_str(), library.cpu()->c_str(), library.object()->size()};
+  return {library.arch()->c_str(), library.cpu()->c_str(), library.object()->size(), library.features()->size()};
+}
+
+const char *Program::getLibraryFeature(unsigned library, unsigned index) const {
+  return impl->module.header->libraries()->Get(library)->features()->Get(index)->c_str();
+}
+
+unsigned Program::getKernelCount() const { return impl->module.header->kernels()->size(); }
+
+KernelInfo Program::getKernel(unsigned index) const {
+  const schema::Kernel &kernel = *impl->module.header->kernels()->Get(index);
+  return {kernel.name()->c_str(), kernel.inputs(), kernel.outputs(), kernel.scratch_bytes()};
+}
+
+void Program::visitDispatches(void (*visit)(void *context, const DispatchInfo &dispatch), void *context) const {
+  for (uint32_t i = 0; i < impl->module.code.size(); ++i)
+    if (const Instruction &instruction = impl->module.code[i]; Opcode(instruction.opcode) == Opcode::Dispatch)
+      visit(context, {instruction.a, i});
+}
+
+unsigned Program::getSourceCount(uint32_t instruction) const {
+  return unsigned(impl->module.findSources(instruction).size());
+}
+
+SourceInfo Program::getSource(uint32_t instruction, unsigned index) const {
+  const schema::Source &source = impl->module.findSources(instruction)[index];
+  const auto &texts = *impl->module.debug->texts();
+  return {texts.Get(source.op())->c_str(), texts.Get(source.location())->c_str()};
 }
 
 ProducerInfo Program::getProducer() const {

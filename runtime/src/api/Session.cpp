@@ -181,9 +181,13 @@ Status Session::call(unsigned index, std::span<const Tensor> inputs, std::span<T
   return status;
 }
 
+void Session::setProfiler(const Profiler &profiler) { impl->machine.setProfiler(profiler); }
+
 SessionStats Session::getStats() const {
-  const MemoryPool &memory = impl->machine.getMemory();
-  return {impl->calls, memory.getHeldBytes(), memory.getPeakBytes(), impl->machine.getScratchBytes()};
+  const Machine &machine = impl->machine;
+  const MemoryPool &memory = machine.getMemory();
+  return {impl->calls,           memory.getHeldBytes(),     memory.getPeakBytes(),   machine.getScratchBytes(),
+          machine.getDispatches(), memory.getPeakSlabBytes(), machine.getOutputBytes()};
 }
 
 } // namespace torchc::runtime

@@ -133,18 +133,31 @@ Status ModuleFile::verifyConstantData() const {
 }
 
 const char *ModuleFile::findLocation(uint32_t instruction) const {
-  flatbuffers::Verifier verifier(debugInfo.data(), debugInfo.size());
-  if (debugInfo.size() < 8 || !verifier.VerifyBuffer<schema::DebugInfo>(nullptr))
-    return nullptr;
-  const auto *debug = flatbuffers::GetRoot<schema::DebugInfo>(debugInfo.data());
   const char *text = nullptr;
-  for (const schema::Location *location : *debug->locations()) {
-    if (location->instruction() > instruction)
-      break;
-    if (location->text() < debug->texts()->size())
+  if (debug)
+    for (const schema::Location *location : *debug->locations()) {
+      if (location->instruction() > instruction)
+        break;
       text = debug->texts()->Get(location->text())->c_str();
+    }
+  return text && *text ? text : nullptr;
+}
+
+std::span<const schema::Source> ModuleFile::findSources(uint32_t instruction) const {
+  if (!debug || !debug->dispatches())
+    return {};
+  unsigned begin = 0, end = debug->dispatches()->size();
+  while (begin < end) {
+    const unsigned middle = begin + (end - begin) / 2;
+    const schema::DispatchSources &entry = *debug->dispatches()->Get(middle);
+    if (entry.instruction() == instruction)
+      return {debug->sources()->Get(entry.first()), entry.count()};
+    if (entry.instruction() < instruction)
+      begin = middle + 1;
+    else
+      end = middle;
   }
-  return text;
+  return {};
 }
 
 } // namespace torchc::runtime

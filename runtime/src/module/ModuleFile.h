@@ -33,6 +33,7 @@ struct ModuleFile {
   std::span<const uint16_t> lists;
   std::span<const uint8_t> constants;
   std::span<const uint8_t> debugInfo;
+  const schema::DebugInfo *debug = nullptr; ///< In debugInfo, once verified; nullptr without.
   const uint8_t *base = nullptr; ///< Of the file; section offsets count from here.
 
   /// `bytes` is aligned to 64 and outlives the result. Constants of more than 4 MiB are
@@ -49,6 +50,9 @@ struct ModuleFile {
 
   /// "model.py:27" for an instruction, or nullptr if the file does not say.
   const char *findLocation(uint32_t instruction) const;
+
+  /// What a Dispatch instruction computes; empty if the file does not say.
+  std::span<const schema::Source> findSources(uint32_t instruction) const;
 };
 
 /// Names, element types, dims, ranges and ordinals of every table but the code.
@@ -56,6 +60,10 @@ Status verifyTables(const ModuleFile &module);
 
 /// Every function's instructions, in one pass. Fills `stacks`, one a function.
 Status verifyBytecode(const ModuleFile &module, Array<StackSize> &stacks);
+
+/// The debug info, whose ordinals and ranges the rest takes as they are; sets `debug`.
+/// After verifyBytecode: it looks at opcodes.
+Status verifyDebugInfo(ModuleFile &module);
 
 } // namespace torchc::runtime
 

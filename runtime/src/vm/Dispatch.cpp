@@ -9,10 +9,15 @@
 #include "vm/Machine.h"
 
 #include <algorithm>
+#include <ctime>
 
 namespace torchc::runtime {
 
-namespace {
+static uint64_t now() {
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return uint64_t(time.tv_sec) * 1'000'000'000 + uint64_t(time.tv_nsec);
+}
 
 /// One dispatch, shared by the workers.
 class Launch {
@@ -20,6 +25,15 @@ public:
   Launch(torchc_kernel_fn kernel, const torchc_args &args, unsigned workers, uint8_t *scratch,
          uint64_t scratchStride)
       : kernel(kernel), args(args), workers(workers), scratch(scratch), scratchStride(scratchStride) {}
+
+  /// As `run`, and reports it.
+  void runAndReport(const Profiler &profiler, const DispatchEvent &dispatch, uint64_t begin, uint64_t end,
+                    unsigned worker) {
+    BatchEvent event = {dispatch.kernel, dispatch.instruction, worker, now(), 0, begin, end - begin};
+    run(begin, end, worker);
+    event.end = now();
+    profiler.onBatch(profiler.context, event);
+  }
 
   /// Runs the work groups [begin, end), x fastest; stops at the first that fails.
   void run(uint64_t begin, uint64_t end, unsigned worker) {
@@ -67,8 +81,6 @@ private:
   int32_t failedCode = 0;
 };
 
-} // namespace
-
 static Status describeFailure(const schema::Module &module, const schema::Kernel &kernel, int32_t code) {
   const char *name = kernel.name()->c_str();
   const int64_t message = int64_t(code) - TORCHC_KERNEL_MESSAGE;
@@ -101,6 +113,7 @@ Status Machine::dispatch(const Instruction &instruction, const Frame &frame) {
   }
   if (items == 0)
     return {};
+  ++dispatches;
   for (size_t i = 0; i < tensors.size(); ++i) {
     Tensor &tensor = frame.refs[tensors[i]];
     if (i >= kernel.inputs() && tensor.getAccess() != Access::ReadWrite)
@@ -117,7 +130,9 @@ Status Machine::dispatch(const Instruction &instruction, const Frame &frame) {
   args.constant_count = uint32_t(scalars.size() - 3);
 
   Launch launch(program->kernels.getKernels()[instruction.a], args, workerCount, scratch, scratchStride);
-  if (pool)
+  if (profiler.onDispatch || profiler.onBatch)
+    profile(launch, items, instruction, frame);
+  else if (pool)
     pool->run({[](void *context, uint64_t begin, uint64_t end, unsigned worker) {
                  static_cast<Launch *>(context)->run(begin, end, worker);
                },
@@ -125,6 +140,33 @@ Status Machine::dispatch(const Instruction &instruction, const Frame &frame) {
   else
     launch.run(0, items, 0);
   return launch.getCode() == 0 ? Status() : describeFailure(*program->module.header, kernel, launch.getCode());
+}
+
+void Machine::profile(Launch &launch, uint64_t items, const Instruction &instruction, const Frame &frame) {
+  DispatchEvent event = {instruction.a, frame.function->first_instruction() + frame.next - 1, 0, 0, items, 0, 0};
+  const schema::Kernel &kernel = *program->module.header->kernels()->Get(instruction.a);
+  for (unsigned i = 0, count = program->module.getList(instruction.d).size(); i < count; ++i)
+    (i < kernel.inputs() ? event.bytesRead : event.bytesWritten) += bindingLengths[i];
+  struct Report {
+    Launch &launch;
+    const Profiler &profiler;
+    const DispatchEvent &event;
+  } report = {launch, profiler, event};
+  auto run = [](void *context, uint64_t begin, uint64_t end, unsigned worker) {
+    Report &report = *static_cast<Report *>(context);
+    if (report.profiler.onBatch)
+      report.launch.runAndReport(report.profiler, report.event, begin, end, worker);
+    else
+      report.launch.run(begin, end, worker);
+  };
+  event.begin = now();
+  if (pool)
+    pool->run({run, &report, items});
+  else
+    run(&report, 0, items, 0);
+  event.end = now();
+  if (profiler.onDispatch)
+    profiler.onDispatch(profiler.context, event);
 }
 
 } // namespace torchc::runtime

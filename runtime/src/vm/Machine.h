@@ -16,6 +16,8 @@
 
 namespace torchc::runtime {
 
+class Launch;
+
 /// Executes a verified program for one session. Register numbers, ordinals and
 /// lists are not checked again here; what depends on values is.
 ///
@@ -34,7 +36,11 @@ public:
   /// Runs an exported function whose inputs have been checked.
   Status call(const schema::Export &function, std::span<const Tensor> inputs, std::span<Tensor> outputs);
 
+  void setProfiler(const Profiler &functions) { profiler = functions; }
+
   const MemoryPool &getMemory() const { return memory; }
+  uint64_t getDispatches() const { return dispatches; }
+  uint64_t getOutputBytes() const { return outputBytes; }
   uint64_t getScratchBytes() const { return scratchStride * workerCount; }
 
 private:
@@ -85,6 +91,7 @@ private:
 
   // Dispatch.cpp
   Status dispatch(const Instruction &instruction, const Frame &frame);
+  void profile(Launch &launch, uint64_t items, const Instruction &instruction, const Frame &frame);
 
   ProgramImpl *program = nullptr;
   ThreadPool *pool = nullptr;
@@ -107,6 +114,9 @@ private:
   Array<void *> bindings;
   Array<uint64_t> bindingLengths;
   Array<int64_t> kernelConstants;
+  Profiler profiler;
+  uint64_t dispatches = 0;  ///< Those that ran a work group.
+  uint64_t outputBytes = 0; ///< Of the last call that returned.
 
   Array<ExternalValue> externalArguments, externalResults;
 

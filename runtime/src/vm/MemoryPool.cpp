@@ -23,7 +23,15 @@ void MemoryPool::release(size_t block) {
   blocks.removeUnordered(block);
 }
 
-Result<Tensor> MemoryPool::acquire(uint64_t bytes) {
+void MemoryPool::countSlabs() {
+  uint64_t inUse = 0;
+  for (const Block &block : blocks)
+    if (block.use == Use::Slab && !block.isFree())
+      inUse += block.wanted;
+  peakSlab = std::max(peakSlab, inUse);
+}
+
+Result<Tensor> MemoryPool::acquire(uint64_t bytes, Use use) {
   if (bytes > uint64_t(1) << 62)
     return Status::error(StatusCode::ResourceExhausted, "out of memory: a buffer of more than 2^62 bytes");
   const int64_t dims[] = {int64_t((std::max<uint64_t>(bytes, 1) + 63) / 64 * 64)};
@@ -38,7 +46,12 @@ Result<Tensor> MemoryPool::acquire(uint64_t bytes) {
   const int64_t exact[] = {int64_t(bytes)};
   if (best) {
     best->lastUse = calls;
-    return best->tensor.view(0, ElementType::U8, exact);
+    best->wanted = wanted;
+    best->use = use;
+    Result<Tensor> tensor = best->tensor.view(0, ElementType::U8, exact);
+    if (use == Use::Slab)
+      countSlabs();
+    return tensor;
   }
   for (size_t i = blocks.size(); limit != 0 && held + wanted > limit && i-- > 0;)
     if (blocks[i].isFree())
@@ -47,10 +60,12 @@ Result<Tensor> MemoryPool::acquire(uint64_t bytes) {
     return Status::error(StatusCode::ResourceExhausted, "the memory limit of %llu bytes is reached",
                          (unsigned long long)limit);
   TORCHC_ASSIGN_OR_RETURN(Tensor tensor, Tensor::allocate(ElementType::U8, dims));
-  if (!blocks.push({tensor, calls}))
+  if (!blocks.push({tensor, calls, wanted, use}))
     return Status::outOfMemory();
   held += wanted;
   peak = std::max(peak, held);
+  if (use == Use::Slab)
+    countSlabs();
   return tensor.view(0, ElementType::U8, exact);
 }
 

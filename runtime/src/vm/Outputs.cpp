@@ -19,7 +19,7 @@ Result<Tensor> Machine::allocateOutput(unsigned index, ElementType type, std::sp
   const Tensor &given = givenOutputs[index];
   if (!given.isNull() && given.getElementType() == type && given.getByteLength() == bytes)
     return given.view(0, type, shape);
-  TORCHC_ASSIGN_OR_RETURN(const Tensor storage, memory.acquire(bytes));
+  TORCHC_ASSIGN_OR_RETURN(const Tensor storage, memory.acquire(bytes, MemoryPool::Use::Output));
   TORCHC_ASSIGN_OR_RETURN(allocatedOutputs[index], storage.view(0, type, shape));
   return Tensor(allocatedOutputs[index]);
 }
@@ -32,8 +32,11 @@ Status Machine::returnOutputs(const Instruction &ret, const Frame &frame, std::s
       return Status::error(finished.getStatus().getCode(), "output %u: %s", i, finished.getStatus().getMessage());
     finishedOutputs[i] = finished.take();
   }
-  for (unsigned i = 0; i < values.size(); ++i)
+  outputBytes = 0;
+  for (unsigned i = 0; i < values.size(); ++i) {
+    outputBytes += finishedOutputs[i].getByteLength();
     outputs[i] = std::move(finishedOutputs[i]);
+  }
   return {};
 }
 
@@ -59,7 +62,7 @@ Result<Tensor> Machine::finishOutput(unsigned index, const Tensor &value) {
     if (!allocated.isNull() && allocated.getData() == value.getData() &&
         allocated.getByteLength() == value.getByteLength())
       return Tensor(value);
-    TORCHC_ASSIGN_OR_RETURN(const Tensor storage, memory.acquire(value.getByteLength()));
+    TORCHC_ASSIGN_OR_RETURN(const Tensor storage, memory.acquire(value.getByteLength(), MemoryPool::Use::Output));
     TORCHC_ASSIGN_OR_RETURN(target, storage.view(0, type, value.getDims()));
   }
   if (value.getByteLength() != 0)

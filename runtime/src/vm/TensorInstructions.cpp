@@ -26,7 +26,7 @@ Status Machine::setGlobal(unsigned ordinal, const Tensor &value) {
     return {};
   }
   if (global.isNull() || global.getByteLength() != value.getByteLength()) {
-    TORCHC_ASSIGN_OR_RETURN(global, memory.acquire(value.getByteLength()));
+    TORCHC_ASSIGN_OR_RETURN(global, memory.acquire(value.getByteLength(), MemoryPool::Use::Global));
   }
   TORCHC_ASSIGN_OR_RETURN(global, global.view(0, value.getElementType(), value.getDims()));
   if (value.getByteLength() != 0)
@@ -85,7 +85,7 @@ Status Machine::executeTensor(const Instruction &in, Frame &frame) {
     if (i64s[in.b] < 0)
       return failed("a slab of negative size");
     refs[in.a].reset(); // It may be the storage to use again.
-    TORCHC_ASSIGN_OR_RETURN(refs[in.a], memory.acquire(uint64_t(i64s[in.b])));
+    TORCHC_ASSIGN_OR_RETURN(refs[in.a], memory.acquire(uint64_t(i64s[in.b]), MemoryPool::Use::Slab));
     return {};
   }
   case Opcode::OutputAlloc: {

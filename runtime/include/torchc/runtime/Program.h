@@ -44,12 +44,33 @@ struct FunctionInfo {
   const char *name;
   unsigned inputCount, outputCount, symbolCount;
   const char *inputSpec, *outputSpec;
+  uint64_t slabBytes; ///< Memory that the compiler planned; 0: none, or it depends on shapes.
+  uint64_t liveBytes; ///< The most of it that is in use at once, which no plan can beat.
+};
+
+struct KernelInfo {
+  const char *name;
+  unsigned inputCount, outputCount;
+  uint64_t scratchBytes; ///< Of one worker.
+};
+
+/// A dispatch of a kernel in the program's code.
+struct DispatchInfo {
+  unsigned kernel;
+  uint32_t instruction; ///< As in DispatchEvent and getSource.
+};
+
+/// An op of the model, such as "aten.linear.default", and where the user's program
+/// calls it, such as "model.py:27". Either is "" if it is not known.
+struct SourceInfo {
+  const char *op, *location;
 };
 
 /// A kernel library: one kind of CPU.
 struct LibraryInfo {
   const char *arch, *cpu;
   uint64_t bytes;
+  unsigned featureCount;
 };
 
 struct ParameterInfo {
@@ -103,6 +124,16 @@ public:
   ParameterInfo getParameter(unsigned index) const;
   unsigned getLibraryCount() const;
   LibraryInfo getLibrary(unsigned index) const;
+  const char *getLibraryFeature(unsigned library, unsigned index) const;
+  unsigned getKernelCount() const;
+  KernelInfo getKernel(unsigned index) const;
+  /// Calls `visit` with each dispatch in the code, in its order.
+  void visitDispatches(void (*visit)(void *context, const DispatchInfo &dispatch), void *context) const;
+  /// Of the dispatch at an instruction; 0 for others, or if the file does not say.
+  unsigned getSourceCount(uint32_t instruction) const;
+  /// A source of the dispatch at `instruction`. The first is the op that decides how
+  /// the kernel works; the others are fused with it.
+  SourceInfo getSource(uint32_t instruction, unsigned index) const;
   ProducerInfo getProducer() const;
   const char *getProducerFlag(unsigned index) const;
   ProgramSizes getSizes() const;

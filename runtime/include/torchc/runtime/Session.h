@@ -10,6 +10,7 @@
 #define TORCHC_RUNTIME_SESSION_H
 
 #include "torchc/runtime/Device.h"
+#include "torchc/runtime/Profile.h"
 #include "torchc/runtime/Program.h"
 
 namespace torchc::runtime {
@@ -51,6 +52,9 @@ struct SessionStats {
   uint64_t poolBytes;    ///< Slabs, outputs and globals held now.
   uint64_t peakBytes;    ///< The most of them so far.
   uint64_t scratchBytes; ///< Of all workers.
+  uint64_t dispatches;   ///< Of all calls; those without work groups do not count.
+  uint64_t slabBytes;    ///< The most bytes of slabs that were in use at once.
+  uint64_t outputBytes;  ///< Of the last call that succeeded, wherever they are.
 };
 
 /// A program's state for one caller: globals, memory, registers. Sessions of one
@@ -77,6 +81,9 @@ public:
   /// Errors: InvalidArgument, Failed, ResourceExhausted.
   Status call(unsigned function, std::span<const Tensor> inputs, std::span<Tensor> outputs);
   Status call(std::string_view function, std::span<const Tensor> inputs, std::span<Tensor> outputs);
+
+  /// Reports the calls from now on to `profiler`; `{}` ends it. Not during a call.
+  void setProfiler(const Profiler &profiler);
 
   SessionStats getStats() const;
 
