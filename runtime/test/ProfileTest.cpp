@@ -63,7 +63,8 @@ protected:
 
   std::string call(Session &session, int64_t from = 1000) {
     const int64_t length = 64;
-    Tensor inputs[] = {Tensor::allocate(ElementType::F32, {&length, 1}).take(), Tensor::allocate(ElementType::I64, {}).take()};
+    Tensor inputs[] = {Tensor::allocate(ElementType::F32, {&length, 1}).take(),
+                       Tensor::allocate(ElementType::I64, {}).take()};
     std::memset(inputs[0].getMutableData(), 0, 256);
     std::memcpy(inputs[1].getMutableData(), &from, sizeof from);
     Tensor outputs[2];
@@ -76,7 +77,8 @@ protected:
 TEST_F(ProfileTest, ReportsDispatchesAndBatches) {
   const Program program = Program::copyBytes(builder.build(), {}).take();
   for (unsigned threads : {1u, 3u}) {
-    Session session = Session::create(program, threads == 1 ? Device::localSync() : Device::localTask(threads).take(), {}).take();
+    Session session =
+        Session::create(program, threads == 1 ? Device::localSync() : Device::localTask(threads).take(), {}).take();
     Events events;
     session.setProfiler(events.getProfiler());
     ASSERT_EQ(call(session), "ok");

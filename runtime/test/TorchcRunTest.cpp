@@ -14,11 +14,14 @@
 #include <fstream>
 #include <gtest/gtest.h>
 #include <iterator>
+#include <nlohmann/json.hpp>
 #include <sys/wait.h>
 #include <unistd.h>
 
 namespace torchc::runtime::test {
 namespace {
+
+using Json = nlohmann::json;
 
 std::vector<uint8_t> readBytes(const std::string &path) {
   std::ifstream file(path, std::ios::binary);
@@ -56,6 +59,16 @@ protected:
     const unsigned identity = builder.addFunction("identity", "ref", "ref", 0, 1, "Ret [r0]");
     for (const char *type : {"bf16", "f16", "f8E4M3FN", "i1", "u64", "complex<f32>", "i8", "f64"})
       builder.addExport(std::string("id_") + type, identity, {std::string("x:") + type + "[3]"}, {std::string("y:") + type + "[3]"});
+    schema::DebugInfoT debug; // Instruction 6 of forward dispatches.
+    debug.texts = {"aten.add.Tensor", "model.py:27", "aten.<script>.default", "model.py:28"};
+    debug.sources = {{0, 1}, {2, 3}};
+    debug.dispatches = {{6, 0, 2}};
+    builder.setDebugInfo(debug);
+    builder.module.functions[forward]->slab_bytes = 1'200'000;
+    builder.module.functions[forward]->live_bytes = 1'100'000;
+    const unsigned swap = builder.addFunction("swap", "ref ref", "ref ref", 0, 2, "Ret [r1 r0]");
+    builder.addExport("swap", swap, {"a:bf16[2]", "b:f32[-1]"}, {"c:f32[-1]", "d:bf16[2]"});
+    builder.addSymbol("n", 0, 1 << 20);
     model = folder / "model.vmfb";
     writeBytes(model, builder.build());
   }
@@ -69,6 +82,19 @@ protected:
     for (size_t count; (count = fread(buffer.data(), 1, buffer.size(), pipe)) > 0;)
       text.append(buffer.data(), count);
     return text + "exit " + std::to_string(WEXITSTATUS(pclose(pipe)));
+  }
+
+  /// The JSON of a run that succeeded; null otherwise.
+  static Json parse(const std::string &text) {
+    const size_t end = text.rfind("exit 0");
+    const Json parsed = Json::parse(text.substr(0, end), nullptr, /*allow_exceptions=*/false);
+    EXPECT_TRUE(end != std::string::npos && !parsed.is_discarded()) << text;
+    return parsed;
+  }
+
+  std::string readText(const char *name) {
+    const auto bytes = readBytes(folder / name);
+    return {bytes.begin(), bytes.end()};
   }
 
   std::filesystem::path folder, model;
@@ -106,6 +132,40 @@ TEST_F(TorchcRun, FilesAndExpectations) {
   EXPECT_EQ(run("model.vmfb --function=id_f16 --input=3xf16=@raw.bin"), "torchc-run: error: raw.bin: its size is not that of 3xf16\nexit 4");
 }
 
+TEST_F(TorchcRun, Archives) {
+  EXPECT_EQ(run("model.vmfb --function=swap --input=2xbf16=1.5,-2 --input=3xf32=1,2,3 --output=@y.npz"), "exit 0");
+  // By name: the outputs are c and d, the inputs a and b.
+  EXPECT_EQ(run("model.vmfb --function=swap --input=2xbf16=1.5,-2 --input=3xf32=1,2,3 --expect=@y.npz"), "exit 0");
+  EXPECT_EQ(run("model.vmfb --function=swap --input=2xbf16=1.5,-2 --input=3xf32=1,2,4 --expect=@y.npz"),
+            "torchc-run: error: output 0 'c' 1 of 3 elements differ; first at [2]: 4, expected 3; largest difference 1 at [2]\nexit 7");
+  EXPECT_EQ(run("model.vmfb --function=swap --input=@y.npz"), "torchc-run: error: y.npz holds c, d; wanted a, b\nexit 2");
+  EXPECT_EQ(run("model.vmfb --function=id_f64 --input=3xf64=1,2,3 --output=y.npz"), "exit 0");
+  EXPECT_EQ(run("model.vmfb --function=id_f64 --input=3xf64=1,2,3 --expect=- < y.npz"), "exit 0");
+  EXPECT_EQ(run("model.vmfb --function=id_f64 --input=@missing.npz"), "torchc-run: error: missing.npz: No such file or directory\nexit 5");
+  EXPECT_EQ(run("model.vmfb --function=id_f64 --input=3xf64=1 --output=/nonexistent/y.npz"), "torchc-run: error: /nonexistent/y.npz: No such file or directory\nexit 5");
+  // Every truncation and a flipped bit anywhere in an array is one line and exit 4.
+  const auto bytes = readBytes(folder / "y.npz");
+  constexpr size_t kEnd = 98; // The records behind the directory say the same thing twice.
+  for (size_t size = 0; size + kEnd < bytes.size(); size += 23) {
+    writeBytes(folder / "cut.npz", {bytes.begin(), bytes.begin() + ptrdiff_t(size)});
+    const std::string text = run("model.vmfb --function=id_f64 --input=3xf64=1 --expect=@cut.npz");
+    EXPECT_EQ(text.find("torchc-run: error: cut.npz: not a usable .npz file: "), 0u) << text;
+    EXPECT_EQ(text.find("\nexit 4"), text.find('\n')) << text;
+  }
+  auto damaged = bytes;
+  damaged[bytes.size() / 2] ^= 4;
+  writeBytes(folder / "damaged.npz", damaged);
+  EXPECT_EQ(run("model.vmfb --function=id_f64 --input=3xf64=1 --expect=@damaged.npz"), "torchc-run: error: damaged.npz: not a usable .npz file: 'y.npy' is damaged\nexit 4");
+}
+
+TEST_F(TorchcRun, RawFilesTakeTheDeclaredType) {
+  writeBytes(folder / "raw.bin", {1, 2, 255});
+  EXPECT_EQ(run("model.vmfb --function=id_i8 --input=@raw.bin"), "3xi8=1,2,-1\nexit 0");
+  EXPECT_EQ(run("model.vmfb --function=id_f64 --input=@raw.bin"), "torchc-run: error: raw.bin: its size is not that of 3xf64\nexit 4");
+  EXPECT_EQ(run("model.vmfb --input=@raw.bin --input=1"),
+            "torchc-run: error: '@raw.bin' for 'x', which is ?x4xf32: name the shape, as in 2x3xf32=@raw.bin\nexit 2");
+}
+
 TEST_F(TorchcRun, ExitCodes) {
   EXPECT_EQ(run("model.vmfb --input=1x4xf32=1"), "torchc-run: error: 1 --input for 2\nexit 2");
   EXPECT_EQ(run("model.vmfb --input=1x4xf32=1,2 --input=1"), "torchc-run: error: '1x4xf32=1,2': 2 elements for 4\nexit 2");
@@ -135,17 +195,112 @@ TEST_F(TorchcRun, BrokenFilesAreOneLineAndExit4) {
 
 TEST_F(TorchcRun, Reports) {
   const std::string list = run("model.vmfb --list");
-  EXPECT_EQ(list.find("module test\nfunctions\n  forward(x: sx4xf32, bias: int) -> (y: sx4xf32)\n    where 1 <= s <= 64\n"), 0u) << list;
+  EXPECT_EQ(list.find("module test\nfunctions\n  forward(x: sx4xf32, bias: int) -> (y: sx4xf32)\n    where 1 <= s <= 64\n    slab 1200.0 kB (largest live set 1100.0 kB)\n"), 0u) << list;
   EXPECT_NE(list.find("producer   torchc 0.1.0, LLVM 22, for test\nexit 0"), std::string::npos) << list;
   const std::string json = run("model.vmfb --list --json");
-  EXPECT_NE(json.find("{\"name\": \"bias\", \"kind\": \"int\", \"type\": \"i64\"}"), std::string::npos) << json;
+  const Json parsed = parse(json);
+  EXPECT_EQ(parsed["functions"][0]["inputs"][1], Json({{"name", "bias"}, {"kind", "int"}, {"type", "i64"}}));
+  EXPECT_EQ(parsed["kernels"][0]["name"], "add_constant");
+  EXPECT_EQ(parsed["kernels"][0]["dispatches"][0][1], Json({{"op", "aten.<script>.default"}, {"location", "model.py:28"}}));
+  EXPECT_EQ(parsed["kernels"][1]["dispatches"].size(), 0u);
   EXPECT_NE(run("model.vmfb --disassemble").find("Dispatch callee=@add_constant bindings=[r0 r2] scalars=[i0 i2 i2 i4]"), std::string::npos);
-  const std::string timing = run("model.vmfb --input=1x4xf32=1 --input=1 --benchmark --benchmark-seconds=0.05 --stats");
-  EXPECT_NE(timing.find(" runs: median "), std::string::npos) << timing;
-  EXPECT_NE(timing.find("peak bytes 64 "), std::string::npos) << timing;
-  EXPECT_NE(run("--version").find("format 1.0\nexit 0"), std::string::npos);
+  const std::string version = run("--version");
+  EXPECT_NE(version.find(".vmfb format 1.0, kernel ABI 1\nexit 0"), std::string::npos) << version;
   const std::string help = run("--help");
   EXPECT_LE(std::count(help.begin(), help.end(), '\n'), 60);
+}
+
+TEST_F(TorchcRun, Benchmark) {
+  const std::string call = "model.vmfb --input=1x4xf32=1 --input=1 ";
+  const std::string text = run(call + "--benchmark --min-time=0.02");
+  EXPECT_NE(text.find(" calls: min "), std::string::npos) << text;
+  EXPECT_EQ(text.find("1x4xf32="), std::string::npos) << text;
+  const Json exact = parse(run(call + "--benchmark --warmup=0 --repetitions=7 --json"))["benchmark"];
+  EXPECT_EQ(exact["calls"], 7);
+  EXPECT_LE(exact["min_ms"], exact["median_ms"]);
+  EXPECT_LE(exact["median_ms"], exact["p90_ms"]);
+  EXPECT_LE(exact["p90_ms"], exact["p99_ms"]);
+  EXPECT_LE(exact["min_ms"], exact["mean_ms"]);
+  EXPECT_GE(parse(run(call + "--benchmark --min-time=0.001 --json"))["benchmark"]["calls"], 10);
+  EXPECT_NE(run(call + "--benchmark --repetitions=0").find("exit 2"), std::string::npos);
+}
+
+TEST_F(TorchcRun, Stats) {
+  const Json stats = parse(run("model.vmfb --input=2x4xf32=1 --input=1 --stats --json"))["stats"];
+  EXPECT_EQ(stats["dispatches"], 1);
+  EXPECT_EQ(stats["output_bytes"], 32);
+  EXPECT_EQ(stats["peak_bytes"], 64);
+  EXPECT_EQ(stats["slab_bytes"], 0);
+  EXPECT_EQ(stats["live_bytes"], 1'100'000);
+  EXPECT_GT(stats["load_ms"], 0);
+  const std::string text = run("model.vmfb --input=2x4xf32=1 --input=1 --stats --benchmark --repetitions=1");
+  EXPECT_NE(text.find("dispatches  1 a call\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("outputs     32 B\n"), std::string::npos) << text;
+}
+
+TEST_F(TorchcRun, Profile) {
+  const std::string call = "model.vmfb --input=64x4xf32=1 --input=1 --driver=local-task --threads=2 --repetitions=5 ";
+  const std::string text = run(call + "--profile");
+  EXPECT_EQ(text.find("5 calls, "), 0u) << text;
+  EXPECT_NE(text.find("add_constant  aten.add.Tensor model.py:27 +1\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("aten.add.Tensor model.py:27  aten.<script>.default model.py:28\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("worker 1 busy "), std::string::npos) << text;
+  const Json profile = parse(run(call + "--profile=report.html --json"))["profile"];
+  ASSERT_EQ(profile["kernels"].size(), 1u);
+  const Json &kernel = profile["kernels"][0];
+  EXPECT_EQ(kernel["kernel"], "add_constant");
+  EXPECT_EQ(kernel["dispatches"], 1);
+  EXPECT_EQ(kernel["workgroups"], 64);
+  EXPECT_EQ(kernel["bytes"], 2048);
+  EXPECT_EQ(kernel["sources"].size(), 2u);
+  EXPECT_GT(kernel["ms"], 0);
+  EXPECT_LE(kernel["ms"], profile["ms_per_call"]);
+  EXPECT_EQ(profile["ops"][0]["op"], "aten.add.Tensor");
+  EXPECT_EQ(profile["ops"][0]["location"], "model.py:27");
+  EXPECT_EQ(profile["workers"].size(), 2u);
+  // The page holds the same profile, loads nothing, and no name ends its script.
+  const std::string page = readText("report.html");
+  const std::string begin = "<script type=\"application/json\" id=\"profile\">";
+  const size_t start = page.find(begin) + begin.size();
+  const Json inPage = Json::parse(page.substr(start, page.find("</script>", start) - start));
+  EXPECT_EQ(inPage["kernels"], profile["kernels"]);
+  EXPECT_EQ(page.find("http://"), std::string::npos);
+  EXPECT_EQ(page.find("https://"), std::string::npos);
+  EXPECT_EQ(page.find("<script>.default"), std::string::npos);
+}
+
+TEST_F(TorchcRun, Trace) {
+  EXPECT_EQ(run("model.vmfb --input=64x4xf32=1 --input=1 --driver=local-task --threads=2 --trace=t.json --repetitions=3"), "exit 0");
+  const Json events = Json::parse(readText("t.json"))["traceEvents"];
+  unsigned calls = 0, dispatches = 0, workgroups = 0, lanes = 0;
+  double end = 0;
+  for (const Json &event : events) {
+    if (event["ph"] == "M") {
+      lanes += event["name"] == "thread_name";
+      continue;
+    }
+    EXPECT_EQ(event["ph"], "X");
+    EXPECT_GE(event["ts"], 0);
+    if (event["cat"] == "call") {
+      ++calls;
+      EXPECT_GE(event["ts"], end);
+      end = event["ts"].get<double>() + event["dur"].get<double>();
+    } else if (event["cat"] == "dispatch") {
+      ++dispatches;
+      EXPECT_EQ(event["name"], "add_constant");
+      EXPECT_EQ(event["args"]["sources"][0], "aten.add.Tensor model.py:27");
+    } else {
+      EXPECT_GE(event["tid"], 1);
+      EXPECT_LE(event["tid"], 2);
+      workgroups += event["args"]["workgroups"].get<unsigned>();
+    }
+  }
+  EXPECT_EQ(calls, 3u);
+  EXPECT_EQ(dispatches, 3u);
+  EXPECT_EQ(workgroups, 3 * 64u);
+  EXPECT_EQ(lanes, 3u);
+  EXPECT_EQ(run("model.vmfb --input=1x4xf32=1 --input=1 --trace=/nonexistent/t.json"), "torchc-run: error: /nonexistent/t.json: No such file or directory\nexit 5");
+  EXPECT_EQ(run("model.vmfb --input=1x4xf32=1 --input=1 --profile=/dev/full --repetitions=1"), "torchc-run: error: /dev/full: No space left on device\nexit 5");
 }
 
 } // namespace

@@ -65,7 +65,8 @@ TEST(VerifyDebugInfo, GivesTheSourcesOfADispatch) {
   EXPECT_STREQ(program.getSource(3, 1).location, "model.py:1");
   std::vector<DispatchInfo> dispatches;
   program.visitDispatches(
-      [](void *to, const DispatchInfo &info) { static_cast<std::vector<DispatchInfo> *>(to)->push_back(info); }, &dispatches);
+      [](void *to, const DispatchInfo &info) { static_cast<std::vector<DispatchInfo> *>(to)->push_back(info); },
+      &dispatches);
   ASSERT_EQ(dispatches.size(), 1u);
   EXPECT_EQ(dispatches[0].instruction, 3u);
   EXPECT_STREQ(program.getKernel(dispatches[0].kernel).name, "k");
@@ -80,23 +81,32 @@ TEST(VerifyDebugInfo, MayBeAbsent) {
 TEST(VerifyDebugInfo, RefusesWhatIsOutOfRange) {
   const std::string prefix = "the debug info is not valid: ";
   EXPECT_EQ(loadWith([](auto &) {}), "ok");
-  EXPECT_EQ(loadWith([](auto &d) { d.locations[1] = {0, 1}; }), prefix + "its locations are not in the order of the code");
-  EXPECT_EQ(loadWith([](auto &d) { d.locations[1] = {5, 1}; }), prefix + "its locations are not in the order of the code");
+  EXPECT_EQ(loadWith([](auto &d) { d.locations[1] = {0, 1}; }),
+            prefix + "its locations are not in the order of the code");
+  EXPECT_EQ(loadWith([](auto &d) { d.locations[1] = {5, 1}; }),
+            prefix + "its locations are not in the order of the code");
   EXPECT_EQ(loadWith([](auto &d) { d.locations[1] = {3, 4}; }), prefix + "a location names a text that is not there");
   EXPECT_EQ(loadWith([](auto &d) { d.sources[0] = {4, 0}; }), prefix + "a source names a text that is not there");
-  EXPECT_EQ(loadWith([](auto &d) { d.sources[0] = {0, UINT32_MAX}; }), prefix + "a source names a text that is not there");
-  EXPECT_EQ(loadWith([](auto &d) { d.dispatches[0] = {2, 0, 1}; }), prefix + "it has sources for an instruction that dispatches nothing");
-  EXPECT_EQ(loadWith([](auto &d) { d.dispatches[0] = {5, 0, 1}; }), prefix + "it has sources for an instruction that dispatches nothing");
-  EXPECT_EQ(loadWith([](auto &d) { d.dispatches.push_back({3, 0, 1}); }), prefix + "its dispatches are not in the order of the code");
-  for (const schema::DispatchSources wrong : {schema::DispatchSources{3, 1, 3}, {3, 3, 1}, {3, 0, 0}, {3, 1, UINT32_MAX}})
-    EXPECT_EQ(loadWith([&](auto &d) { d.dispatches[0] = wrong; }), prefix + "a dispatch names sources that are not there");
+  EXPECT_EQ(loadWith([](auto &d) { d.sources[0] = {0, UINT32_MAX}; }),
+            prefix + "a source names a text that is not there");
+  EXPECT_EQ(loadWith([](auto &d) { d.dispatches[0] = {2, 0, 1}; }),
+            prefix + "it has sources for an instruction that dispatches nothing");
+  EXPECT_EQ(loadWith([](auto &d) { d.dispatches[0] = {5, 0, 1}; }),
+            prefix + "it has sources for an instruction that dispatches nothing");
+  EXPECT_EQ(loadWith([](auto &d) { d.dispatches.push_back({3, 0, 1}); }),
+            prefix + "its dispatches are not in the order of the code");
+  for (const schema::DispatchSources wrong :
+       {schema::DispatchSources{3, 1, 3}, {3, 3, 1}, {3, 0, 0}, {3, 1, UINT32_MAX}})
+    EXPECT_EQ(loadWith([&](auto &d) { d.dispatches[0] = wrong; }),
+              prefix + "a dispatch names sources that are not there");
 }
 
 TEST(VerifyDebugInfo, RefusesOtherBytes) {
   for (size_t size : {1, 7, 20, 100}) {
     ModuleBuilder builder = makeModule();
     builder.debugInfo = std::vector<uint8_t>(size, 3);
-    EXPECT_STREQ(load(builder.build()).getStatus().getMessage(), "the debug info is not valid: it is no flatbuffer of its kind");
+    EXPECT_STREQ(load(builder.build()).getStatus().getMessage(),
+                 "the debug info is not valid: it is no flatbuffer of its kind");
   }
 }
 

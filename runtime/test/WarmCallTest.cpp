@@ -101,7 +101,8 @@ TEST_F(WarmCall, AllocatesNothing) {
   ASSERT_TRUE(loaded.isOk()) << loaded.getStatus().getMessage();
   const Program program = loaded.take();
   for (unsigned threads : {1u, 3u}) {
-    Session session = Session::create(program, threads == 1 ? Device::localSync() : Device::localTask(threads).take(), {}).take();
+    Session session =
+        Session::create(program, threads == 1 ? Device::localSync() : Device::localTask(threads).take(), {}).take();
     const int64_t length = 64;
     Tensor inputs[] = {Tensor::allocate(ElementType::F32, {&length, 1}).take()};
     std::memset(inputs[0].getMutableData(), 0, 256);

@@ -1,4 +1,4 @@
-//===- Reports.cpp - what torchc-run prints about a program and its speed -===//
+//===- Reports.cpp - what is in a program and what a call used ------------===//
 //
 // Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -8,163 +8,218 @@
 
 #include "Reports.h"
 
+#include "Text.h"
 #include "Values.h"
 
-#include <algorithm>
-#include <chrono>
-#include <cstdarg>
-#include <cstdio>
+#include <functional>
 
 namespace torchc::runtime {
 
-namespace {
+using Json = nlohmann::ordered_json;
 
-__attribute__((format(printf, 1, 2))) std::string format(const char *pattern, ...) {
-  va_list arguments, again;
-  va_start(arguments, pattern);
-  va_copy(again, arguments);
-  std::string text(size_t(std::vsnprintf(nullptr, 0, pattern, arguments)), 0);
-  std::vsnprintf(text.data(), text.size() + 1, pattern, again);
-  va_end(again);
-  va_end(arguments);
-  return text;
-}
-
-std::string quote(const char *text) {
-  std::string quoted = "\"";
-  for (; *text; ++text) {
-    const auto character = static_cast<unsigned char>(*text);
-    if (character < ' ')
-      quoted += format("\\u%04x", character);
-    else
-      quoted += (character == '"' || character == '\\' ? "\\" : "") + std::string(1, *text);
-  }
-  return quoted + "\"";
-}
+static constexpr const char *kKindNames[] = {"tensor", "int", "float", "bool"};
 
 /// "a, b" of item(0), item(1) ...
-std::string join(unsigned count, const std::function<std::string(unsigned)> &item) {
+static std::string join(unsigned count, const std::function<std::string(unsigned)> &item) {
   std::string text;
   for (unsigned i = 0; i < count; ++i)
     text += (i ? ", " : "") + item(i);
   return text;
 }
 
-std::string formatSize(uint64_t bytes) {
-  if (bytes < 10000)
-    return format("%llu B", (unsigned long long)bytes);
-  return bytes < 10'000'000 ? format("%.1f kB", double(bytes) / 1e3) : format("%.1f MB", double(bytes) / 1e6);
+static Json collect(unsigned count, const std::function<Json(unsigned)> &item) {
+  Json array = Json::array();
+  for (unsigned i = 0; i < count; ++i)
+    array.push_back(item(i));
+  return array;
 }
 
-constexpr const char *kKindNames[] = {"tensor", "int", "float", "bool"};
+//===----------------------------------------------------------------------===//
+// For people
+//===----------------------------------------------------------------------===//
 
-std::string describeValue(const Program &program, unsigned function, const ValueInfo &value, bool asJson) {
-  const std::string type = formatType(value.type, value.dims, &program, function);
-  if (asJson)
-    return "{\"name\": " + quote(value.name) + ", \"kind\": " + quote(kKindNames[unsigned(value.kind)]) +
-           ", \"type\": " + quote(type.c_str()) + "}";
-  return std::string(value.name) + ": " + (value.kind == ValueKind::Tensor ? type : kKindNames[unsigned(value.kind)]);
+static std::string describeValue(const Program &program, unsigned function, const ValueInfo &value) {
+  return std::string(value.name) + ": " +
+         (value.kind == ValueKind::Tensor ? formatType(value.type, value.dims, &program, function)
+                                          : kKindNames[unsigned(value.kind)]);
 }
 
-std::string describeSymbol(const SymbolInfo &symbol, bool asJson) {
-  if (asJson)
-    return format("{\"name\": %s, \"min\": %lld, \"max\": %lld, \"multiple_of\": %lld}", quote(symbol.name).c_str(),
-                  (long long)symbol.min, (long long)symbol.max, (long long)symbol.multipleOf);
-  std::string text = format("%s >= %lld", symbol.name, (long long)symbol.min);
-  if (symbol.max != INT64_MAX)
-    text = format("%lld <= %s <= %lld", (long long)symbol.min, symbol.name, (long long)symbol.max);
+static std::string describeSymbol(const SymbolInfo &symbol) {
+  std::string text = symbol.max == INT64_MAX
+                         ? format("%s >= %lld", symbol.name, (long long)symbol.min)
+                         : format("%lld <= %s <= %lld", (long long)symbol.min, symbol.name, (long long)symbol.max);
   return symbol.multipleOf == 1 ? text : text + format(", a multiple of %lld", (long long)symbol.multipleOf);
 }
 
-std::string describeFunction(const Program &program, unsigned index, bool asJson) {
-  const FunctionInfo function = program.getFunction(index);
-  const auto inputs = join(function.inputCount, [&](unsigned i) { return describeValue(program, index, program.getInput(index, i), asJson); });
-  const auto outputs = join(function.outputCount, [&](unsigned i) { return describeValue(program, index, program.getOutput(index, i), asJson); });
-  const auto symbols = join(function.symbolCount, [&](unsigned i) { return describeSymbol(program.getSymbol(index, i), asJson); });
-  if (asJson)
-    return "{\"name\": " + quote(function.name) + ", \"inputs\": [" + inputs + "], \"outputs\": [" + outputs +
-           "], \"symbols\": [" + symbols + "], \"input_spec\": " + quote(function.inputSpec) +
-           ", \"output_spec\": " + quote(function.outputSpec) + "}";
-  return "  " + std::string(function.name) + "(" + inputs + ") -> (" + outputs + ")" +
-         (symbols.empty() ? "" : "\n    where " + symbols) + "\n";
+static std::string describeSlab(uint64_t slab, uint64_t live) {
+  return formatSize(slab) + (live ? " (largest live set " + formatSize(live) + ")" : "");
 }
 
-std::string describeLibrary(const LibraryInfo &library, bool asJson) {
-  if (asJson)
-    return format("{\"arch\": %s, \"cpu\": %s, \"bytes\": %llu}", quote(library.arch).c_str(), quote(library.cpu).c_str(),
-                  (unsigned long long)library.bytes);
+static std::string describeFunction(const Program &program, unsigned index) {
+  const FunctionInfo function = program.getFunction(index);
+  const auto inputs =
+      join(function.inputCount, [&](unsigned i) { return describeValue(program, index, program.getInput(index, i)); });
+  const auto outputs = join(function.outputCount,
+                            [&](unsigned i) { return describeValue(program, index, program.getOutput(index, i)); });
+  const auto symbols =
+      join(function.symbolCount, [&](unsigned i) { return describeSymbol(program.getSymbol(index, i)); });
+  return "  " + std::string(function.name) + "(" + inputs + ") -> (" + outputs + ")" +
+         (symbols.empty() ? "" : "\n    where " + symbols) + "\n" +
+         (function.slabBytes ? "    slab " + describeSlab(function.slabBytes, function.liveBytes) + "\n" : "");
+}
+
+static std::string describeLibrary(const LibraryInfo &library) {
   return format("%s %s (%s)", library.arch, library.cpu, formatSize(library.bytes).c_str());
 }
 
-std::string describeParameter(const ParameterInfo &parameter, bool asJson) {
-  const std::string name = std::string(parameter.scope) + "::" + parameter.key;
-  const std::string type = formatType(parameter.type, parameter.dims);
-  return asJson ? "{\"name\": " + quote(name.c_str()) + ", \"type\": " + quote(type.c_str()) + "}" : name + ": " + type;
+static std::string getName(const ParameterInfo &parameter) {
+  return std::string(parameter.scope) + "::" + parameter.key;
 }
 
-} // namespace
-
-std::string describeProgram(const Program &program, bool asJson) {
+std::string describeProgram(const Program &program) {
   const ProducerInfo producer = program.getProducer();
   const ProgramSizes sizes = program.getSizes();
-  const auto libraries = join(program.getLibraryCount(), [&](unsigned i) { return describeLibrary(program.getLibrary(i), asJson); });
-  const auto parameters = join(program.getParameterCount(), [&](unsigned i) { return describeParameter(program.getParameter(i), asJson); });
-  const auto flags = join(producer.flagCount, [&](unsigned i) { return asJson ? quote(program.getProducerFlag(i)) : program.getProducerFlag(i); });
-  std::string functions;
+  std::string text = format("module %s\nfunctions\n", producer.module);
   for (unsigned i = 0; i < program.getFunctionCount(); ++i)
-    functions += (asJson && i ? ", " : "") + describeFunction(program, i, asJson);
-  auto number = [](uint64_t value) { return std::to_string(value); };
-  if (asJson)
-    return "{\"module\": " + quote(producer.module) + ", \"functions\": [" + functions + "], \"libraries\": [" + libraries +
-           "], \"parameters\": [" + parameters + "], \"sizes\": {\"file\": " + number(sizes.file) + ", \"header\": " +
-           number(sizes.header) + ", \"bytecode\": " + number(sizes.bytecode) + ", \"kernels\": " + number(sizes.kernels) +
-           ", \"constants\": " + number(sizes.constants) + ", \"debug_info\": " + number(sizes.debugInfo) +
-           "}, \"producer\": {\"compiler\": " + quote(producer.compilerVersion) + ", \"llvm\": " + quote(producer.llvmVersion) +
-           ", \"target\": " + quote(producer.target) + ", \"flags\": [" + flags + "], \"source_hash\": " +
-           quote(producer.sourceHash) + "}}\n";
-  std::string text = format("module %s\nfunctions\n", producer.module) + functions;
-  text += "targets    " + (libraries.empty() ? "no kernels" : libraries) + "\n";
-  if (!parameters.empty())
-    text += "parameters " + parameters + "\n";
+    text += describeFunction(program, i);
+  text += format("kernels    %u\n", program.getKernelCount());
+  text += "targets    " +
+          (program.getLibraryCount() == 0
+               ? "none"
+               : join(program.getLibraryCount(), [&](unsigned i) { return describeLibrary(program.getLibrary(i)); })) +
+          "\n";
+  if (program.getParameterCount() != 0)
+    text += "parameters " +
+            join(program.getParameterCount(),
+                 [&](unsigned i) {
+                   const ParameterInfo parameter = program.getParameter(i);
+                   return getName(parameter) + ": " + formatType(parameter.type, parameter.dims);
+                 }) +
+            "\n";
   text += "sizes      file " + formatSize(sizes.file) + ", header " + formatSize(sizes.header) + ", bytecode " +
           formatSize(sizes.bytecode) + ", kernels " + formatSize(sizes.kernels) + ", constants " +
           formatSize(sizes.constants) + ", debug info " + formatSize(sizes.debugInfo) + "\n";
-  text += format("producer   torchc %s, LLVM %s, for %s\n", producer.compilerVersion, producer.llvmVersion, producer.target);
-  if (!flags.empty())
-    text += "flags      " + flags + "\n";
+  text += format("producer   torchc %s, LLVM %s, for %s\n", producer.compilerVersion, producer.llvmVersion,
+                 producer.target);
+  if (producer.flagCount != 0)
+    text += "flags      " + join(producer.flagCount, [&](unsigned i) { return program.getProducerFlag(i); }) + "\n";
   if (*producer.sourceHash)
     text += format("source     %s\n", producer.sourceHash);
   return text;
 }
 
-std::string benchmark(const std::function<void()> &run, double seconds, bool asJson) {
-  using Clock = std::chrono::steady_clock;
-  auto secondsSince = [](Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); };
-  const auto warmUp = Clock::now();
-  do
-    run();
-  while (secondsSince(warmUp) < seconds / 10);
-  std::vector<double> times;
-  const auto start = Clock::now();
-  while (times.size() < 10 || (secondsSince(start) < seconds && times.size() < 10'000'000)) {
-    const auto begin = Clock::now();
-    run();
-    times.push_back(secondsSince(begin));
-  }
-  const double total = secondsSince(start);
-  std::sort(times.begin(), times.end());
-  auto percentile = [&](double part) { return times[size_t(part * double(times.size() - 1) + 0.5)] * 1e3; };
-  return format(asJson ? "{\"runs\": %zu, \"median_ms\": %.6f, \"p90_ms\": %.6f, \"p99_ms\": %.6f, \"runs_per_second\": %.3f}\n"
-                       : "%zu runs: median %.4f ms, p90 %.4f ms, p99 %.4f ms, %.1f runs/s\n",
-                times.size(), percentile(0.5), percentile(0.9), percentile(0.99), double(times.size()) / total);
+//===----------------------------------------------------------------------===//
+// For machines
+//===----------------------------------------------------------------------===//
+
+static Json describeValueAsJson(const Program &program, unsigned function, const ValueInfo &value) {
+  return {{"name", value.name},
+          {"kind", kKindNames[unsigned(value.kind)]},
+          {"type", formatType(value.type, value.dims, &program, function)}};
 }
 
-std::string describeStats(const Session &session, const Program &program, bool asJson) {
+static Json describeFunctionAsJson(const Program &program, unsigned index) {
+  const FunctionInfo function = program.getFunction(index);
+  return {
+      {"name", function.name},
+      {"inputs", collect(function.inputCount,
+                         [&](unsigned i) { return describeValueAsJson(program, index, program.getInput(index, i)); })},
+      {"outputs",
+       collect(function.outputCount,
+               [&](unsigned i) { return describeValueAsJson(program, index, program.getOutput(index, i)); })},
+      {"symbols", collect(function.symbolCount,
+                          [&](unsigned i) -> Json {
+                            const SymbolInfo symbol = program.getSymbol(index, i);
+                            return {{"name", symbol.name},
+                                    {"min", symbol.min},
+                                    {"max", symbol.max},
+                                    {"multiple_of", symbol.multipleOf}};
+                          })},
+      {"input_spec", function.inputSpec},
+      {"output_spec", function.outputSpec},
+      {"slab_bytes", function.slabBytes},
+      {"live_bytes", function.liveBytes}};
+}
+
+/// Every kernel with its dispatches and their sources.
+static Json describeKernels(const Program &program) {
+  struct Context {
+    const Program &program;
+    Json kernels;
+  } context{program, collect(program.getKernelCount(), [&](unsigned i) -> Json {
+              return {{"name", program.getKernel(i).name}, {"dispatches", Json::array()}};
+            })};
+  program.visitDispatches(
+      [](void *to, const DispatchInfo &dispatch) {
+        auto &[program, kernels] = *static_cast<Context *>(to);
+        kernels[dispatch.kernel]["dispatches"].push_back(
+            collect(program.getSourceCount(dispatch.instruction), [&](unsigned i) -> Json {
+              const SourceInfo source = program.getSource(dispatch.instruction, i);
+              return {{"op", source.op}, {"location", source.location}};
+            }));
+      },
+      &context);
+  return context.kernels;
+}
+
+Json describeProgramAsJson(const Program &program) {
+  const ProducerInfo producer = program.getProducer();
+  const ProgramSizes sizes = program.getSizes();
+  return {{"module", producer.module},
+          {"functions",
+           collect(program.getFunctionCount(), [&](unsigned i) { return describeFunctionAsJson(program, i); })},
+          {"kernels", describeKernels(program)},
+          {"libraries", collect(program.getLibraryCount(),
+                                [&](unsigned i) -> Json {
+                                  const LibraryInfo library = program.getLibrary(i);
+                                  return {{"arch", library.arch},
+                                          {"cpu", library.cpu},
+                                          {"features",
+                                           collect(library.featureCount,
+                                                   [&](unsigned f) { return program.getLibraryFeature(i, f); })},
+                                          {"bytes", library.bytes}};
+                                })},
+          {"parameters", collect(program.getParameterCount(),
+                                 [&](unsigned i) -> Json {
+                                   const ParameterInfo parameter = program.getParameter(i);
+                                   return {{"name", getName(parameter)},
+                                           {"type", formatType(parameter.type, parameter.dims)}};
+                                 })},
+          {"sizes",
+           {{"file", sizes.file},
+            {"header", sizes.header},
+            {"bytecode", sizes.bytecode},
+            {"kernels", sizes.kernels},
+            {"constants", sizes.constants},
+            {"debug_info", sizes.debugInfo}}},
+          {"producer",
+           {{"compiler", producer.compilerVersion},
+            {"llvm", producer.llvmVersion},
+            {"target", producer.target},
+            {"flags", collect(producer.flagCount, [&](unsigned i) { return program.getProducerFlag(i); })},
+            {"source_hash", producer.sourceHash}}}};
+}
+
+//===----------------------------------------------------------------------===//
+// Statistics
+//===----------------------------------------------------------------------===//
+
+Json collectStats(const Session &session, const Program &program, unsigned function, double loadSeconds) {
   const SessionStats stats = session.getStats();
-  return format(asJson ? "{\"peak_bytes\": %llu, \"scratch_bytes\": %llu, \"constant_bytes\": %llu}\n"
-                       : "peak bytes %llu (slabs, outputs, state); scratch %llu; constants %llu\n",
-                (unsigned long long)stats.peakBytes, (unsigned long long)stats.scratchBytes,
-                (unsigned long long)program.getSizes().constants);
+  return {{"load_ms", loadSeconds * 1e3},        {"dispatches", stats.calls ? stats.dispatches / stats.calls : 0},
+          {"slab_bytes", stats.slabBytes},       {"live_bytes", program.getFunction(function).liveBytes},
+          {"output_bytes", stats.outputBytes},   {"constant_bytes", program.getSizes().constants},
+          {"scratch_bytes", stats.scratchBytes}, {"peak_bytes", stats.peakBytes}};
+}
+
+std::string formatStats(const Json &stats) {
+  auto get = [&](const char *key) { return stats.at(key).get<uint64_t>(); };
+  return format("load        %.2f ms\n", stats.at("load_ms").get<double>()) + "dispatches  " +
+         std::to_string(get("dispatches")) + " a call\n" + "slab        " +
+         describeSlab(get("slab_bytes"), get("live_bytes")) + "\n" + "outputs     " + formatSize(get("output_bytes")) +
+         "\n" + "constants   " + formatSize(get("constant_bytes")) + "\n" + "scratch     " +
+         formatSize(get("scratch_bytes")) + "\n" + "peak        " + formatSize(get("peak_bytes")) +
+         " (slabs, outputs and state)\n";
 }
 
 } // namespace torchc::runtime

@@ -1,4 +1,4 @@
-//===- Reports.h - what torchc-run prints about a program and its speed --*- C++ -*-===//
+//===- Reports.h - what is in a program and what a call used ----*- C++ -*-===//
 //
 // Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -11,19 +11,19 @@
 
 #include "torchc/runtime/Session.h"
 
-#include <functional>
+#include <nlohmann/json.hpp>
 #include <string>
 
 namespace torchc::runtime {
 
-/// Functions, signatures, targets, sizes and producer, for people or as JSON.
-std::string describeProgram(const Program &program, bool asJson);
+/// Functions, signatures, kernels, targets, sizes and producer, for people or for machines.
+std::string describeProgram(const Program &program);
+nlohmann::ordered_json describeProgramAsJson(const Program &program);
 
-/// Calls `run` for about `seconds`, at least 10 times after a warm-up, and reports
-/// median, 90th and 99th percentile and throughput.
-std::string benchmark(const std::function<void()> &run, double seconds, bool asJson);
-
-std::string describeStats(const Session &session, const Program &program, bool asJson);
+/// Memory, dispatches and the time of loading after calls of `function`.
+nlohmann::ordered_json collectStats(const Session &session, const Program &program, unsigned function,
+                                    double loadSeconds);
+std::string formatStats(const nlohmann::ordered_json &stats);
 
 } // namespace torchc::runtime
 

@@ -9,52 +9,27 @@
 #include "Values.h"
 
 #include "Elements.h"
+#include "Files.h"
+#include "Npz.h"
 #include "torchc/runtime/Npy.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
 #include <fcntl.h>
-#include <sys/stat.h>
+#include <set>
 #include <unistd.h>
 
 namespace torchc::runtime {
-
-static int getExitCode(StatusCode code) {
-  switch (code) {
-  case StatusCode::InvalidModule:
-  case StatusCode::Incompatible: return kBadInput;
-  case StatusCode::Io: return kIo;
-  case StatusCode::ResourceExhausted: return kLimit;
-  default: return kFailure;
-  }
-}
-
-void throwIfError(const Status &status) {
-  if (!status.isOk())
-    throw RunError{getExitCode(status.getCode()), status.getMessage()};
-}
-
-std::vector<uint8_t> readStdin() {
-  std::vector<uint8_t> bytes;
-  uint8_t buffer[1 << 16];
-  while (true) {
-    const ssize_t count = read(STDIN_FILENO, buffer, sizeof buffer);
-    if (count < 0 && errno != EINTR)
-      throw RunError{kIo, std::string("stdin: ") + std::strerror(errno)};
-    if (count == 0)
-      return bytes;
-    if (count > 0)
-      bytes.insert(bytes.end(), buffer, buffer + count);
-  }
-}
 
 /// A file that is no .npy file is the user's bad input, not a failure of the model.
 static Tensor takeFileTensor(Result<Tensor> result) {
   if (result.isOk())
     return result.take();
   const StatusCode code = result.getStatus().getCode();
-  throw RunError{code == StatusCode::InvalidArgument ? int(kBadInput) : getExitCode(code), result.getStatus().getMessage()};
+  throw RunError{code == StatusCode::InvalidArgument ? int(kBadInput) : getExitCode(code),
+                 result.getStatus().getMessage()};
 }
 
 static Tensor readFile(const std::string &path, std::optional<ElementType> type) {
@@ -90,7 +65,8 @@ static Tensor parseElements(const std::string &argument, std::string_view text, 
     const size_t comma = std::min(text.find(','), text.size());
     uint8_t element[16];
     if (!parseElement(text.substr(0, comma), type, element))
-      throw RunError{kUsage, "'" + argument + "': '" + std::string(text.substr(0, comma)) + "' is no " + getElementName(type)};
+      throw RunError{kUsage,
+                     "'" + argument + "': '" + std::string(text.substr(0, comma)) + "' is no " + getElementName(type)};
     if (given < count)
       std::memcpy(data + given * size, element, size);
     ++given;
@@ -119,15 +95,28 @@ static bool parseType(std::string_view text, std::vector<int64_t> &dims, Element
   return parsed.has_value();
 }
 
-Tensor parseValue(const std::string &text, const ValueInfo &declared) {
-  if (text == "-")
-    return readFile("-", std::nullopt);
-  if (text.starts_with('@'))
-    return readFile(text.substr(1), std::nullopt);
+static bool isStatic(const ValueInfo &value) {
+  return std::ranges::all_of(value.dims, [](int64_t dim) { return dim >= 0; });
+}
+
+/// The value of `@path` or `-`, whose type only the file or the signature gives.
+static Tensor readUntyped(const std::string &path, const ValueInfo &declared) {
+  if (!path.ends_with(".bin"))
+    return readFile(path, std::nullopt);
+  if (!isStatic(declared))
+    throw RunError{kUsage, "'@" + path + "' for '" + declared.name + "', which is " +
+                               formatType(declared.type, declared.dims) + ": name the shape, as in 2x3xf32=@" + path};
+  return readRaw(path, declared.type, {declared.dims.begin(), declared.dims.end()});
+}
+
+static Tensor parseValue(const std::string &text, const ValueInfo &declared) {
+  if (text == "-" || text.starts_with('@'))
+    return readUntyped(text == "-" ? text : text.substr(1), declared);
   const size_t equals = text.find('=');
   if (equals == std::string::npos) {
     if (!declared.dims.empty())
-      throw RunError{kUsage, "'" + text + "' for '" + declared.name + "', which is " + formatType(declared.type, declared.dims)};
+      throw RunError{kUsage, "'" + text + "' for '" + declared.name + "', which is " +
+                                 formatType(declared.type, declared.dims)};
     return parseElements(text, text, declared.type, {});
   }
   std::vector<int64_t> dims;
@@ -141,10 +130,79 @@ Tensor parseValue(const std::string &text, const ValueInfo &declared) {
   if (value != "-" && !path.ends_with(".npy"))
     return readRaw(path, type, dims);
   Tensor tensor = readFile(path, type);
-  if (!std::equal(dims.begin(), dims.end(), tensor.getDims().begin(), tensor.getDims().end()))
+  if (!std::ranges::equal(dims, tensor.getDims()))
     throw RunError{kFailure, path + " is " + formatType(type, tensor.getDims()) + ", not " + text.substr(0, equals)};
   return tensor;
 }
+
+//===----------------------------------------------------------------------===//
+// Archives
+//===----------------------------------------------------------------------===//
+
+/// Which member of an archive each value is: by name, or by position if the members are
+/// those of numpy.savez without names.
+static std::vector<size_t> matchMembers(const std::vector<NpzMember> &members, const std::vector<ValueInfo> &declared,
+                                        const std::string &path) {
+  std::vector<size_t> order;
+  for (size_t i = 0; i < declared.size(); ++i)
+    for (const std::string &name : {std::string(declared[i].name), "arr_" + std::to_string(i)})
+      if (const auto found = std::ranges::find(members, name, &NpzMember::name);
+          found != members.end() && order.size() == i)
+        order.push_back(size_t(found - members.begin()));
+  const std::set<size_t> used(order.begin(), order.end());
+  if (order.size() == declared.size() && used.size() == members.size() && members.size() == declared.size())
+    return order;
+  auto list = [](const auto &items, auto getName) {
+    std::string text;
+    for (const auto &item : items)
+      text += (text.empty() ? "" : ", ") + std::string(getName(item));
+    return text.empty() ? "nothing" : text;
+  };
+  throw RunError{kUsage, path + " holds " + list(members, [](const NpzMember &member) { return member.name; }) +
+                             "; wanted " + list(declared, [](const ValueInfo &value) { return value.name; })};
+}
+
+static std::vector<Tensor> parseArchive(std::span<const uint8_t> bytes, const std::vector<ValueInfo> &declared,
+                                        const std::string &path) {
+  const std::vector<NpzMember> members = readNpz(bytes, path);
+  const std::vector<size_t> order = matchMembers(members, declared, path);
+  std::vector<Tensor> tensors;
+  for (size_t i = 0; i < order.size(); ++i) {
+    const NpzMember &member = members[order[i]];
+    const std::string name = path + ": " + member.name;
+    // A type that numpy lacks cannot be named here: the declared one says what the bits are.
+    const bool areBits = !isNumpyType(declared[i].type);
+    tensors.push_back(
+        takeFileTensor(parseNpy(member.npy, name.c_str(), areBits ? std::optional(declared[i].type) : std::nullopt)));
+  }
+  return tensors;
+}
+
+std::vector<Tensor> parseValues(const std::vector<std::string> &texts, const std::vector<ValueInfo> &declared,
+                                const char *option) {
+  const bool isStdin = texts.size() == 1 && texts[0] == "-";
+  if (isStdin) {
+    const std::vector<uint8_t> bytes = readStdin();
+    if (isZip(bytes))
+      return parseArchive(bytes, declared, "stdin");
+    if (declared.size() == 1)
+      return {takeFileTensor(parseNpy(bytes, "stdin", std::nullopt))};
+  }
+  if (texts.size() == 1 && texts[0].starts_with('@') && texts[0].ends_with(".npz")) {
+    const std::string path = texts[0].substr(1);
+    return parseArchive(readWholeFile(path), declared, path);
+  }
+  if (texts.size() != declared.size())
+    throw RunError{kUsage, std::to_string(texts.size()) + " " + option + " for " + std::to_string(declared.size())};
+  std::vector<Tensor> tensors;
+  for (size_t i = 0; i < texts.size(); ++i)
+    tensors.push_back(parseValue(texts[i], declared[i]));
+  return tensors;
+}
+
+//===----------------------------------------------------------------------===//
+// Text and files
+//===----------------------------------------------------------------------===//
 
 std::string formatType(ElementType type, std::span<const int64_t> dims, const Program *program, unsigned function) {
   std::string text;
@@ -167,51 +225,48 @@ std::string formatValue(const Tensor &tensor) {
   return tensor.getElementCount() == 0 ? text + '=' : text;
 }
 
-static bool writeAll(int file, const void *data, uint64_t size) {
-  const auto *bytes = static_cast<const char *>(data);
-  while (size > 0) {
-    const ssize_t count = write(file, bytes, std::min<uint64_t>(size, 1 << 30));
-    if (count < 0 && errno != EINTR)
-      return false;
-    if (count > 0) {
-      bytes += count;
-      size -= uint64_t(count);
-    }
-  }
-  return true;
-}
-
-void writeNpy(const std::string &destination, const Tensor &tensor) {
-  const std::string path = destination.starts_with('@') ? destination.substr(1) : destination;
+static bool writeNpyTo(int file, const Tensor &tensor) {
   char header[512];
   const size_t headerSize = formatNpyHeader(tensor, header);
-  auto writeTo = [&](int file) {
-    return writeAll(file, header, headerSize) && writeAll(file, tensor.getData(), tensor.getByteLength());
-  };
-  auto fail = [&] { throw RunError{kIo, (path == "-" ? "stdout" : path) + ": " + std::strerror(errno)}; };
+  return writeAll(file, header, headerSize) && writeAll(file, tensor.getData(), tensor.getByteLength());
+}
+
+static void writeNpy(const std::string &path, const Tensor &tensor) {
   if (path == "-") {
-    if (!writeTo(STDOUT_FILENO))
-      fail();
+    if (!writeNpyTo(STDOUT_FILENO, tensor))
+      throw RunError{kIo, std::string("stdout: ") + std::strerror(errno)};
     return;
   }
-  // Through a file beside it, but a device or a pipe is written as it is.
-  struct stat info;
-  const bool isDirect = stat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode);
-  const std::string target = isDirect ? path : path + ".part" + std::to_string(getpid());
-  const int file = open(target.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (file < 0)
-    fail();
-  const bool isWritten = writeTo(file);
-  int error = errno;
-  if ((close(file) != 0 && isWritten) || (isWritten && !isDirect && rename(target.c_str(), path.c_str()) != 0)) {
-    error = errno;
-  } else if (isWritten) {
-    return;
+  writeFile(path, [&](const std::string &target) {
+    const int file = open(target.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (file < 0)
+      return false;
+    const bool isWritten = writeNpyTo(file, tensor);
+    const int error = errno;
+    const bool isClosed = close(file) == 0;
+    if (!isWritten)
+      errno = error;
+    return isWritten && isClosed;
+  });
+}
+
+void writeValues(const std::vector<std::string> &texts, const std::vector<Tensor> &tensors,
+                 const std::vector<ValueInfo> &declared) {
+  auto getPath = [](const std::string &text) { return text.starts_with('@') ? text.substr(1) : text; };
+  if (texts.size() == 1 && texts[0].ends_with(".npz")) {
+    std::vector<std::string> names;
+    for (const ValueInfo &value : declared)
+      names.push_back(value.name);
+    const std::set<std::string> distinct(names.begin(), names.end());
+    for (size_t i = 0; i < names.size(); ++i)
+      if (distinct.size() != names.size() || distinct.contains(""))
+        names[i] = "arr_" + std::to_string(i);
+    return writeNpz(getPath(texts[0]), names, tensors);
   }
-  if (!isDirect)
-    unlink(target.c_str());
-  errno = error;
-  fail();
+  if (texts.size() != tensors.size())
+    throw RunError{kUsage, std::to_string(texts.size()) + " --output for " + std::to_string(tensors.size())};
+  for (size_t i = 0; i < texts.size(); ++i)
+    writeNpy(getPath(texts[i]), tensors[i]);
 }
 
 } // namespace torchc::runtime

@@ -16,22 +16,14 @@
 
 namespace torchc::runtime {
 
-/// What ends the run with an exit code of its own and one line.
-struct RunError {
-  int exitCode;
-  std::string message;
-};
-
-/// Exit codes, as in torchc's other tools.
-enum ExitCode { kFailure = 1, kUsage = 2, kBadInput = 4, kIo = 5, kLimit = 6, kMismatch = 7 };
-
-/// Throws RunError if the status is an error.
-void throwIfError(const Status &status);
-
-/// A tensor from `@x.npy`, `-` (npy on stdin), `2x3xf32=1,2,3,4,5,6`, `4xf32=1` (all
-/// the same), `2x3xf32=@x.bin`, `2x3xbf16=@bits.npy`, or a number alone, whose type
-/// is that of `declared`. Throws RunError.
-Tensor parseValue(const std::string &text, const ValueInfo &declared);
+/// Tensors for declared values, in their order, from the texts of the options:
+///   `@x.npy`, `-` (.npy or .npz on stdin), `2x3xf32=1,2,3,4,5,6`, `4xf32=1` (all the
+///   same), `2x3xf32=@x.bin`, `@x.bin` (of the declared type, if that is static),
+///   `2x3xbf16=@bits.npy`, or a number alone, whose type is that of its value;
+///   `@x.npz` alone for all of them: by their names, or in order if it holds arr_0, arr_1 ...
+/// `option` stands in messages. Throws RunError.
+std::vector<Tensor> parseValues(const std::vector<std::string> &texts, const std::vector<ValueInfo> &declared,
+                                const char *option);
 
 /// "2x3xf32=1,2,3,4,5,6".
 std::string formatValue(const Tensor &tensor);
@@ -40,12 +32,10 @@ std::string formatValue(const Tensor &tensor);
 std::string formatType(ElementType type, std::span<const int64_t> dims, const Program *program = nullptr,
                        unsigned function = 0);
 
-/// Writes a .npy file to `@path` or `path`, or to stdout for `-`. A regular file appears
-/// whole or not at all. Throws RunError.
-void writeNpy(const std::string &destination, const Tensor &tensor);
-
-/// All of stdin.
-std::vector<uint8_t> readStdin();
+/// Writes tensors to the files that `texts` name: one .npy file each, `-` for stdout, or
+/// one .npz file for all. A regular file appears whole or not at all. Throws RunError.
+void writeValues(const std::vector<std::string> &texts, const std::vector<Tensor> &tensors,
+                 const std::vector<ValueInfo> &declared);
 
 } // namespace torchc::runtime
 

@@ -6,64 +6,106 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Benchmark.h"
 #include "Compare.h"
+#include "Files.h"
+#include "Profile.h"
 #include "Reports.h"
 #include "Values.h"
+#include "torchc/runtime/KernelABI.h"
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <cstdio>
 
 using namespace torchc::runtime;
+using Json = nlohmann::ordered_json;
 
 namespace {
 
 struct Options {
-  std::string program, function, driver = "local-sync";
+  std::string program, function, driver = "local-sync", profile, trace;
   std::vector<std::string> inputs, outputs, expected;
   unsigned threads = 0;
   Tolerance tolerance;
-  double benchmarkSeconds = 1;
+  Sampling sampling;
   bool list = false, disassemble = false, json = false, benchmark = false, stats = false, verify = false;
+
+  bool measures() const { return benchmark || stats || !profile.empty() || !trace.empty(); }
 };
 
-constexpr const char *kFooter = R"(Values (inputs, and for --expect):
-  @x.npy  2x2xi32=1,2,3,4  4x4xf32=1 (all the same)  5  2.5  true
-  2x3xf32=@raw.bin  2x3xbf16=@bits.npy  - (a .npy file on stdin)
+constexpr const char *kFooter = R"(Values of --input and --expect:
+  @x.npy  @x.npz (all values)  - (stdin)  2x2xi32=1,2,3,4  4x4xf32=1 (all the same)
+  5  2.5  true  @x.bin  2x3xf32=@x.bin  2x3xbf16=@bits.npy (uint16)
 Exit codes: 0 ok, 1 failure, 2 usage, 4 bad file, 5 I/O, 6 limit, 7 mismatch.
 Examples:
   torchc-run model.vmfb --input=@x.npy --output=@y.npy
   torchc-run model.vmfb --input=1x4xf32=1 --expect=@y.npy --rtol=1e-4
-  torchc-run model.vmfb --input=@x.npy --driver=local-task --benchmark)";
+  torchc-run model.vmfb --input=@x.npy --driver=local-task --profile=report.html)";
+
+std::string getVersion() {
+  return "torchc-run " TORCHC_VERSION ", .vmfb format " + std::to_string(kFormatMajor) + "." +
+         std::to_string(kFormatMinor) + ", kernel ABI " + std::to_string(TORCHC_KERNEL_ABI_VERSION);
+}
 
 void declare(CLI::App &app, Options &options) {
-  app.set_version_flag("--version", "torchc-run " TORCHC_VERSION ", format " + std::to_string(kFormatMajor) + "." + std::to_string(kFormatMinor));
+  app.get_formatter()->column_width(26);
+  app.set_help_flag("-h,--help", "print this and exit")->group("Other");
+  app.set_version_flag("--version", getVersion(), "print the versions of tool, file format and kernel ABI")
+      ->group("Other");
   app.footer(kFooter);
   app.add_option("program", options.program, "the .vmfb file; - is stdin")->required();
-  app.add_option("--function", options.function, "what to call; 'forward', or the only function there is");
+
   // Values hold commas and dashes: each option takes one text as it is.
-  app.add_option("--input", options.inputs, "one for each input, in order")->allow_extra_args(false);
-  app.add_option("--output", options.outputs, "@file.npy or - for each output; else text on stdout")->allow_extra_args(false);
-  app.add_option("--expect", options.expected, "a value for each output to compare with")->allow_extra_args(false);
-  app.add_option("--rtol", options.tolerance.relative, "relative tolerance; that of torch.testing for the type");
-  app.add_option("--atol", options.tolerance.absolute, "absolute tolerance, likewise");
-  app.add_option("--driver", options.driver, "local-sync or local-task")->check(CLI::IsMember({"local-sync", "local-task"}));
-  app.add_option("--threads", options.threads, "of local-task; one a CPU")->check(CLI::Range(1, 4096));
-  app.add_flag("--list", options.list, "print functions, signatures, targets, sizes, producer");
-  app.add_flag("--disassemble", options.disassemble, "print the verified program; loads no native code");
-  app.add_flag("--verify", options.verify, "also verify the checksum of large constants");
-  app.add_flag("--benchmark", options.benchmark, "measure instead of printing outputs");
-  app.add_option("--benchmark-seconds", options.benchmarkSeconds, "how long; 1")->check(CLI::PositiveNumber);
-  app.add_flag("--stats", options.stats, "print the memory that was used");
-  app.add_flag("--json", options.json, "--list, --benchmark and --stats as JSON");
+  auto addValues = [&](const char *name, std::vector<std::string> &values, const char *text) {
+    app.add_option(name, values, text)->allow_extra_args(false)->type_name("VALUE")->group("Values");
+  };
+  app.add_option("--function", options.function, "what to call; 'forward', or the only one")
+      ->type_name("NAME")
+      ->group("Values");
+  addValues("--input", options.inputs, "one for each input, in order");
+  addValues("--output", options.outputs, "@y.npy or - for each output, or one @y.npz; else text");
+  addValues("--expect", options.expected, "one for each output, to compare with");
+  app.add_option("--rtol", options.tolerance.relative, "relative tolerance; that of torch.testing")
+      ->type_name("X")
+      ->group("Values");
+  app.add_option("--atol", options.tolerance.absolute, "absolute tolerance, likewise")->type_name("X")->group("Values");
+
+  app.add_option("--driver", options.driver, "local-sync or local-task (threads)")
+      ->check(CLI::IsMember({"local-sync", "local-task"}))
+      ->option_text("NAME")
+      ->group("Execution");
+  app.add_option("--threads", options.threads, "of local-task; one a CPU")
+      ->check(CLI::Range(1, 4096))
+      ->option_text("N")
+      ->group("Execution");
+  app.add_flag("--verify", options.verify, "also verify the checksum of large constants")->group("Execution");
+
+  app.add_flag("--list", options.list, "functions, signatures, targets, sizes, producer")->group("Inspection");
+  app.add_flag("--disassemble", options.disassemble, "the verified program; loads no native code")->group("Inspection");
+  app.add_flag("--json", options.json, "--list and what is measured as JSON")->group("Inspection");
+
+  app.add_flag("--benchmark", options.benchmark, "min, median, p90, p99, calls a second")->group("Measurement");
+  app.add_flag("--stats", options.stats, "memory, dispatches, time of loading")->group("Measurement");
+  app.add_flag("--profile", options.profile, "time by kernel and by op; =report.html writes a page")
+      ->group("Measurement");
+  app.add_option("--trace", options.trace, "timeline of calls for Perfetto or Chrome")
+      ->type_name("FILE")
+      ->group("Measurement");
+  app.add_option("--warmup", options.sampling.warmup, "calls before; a tenth of the time")
+      ->type_name("N")
+      ->group("Measurement");
+  app.add_option("--repetitions", options.sampling.repetitions, "calls to measure; as the time allows")
+      ->check(CLI::PositiveNumber)
+      ->option_text("N")
+      ->group("Measurement");
+  app.add_option("--min-time", options.sampling.seconds, "seconds to measure for; 1")
+      ->check(CLI::PositiveNumber)
+      ->option_text("S")
+      ->group("Measurement");
 }
 
-void print(std::string_view text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
-    throw RunError{kIo, std::string("stdout: ") + std::strerror(errno)};
-}
-
-template <typename T>
-T take(Result<T> result) {
+template <typename T> T take(Result<T> result) {
   throwIfError(result.getStatus());
   return result.take();
 }
@@ -83,54 +125,140 @@ unsigned findFunction(const Program &program, const std::string &name) {
   return take(program.findFunction(name.empty() ? "forward" : name));
 }
 
-void checkCount(const char *what, size_t given, unsigned wanted) {
-  if (given != wanted)
-    throw RunError{kUsage, std::to_string(given) + " " + what + " for " + std::to_string(wanted)};
+uint64_t now() {
+  timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return uint64_t(time.tv_sec) * 1'000'000'000 + uint64_t(time.tv_nsec);
 }
 
-void call(const Options &options, const Program &program) {
-  const unsigned index = findFunction(program, options.function);
-  const FunctionInfo function = program.getFunction(index);
-  checkCount("--input", options.inputs.size(), function.inputCount);
-  if (!options.outputs.empty())
-    checkCount("--output", options.outputs.size(), function.outputCount);
-  if (!options.expected.empty())
-    checkCount("--expect", options.expected.size(), function.outputCount);
-  const Device device = options.driver == "local-task" ? take(Device::localTask(options.threads)) : Device::localSync();
-  Session session = take(Session::create(program, device, {}));
-  std::vector<Tensor> inputs, outputs(function.outputCount);
-  for (unsigned i = 0; i < function.inputCount; ++i)
-    inputs.push_back(parseValue(options.inputs[i], program.getInput(index, i)));
-  throwIfError(session.call(index, inputs, outputs));
-  std::string mismatches;
-  for (unsigned i = 0; i < options.expected.size(); ++i) {
-    const std::string difference = compareTensors(outputs[i], parseValue(options.expected[i], program.getOutput(index, i)), options.tolerance);
-    if (!difference.empty())
-      mismatches += (mismatches.empty() ? "" : "\n") + std::string("output ") + std::to_string(i) + " '" + program.getOutput(index, i).name + "' " + difference;
+/// One call as the options ask for it: inputs, outputs, and what they should be.
+class Run {
+public:
+  Run(const Options &options, const Program &program, double loadSeconds)
+      : options(options), program(program), loadSeconds(loadSeconds), function(findFunction(program, options.function)),
+        device(options.driver == "local-task" ? take(Device::localTask(options.threads)) : Device::localSync()),
+        session(take(Session::create(program, device, {}))) {
+    const FunctionInfo info = program.getFunction(function);
+    for (unsigned i = 0; i < info.inputCount; ++i)
+      inputInfos.push_back(program.getInput(function, i));
+    for (unsigned i = 0; i < info.outputCount; ++i)
+      outputInfos.push_back(program.getOutput(function, i));
+    outputs.resize(info.outputCount);
   }
-  for (unsigned i = 0; i < options.outputs.size(); ++i)
-    writeNpy(options.outputs[i], outputs[i]);
-  if (options.outputs.empty() && options.expected.empty() && !options.benchmark)
-    for (const Tensor &output : outputs)
-      print(formatValue(output) + "\n");
-  if (!mismatches.empty())
-    throw RunError{kMismatch, mismatches};
-  if (options.benchmark)
-    print(benchmark([&] { throwIfError(session.call(index, inputs, outputs)); }, options.benchmarkSeconds, options.json));
-  if (options.stats)
-    print(describeStats(session, program, options.json));
-}
+
+  void execute() {
+    const bool isArchive = options.outputs.size() == 1 && options.outputs[0].ends_with(".npz");
+    if (!options.outputs.empty() && !isArchive && options.outputs.size() != outputs.size())
+      throw RunError{kUsage,
+                     std::to_string(options.outputs.size()) + " --output for " + std::to_string(outputs.size())};
+    inputs = parseValues(options.inputs, inputInfos, "--input");
+    std::vector<Tensor> expected;
+    if (!options.expected.empty())
+      expected = parseValues(options.expected, outputInfos, "--expect");
+    call();
+    if (!options.outputs.empty())
+      writeValues(options.outputs, outputs, outputInfos);
+    else if (options.expected.empty() && !options.measures())
+      for (const Tensor &output : outputs)
+        print(formatValue(output) + "\n");
+    compare(expected);
+    measure();
+  }
+
+private:
+  void call() { throwIfError(session.call(function, inputs, outputs)); }
+
+  void compare(const std::vector<Tensor> &expected) {
+    std::string mismatches;
+    for (size_t i = 0; i < expected.size(); ++i) {
+      const std::string difference = compareTensors(outputs[i], expected[i], options.tolerance);
+      if (!difference.empty())
+        mismatches += (mismatches.empty() ? "" : "\n") + std::string("output ") + std::to_string(i) + " '" +
+                      outputInfos[i].name + "' " + difference;
+    }
+    if (!mismatches.empty())
+      throw RunError{kMismatch, mismatches};
+  }
+
+  /// Everything that --json may hold, in one object.
+  void measure() {
+    Json report = Json::object();
+    std::string text;
+    auto add = [&](const char *name, const Json &part, const std::string &partText) {
+      report[name] = part;
+      text += (text.empty() ? "" : "\n") + partText;
+    };
+    if (options.stats) {
+      const Json stats = collectStats(session, program, function, loadSeconds);
+      add("stats", stats, formatStats(stats));
+    }
+    if (options.benchmark) {
+      warmUp([&] { call(); }, options.sampling);
+      const Json summary = summarize(sampleCalls([&] { call(); }, options.sampling));
+      add("benchmark", summary, formatSummary(summary));
+    }
+    if (!options.profile.empty()) {
+      const Json found = profile();
+      add("profile", found, formatProfile(found));
+      if (options.profile != "true")
+        writeText(options.profile, formatProfilePage(found));
+    }
+    if (!options.trace.empty())
+      trace();
+    if (options.json && options.measures())
+      print(report.dump() + "\n");
+    else
+      print(text);
+  }
+
+  Json profile() {
+    warmUp([&] { call(); }, options.sampling);
+    ProfileRecorder recorder(device.getWorkerCount());
+    session.setProfiler(recorder.getProfiler());
+    const std::vector<double> seconds = sampleCalls([&] { call(); }, options.sampling);
+    session.setProfiler({});
+    Json found = recorder.summarize(program, seconds);
+    found["driver"] = options.driver;
+    return found;
+  }
+
+  void trace() {
+    warmUp([&] { call(); }, options.sampling);
+    TraceRecorder recorder(device.getWorkerCount());
+    session.setProfiler(recorder.getProfiler());
+    for (unsigned i = 0, count = options.sampling.repetitions.value_or(1); i < count; ++i) {
+      const uint64_t begin = now();
+      call();
+      recorder.addCall(begin, now());
+    }
+    session.setProfiler({});
+    writeText(options.trace, recorder.getTrace(program).dump(-1, ' ', false, Json::error_handler_t::replace) + "\n");
+  }
+
+  const Options &options;
+  const Program &program;
+  const double loadSeconds;
+  const unsigned function;
+  const Device device;
+  Session session;
+  std::vector<ValueInfo> inputInfos, outputInfos;
+  std::vector<Tensor> inputs, outputs;
+};
 
 void run(const Options &options) {
+  const uint64_t begin = now();
   const Program program = load(options);
+  const double loadSeconds = double(now() - begin) / 1e9;
   if (options.list)
-    return print(describeProgram(program, options.json));
+    return print(options.json
+                     ? describeProgramAsJson(program).dump(2, ' ', false, Json::error_handler_t::replace) + "\n"
+                     : describeProgram(program));
   if (options.disassemble) {
     std::string text;
     program.disassemble([](void *to, std::string_view piece) { *static_cast<std::string *>(to) += piece; }, &text);
     return print(text);
   }
-  call(options, program);
+  Run(options, program, loadSeconds).execute();
 }
 
 } // namespace

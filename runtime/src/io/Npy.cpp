@@ -15,6 +15,10 @@
 
 namespace torchc::runtime {
 
+bool isNumpyType(ElementType type) {
+  return type != ElementType::BF16 && type != ElementType::F8E5M2 && type != ElementType::F8E4M3FN;
+}
+
 namespace {
 
 struct Header {
@@ -131,11 +135,6 @@ constexpr std::string_view getNumpyName(ElementType type) {
 #include "ElementTypes.def"
   }
   return "";
-}
-
-/// Whether numpy has the type itself, not just its bits.
-bool isNumpyType(ElementType type) {
-  return type != ElementType::BF16 && type != ElementType::F8E5M2 && type != ElementType::F8E4M3FN;
 }
 
 bool findType(std::string_view descr, ElementType &type) {

@@ -22,8 +22,7 @@ static uint64_t now() {
 /// One dispatch, shared by the workers.
 class Launch {
 public:
-  Launch(torchc_kernel_fn kernel, const torchc_args &args, unsigned workers, uint8_t *scratch,
-         uint64_t scratchStride)
+  Launch(torchc_kernel_fn kernel, const torchc_args &args, unsigned workers, uint8_t *scratch, uint64_t scratchStride)
       : kernel(kernel), args(args), workers(workers), scratch(scratch), scratchStride(scratchStride) {}
 
   /// As `run`, and reports it.
@@ -85,7 +84,8 @@ static Status describeFailure(const schema::Module &module, const schema::Kernel
   const char *name = kernel.name()->c_str();
   const int64_t message = int64_t(code) - TORCHC_KERNEL_MESSAGE;
   if (message >= 0 && message < int64_t(module.messages()->size()))
-    return Status::error(StatusCode::Failed, "kernel '%s': %s", name, module.messages()->Get(unsigned(message))->c_str());
+    return Status::error(StatusCode::Failed, "kernel '%s': %s", name,
+                         module.messages()->Get(unsigned(message))->c_str());
   switch (code) {
   case TORCHC_KERNEL_INDEX_OUT_OF_RANGE:
     return Status::error(StatusCode::Failed, "kernel '%s': index out of range", name);
@@ -108,7 +108,8 @@ Status Machine::dispatch(const Instruction &instruction, const Frame &frame) {
   for (unsigned i = 0; i < 3; ++i) {
     const int64_t count = frame.i64s[scalars[i]];
     if (count < 0 || count > int64_t(UINT32_MAX) || __builtin_mul_overflow(items, uint64_t(count), &items))
-      return Status::error(StatusCode::Failed, "kernel '%s': %lld work groups", kernel.name()->c_str(), (long long)count);
+      return Status::error(StatusCode::Failed, "kernel '%s': %lld work groups", kernel.name()->c_str(),
+                           (long long)count);
     args.workgroup_count[i] = uint32_t(count);
   }
   if (items == 0)

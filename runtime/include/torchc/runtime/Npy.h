@@ -25,6 +25,9 @@ Result<Tensor> readNpy(const char *path, std::optional<ElementType> type = std::
 Result<Tensor> parseNpy(std::span<const uint8_t> bytes, const char *name,
                         std::optional<ElementType> type = std::nullopt);
 
+/// Whether numpy has the type itself, not just its bits.
+bool isNumpyType(ElementType type);
+
 /// What precedes a tensor's bytes in a .npy file: at most 512 bytes, of which the
 /// returned number is written to `header`. Types that numpy lacks are written as bits.
 size_t formatNpyHeader(const Tensor &tensor, std::span<char, 512> header);
