@@ -269,7 +269,7 @@ void torchc::copyStrided(uint8_t *target, ArrayRef<int64_t> targetStrides, const
       dims.push_back({extent, to * elementBytes, from * elementBytes});
   }
   // The two innermost loops: the dims that are contiguous in one of the two.
-  llvm::stable_sort(dims, [](const CopiedDim &a, const CopiedDim &b) { return a.target > b.target; });
+  llvm::sort(dims, [](const CopiedDim &a, const CopiedDim &b) { return a.target > b.target; });
   SmallVector<CopiedDim> joined;
   for (CopiedDim dim : dims) {
     if (!joined.empty() && joined.back().target == dim.target * dim.extent &&

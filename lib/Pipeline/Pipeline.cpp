@@ -70,6 +70,7 @@ static void addDispatchPasses(OpPassManager &manager, const PipelineOptions &) {
   manager.addPass(createCSEPass());
   manager.addNestedPass<func::FuncOp>(createResolveExtents());
   manager.addNestedPass<func::FuncOp>(createSimplifyGenerics());
+  manager.addNestedPass<func::FuncOp>(createPropagateTransposes());
   manager.addPass(createFoldConstants());
   manager.addNestedPass<func::FuncOp>(createFuseElementwise());
   manager.addNestedPass<func::FuncOp>(createLowerAffinePass());

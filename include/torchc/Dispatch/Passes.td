@@ -48,6 +48,17 @@ def FoldConstants : Pass<"torchc-fold-constants", "mlir::ModuleOp"> {
   let dependentDialects = ["torchc::torch::TorchDialect", "mlir::arith::ArithDialect", "mlir::ml_program::MLProgramDialect"];
 }
 
+def PropagateTransposes : Pass<"torchc-propagate-transposes", "mlir::func::FuncOp"> {
+  let summary = "Move changes of layout together, where they cancel";
+  let description = [{
+    Before: transposes on both sides of each convolution and pooling. After:
+    `f(transpose(x))` is `transpose(f'(x))` for elementwise ops, pads, slices,
+    concatenations and reshapes; a transpose of a transpose is one or none;
+    reductions and contractions read in the order in which the tensor is.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
+}
+
 def FuseElementwise : Pass<"torchc-fuse-elementwise", "mlir::func::FuncOp"> {
   let summary = "Fuse elementwise ops with each other and into reductions";
   let description = [{
