@@ -170,6 +170,17 @@ unsigned ModuleBuilder::addExternal(const std::string &name, const std::string &
   return unsigned(module.externals.size() - 1);
 }
 
+unsigned ModuleBuilder::addParameter(const std::string &scope, const std::string &key, ElementType type,
+                                     std::vector<int64_t> dims) {
+  auto parameter = std::make_unique<schema::ParameterT>();
+  parameter->scope = scope;
+  parameter->key = key;
+  parameter->element_type = uint8_t(type);
+  parameter->dims = std::move(dims);
+  module.parameters.push_back(std::move(parameter));
+  return unsigned(module.parameters.size() - 1);
+}
+
 unsigned ModuleBuilder::addKernel(const std::string &name, unsigned inputs, unsigned outputs, unsigned constantCount,
                                   uint64_t scratchBytes) {
   auto kernel = std::make_unique<schema::KernelT>();

@@ -63,6 +63,7 @@ public:
   unsigned addExternal(const std::string &name, const std::string &parameters, const std::string &results);
   unsigned addKernel(const std::string &name, unsigned inputs, unsigned outputs, unsigned constants,
                      uint64_t scratchBytes = 0);
+  unsigned addParameter(const std::string &scope, const std::string &key, ElementType type, std::vector<int64_t> dims);
   void addLibrary(const std::string &cpu, std::vector<std::string> features, std::vector<uint8_t> object);
   /// Values such as "x:f32[2,-1]"; -1 is symbol 0.
   void addExport(const std::string &name, unsigned function, std::vector<std::string> inputs,

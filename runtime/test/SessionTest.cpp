@@ -6,86 +6,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ModuleBuilder.h"
-#include "torchc/runtime/Session.h"
+#include "SessionFixture.h"
 
-#include <fstream>
-#include <gtest/gtest.h>
-#include <iterator>
 #include <thread>
 
 namespace torchc::runtime::test {
 namespace {
-
-std::vector<uint8_t> readKernels() {
-  std::ifstream file(TORCHC_TEST_KERNELS, std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
-
-template <typename T>
-Tensor makeTensor(ElementType type, std::vector<int64_t> dims, std::vector<T> values) {
-  Tensor tensor = Tensor::allocate(type, dims).take();
-  EXPECT_EQ(tensor.getByteLength(), values.size() * sizeof(T));
-  if (!values.empty())
-    std::memcpy(tensor.getMutableData(), values.data(), tensor.getByteLength());
-  return tensor;
-}
-
-template <typename T>
-std::vector<T> getValues(const Tensor &tensor) {
-  const auto *data = reinterpret_cast<const T *>(tensor.getData());
-  return {data, data + tensor.getByteLength() / sizeof(T)};
-}
-
-class SessionTest : public ::testing::Test {
-protected:
-  void create(const SessionOptions &options = {}, const Device &device = Device::localSync()) {
-    auto program = Program::copyBytes(builder.build(), {});
-    ASSERT_TRUE(program.isOk()) << program.getStatus().getMessage();
-    auto created = Session::create(*program, device, options);
-    ASSERT_TRUE(created.isOk()) << created.getStatus().getMessage();
-    session = std::make_unique<Session>(created.take());
-  }
-
-  std::string call(const char *function, std::vector<Tensor> inputs, size_t outputCount = 1) {
-    outputs.resize(outputCount);
-    return session->call(function, inputs, outputs).getMessage();
-  }
-
-  /// The value that a function (i64[1] in input 0, [2] in input 1) -> i64[] computes in i2.
-  int64_t compute(const std::string &code, int64_t a, int64_t b, std::string *message = nullptr) {
-    builder = ModuleBuilder();
-    builder.addMessage("refused");
-    const unsigned f = builder.addFunction("f", "ref ref", "ref", 5, 3, R"(
-      ConstI64 i3 <- 0
-      LoadI64 i0 <- r0 i3
-      LoadI64 i1 <- r1 i3
-      )" + code + R"(
-      OutputAlloc r2 <- 0 i64 []
-      StoreI64 r2 i3 i2
-      Ret [r2])");
-    builder.addExport("f", f, {"a:i64[]", "b:i64[]"}, {"c:i64[]"});
-    create();
-    outputs.assign(1, Tensor());
-    const std::string status = call("f", {makeTensor<int64_t>(ElementType::I64, {}, {a}), makeTensor<int64_t>(ElementType::I64, {}, {b})});
-    if (message) {
-      *message = status;
-      return 0;
-    }
-    EXPECT_EQ(status, "ok");
-    return status == "ok" ? getValues<int64_t>(outputs[0])[0] : 0;
-  }
-
-  std::string fail(const std::string &code, int64_t a, int64_t b) {
-    std::string message;
-    compute(code, a, b, &message);
-    return message;
-  }
-
-  ModuleBuilder builder;
-  std::unique_ptr<Session> session;
-  std::vector<Tensor> outputs;
-};
 
 TEST_F(SessionTest, Integers) {
   EXPECT_EQ(compute("ConstI64 i2 <- -9223372036854775808", 0, 0), INT64_MIN);
@@ -192,7 +118,7 @@ TEST_F(SessionTest, CallsAndExternals) {
   builder.addMessage("m");
   builder.addExport("f", f, {"x:i64[2]"}, {"y:i64[2]"});
   int seen = 0;
-  const ExternalBinding bindings[] = {{"scale", [](void *context, const char *attributes, std::span<const ExternalValue> arguments, std::span<ExternalValue> results) {
+  const ExternalBinding bindings[] = {{"scale", "(Tensor, int) -> (Tensor, int)", [](void *context, const char *attributes, std::span<const ExternalValue> arguments, std::span<ExternalValue> results) {
     *static_cast<int *>(context) += 1;
     EXPECT_STREQ(attributes, "{}");
     auto values = getValues<int64_t>(arguments[0].tensor);
@@ -212,7 +138,11 @@ TEST_F(SessionTest, CallsAndExternals) {
   EXPECT_EQ(seen, 1);
   EXPECT_EQ(call("f", {makeTensor<int64_t>(ElementType::I64, {2}, {-1, 2})}), "f: scale: too small");
   auto program = Program::copyBytes(builder.build(), {});
-  EXPECT_STREQ(Session::create(*program, Device::localSync(), {}).getStatus().getMessage(), "the program calls 'scale', which is not registered");
+  EXPECT_STREQ(Session::create(*program, Device::localSync(), {}).getStatus().getMessage(), "the program calls 'scale(Tensor, int) -> (Tensor, int)', which is not registered");
+  const ExternalBinding others[] = {{"scale", "(Tensor) -> (Tensor, int)", bindings[0].function, &seen}};
+  options.externals = others;
+  EXPECT_STREQ(Session::create(*program, Device::localSync(), options).getStatus().getMessage(),
+               "the program calls 'scale(Tensor, int) -> (Tensor, int)', registered is 'scale(Tensor) -> (Tensor, int)'");
 }
 
 TEST_F(SessionTest, Signatures) {
@@ -327,28 +257,6 @@ TEST_F(SessionTest, GlobalsLastAndBelongToTheSession) {
   EXPECT_EQ(getValues<int64_t>(outputs[1]), (std::vector<int64_t>{11}));
 }
 
-TEST_F(SessionTest, Parameters) {
-  auto parameter = std::make_unique<schema::ParameterT>();
-  parameter->scope = "model";
-  parameter->key = "weight";
-  parameter->element_type = uint8_t(ElementType::I32);
-  parameter->dims = {2};
-  builder.module.parameters.push_back(std::move(parameter));
-  const unsigned f = builder.addFunction("f", "", "ref", 0, 1, "Parameter r0 <- 0\nRet [r0]");
-  builder.addExport("f", f, {}, {"y:i32[2]"});
-  auto program = Program::copyBytes(builder.build(), {});
-  EXPECT_STREQ(Session::create(*program, Device::localSync(), {}).getStatus().getMessage(), "the program needs parameter 'model::weight', none are given");
-  Tensor given = makeTensor<int32_t>(ElementType::I32, {1, 2}, {3, 4});
-  SessionOptions options;
-  options.parameterContext = &given;
-  options.findParameter = [](void *context, const char *, const char *) { return Result<Tensor>(*static_cast<Tensor *>(context)); };
-  EXPECT_STREQ(Session::create(*program, Device::localSync(), options).getStatus().getMessage(), "parameter 'model::weight' has another type or shape than the program needs");
-  given = makeTensor<int32_t>(ElementType::I32, {2}, {3, 4});
-  create(options);
-  ASSERT_EQ(call("f", {}), "ok");
-  EXPECT_EQ(getValues<int32_t>(outputs[0]), (std::vector<int32_t>{3, 4}));
-}
-
 TEST_F(SessionTest, LimitsEndACall) {
   const unsigned f = builder.addFunction("f", "", "", 0, 0, "Br loop\nloop:\nBlock [] [] <-\nBr loop");
   builder.addExport("loop", f, {}, {});
@@ -378,19 +286,6 @@ TEST_F(SessionTest, ErrorsNameTheSource) {
   create();
   EXPECT_EQ(call("f", {}, 0), "f: never mind (model.py:27)");
 }
-
-class KernelTest : public SessionTest {
-protected:
-  void SetUp() override {
-    builder.addKernel("add_constant", 1, 1, 1);
-    builder.addKernel("number_groups", 0, 1, 0);
-    builder.addKernel("fail_from", 0, 0, 2);
-    builder.addKernel("sum_row", 1, 1, 0, 256);
-    builder.addLibrary("a better cpu", {"no-such-feature"}, {1, 2, 3});
-    builder.addLibrary("generic", {}, readKernels());
-    builder.addMessage("a kernel's own words");
-  }
-};
 
 TEST_F(KernelTest, DispatchesOverAnyNumberOfThreads) {
   const unsigned f = builder.addFunction("f", "ref", "ref ref", 6, 4, R"(

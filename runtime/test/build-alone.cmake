@@ -12,7 +12,7 @@ endfunction()
 
 file(REMOVE_RECURSE ${BUILD})
 run(text ${CMAKE_COMMAND} -S ${SOURCE} -B ${BUILD} -G Ninja -DCMAKE_C_COMPILER=${C} -DCMAKE_CXX_COMPILER=${CXX}
-    -DTORCHC_ENABLE_TESTS=OFF)
+    -DTORCHC_ENABLE_TESTS=OFF -DBUILD_SHARED_LIBS=ON)
 run(text ${CMAKE_COMMAND} --build ${BUILD} -j 2)
 
 run(needed ldd ${BUILD}/bin/torchc-run)

@@ -142,6 +142,39 @@ ParameterInfo Program::getParameter(unsigned index) const {
           {parameter.dims()->data(), parameter.dims()->size()}};
 }
 
+/// The mutable ones of the globals.
+static const schema::Global *findState(const schema::Module &module, unsigned index) {
+  for (const schema::Global *global : *module.globals())
+    if (global->mutable_() && index-- == 0)
+      return global;
+  return nullptr;
+}
+
+unsigned Program::getStateCount() const {
+  unsigned count = 0;
+  while (findState(*impl->module.header, count))
+    ++count;
+  return count;
+}
+
+StateInfo Program::getState(unsigned index) const {
+  const schema::Module &module = *impl->module.header;
+  const schema::Global &global = *findState(module, index);
+  const char *name = global.name()->c_str();
+  if (global.kind() == schema::RegisterKind::I64)
+    return {name, true, ElementType::I64, {}};
+  if (global.initial_constant() < 0)
+    return {name, false, ElementType::U8, {}};
+  const schema::Constant &initial = *module.constants()->Get(unsigned(global.initial_constant()));
+  return {name, true, ElementType(initial.element_type()), {initial.dims()->data(), initial.dims()->size()}};
+}
+
+unsigned Program::getExternalCount() const { return impl->module.header->externals()->size(); }
+
+const char *Program::getExternal(unsigned index) const {
+  return impl->module.header->externals()->Get(index)->name()->c_str();
+}
+
 unsigned Program::getLibraryCount() const { return impl->module.header->libraries()->size(); }
 
 LibraryInfo Program::getLibrary(unsigned index) const {

@@ -8,52 +8,11 @@
 
 #include "torchc/runtime/Session.h"
 
-#include "api/DeviceImpl.h"
-#include "vm/Machine.h"
-
-#include <cstdio>
+#include "api/SessionImpl.h"
 
 namespace torchc::runtime {
 
-struct SessionImpl : Shared<SessionImpl> {
-  SessionImpl(const Program &program, const Device &device) : program(program), device(device) {}
-
-  Status prepare(const SessionOptions &options) {
-    if (!program.impl->canRun)
-      return Status::error(StatusCode::InvalidArgument, "the program was loaded without its kernels");
-    return machine.prepare(*program.impl, device.impl ? &device.impl->pool : nullptr, options);
-  }
-
-  const schema::Module &getModule() const { return *program.impl->module.header; }
-
-  Program program;
-  Device device;
-  Machine machine;
-  std::atomic<bool> isBusy{false};
-  uint64_t calls = 0;
-  Array<int64_t> symbols; ///< Values in the running call; -1: not seen yet.
-};
-
 namespace {
-
-/// "2x?x4xf32" in a buffer of its own.
-class ShapeText {
-public:
-  ShapeText(ElementType type, std::span<const int64_t> dims) {
-    for (int64_t dim : dims) {
-      if (dim >= 0)
-        length += size_t(std::snprintf(text + length, sizeof text - length, "%lldx", (long long)dim));
-      else
-        length += size_t(std::snprintf(text + length, sizeof text - length, "?x"));
-    }
-    std::snprintf(text + length, sizeof text - length, "%s", getElementName(type));
-  }
-  const char *get() const { return text; }
-
-private:
-  char text[kMaxRank * 21 + 16];
-  size_t length = 0;
-};
 
 /// Holds a call's inputs against the signature.
 class InputChecker {
@@ -174,11 +133,11 @@ Status Session::call(unsigned index, std::span<const Tensor> inputs, std::span<T
   const schema::Export &function = *impl->getModule().exports()->Get(index);
   TORCHC_RETURN_IF_ERROR(checkCount(function, "inputs", inputs.size(), function.inputs()->size()));
   TORCHC_RETURN_IF_ERROR(checkCount(function, "outputs", outputs.size(), function.outputs()->size()));
-  if (impl->isBusy.exchange(true, std::memory_order_acquire))
-    return Status::error(StatusCode::InvalidArgument, "the session is in another call; use one session a thread");
-  Status status = callExclusively(*impl, function, inputs, outputs);
-  impl->isBusy.store(false, std::memory_order_release);
-  return status;
+  return impl->exclusively([&] { return callExclusively(*impl, function, inputs, outputs); });
+}
+
+void Session::setCancelled(bool isCancelled) {
+  impl->machine.isCancelled.store(isCancelled, std::memory_order_relaxed);
 }
 
 void Session::setProfiler(const Profiler &profiler) { impl->machine.setProfiler(profiler); }

@@ -11,6 +11,7 @@
 #include "threads/Futex.h"
 
 #include <algorithm>
+#include <unistd.h>
 
 namespace torchc::runtime {
 
@@ -20,6 +21,7 @@ static constexpr unsigned kSpinRounds = 1000;
 
 Status ThreadPool::start(unsigned workers) {
   workerCount = std::max(workers, 1u);
+  process = getpid();
   if (!threads.resize(workerCount - 1))
     return Status::outOfMemory();
   for (unsigned i = 0; i < threads.size(); ++i) {
@@ -33,6 +35,8 @@ Status ThreadPool::start(unsigned workers) {
 }
 
 ThreadPool::~ThreadPool() {
+  if (getpid() != process)
+    return; // The threads stayed in the parent.
   isStopping.store(true);
   workSignal.fetch_add(1);
   wakeAll(workSignal);

@@ -28,7 +28,8 @@ struct Task {
 
 /// A fixed set of threads. The thread that calls `run` is worker 0 and works too; it
 /// returns when the last item is finished, not when every worker has looked.
-/// Workers spin for a while after a task, then sleep.
+/// Workers spin for a while after a task, then sleep. In a child process that forks off
+/// there are no threads, and the caller runs all items.
 ///
 /// All of a task's state is one counter of items not yet taken. Taking items is a
 /// compare-and-swap on it; whoever succeeds holds the task open until it counts
@@ -64,6 +65,7 @@ private:
 
   Array<Thread> threads;
   unsigned workerCount = 1; ///< Set before the threads start.
+  pid_t process = 0;        ///< The one that has the threads.
 
   std::atomic<bool> isBusy{false};
   Task current; ///< Written while remaining = 0, read by holders of items only.

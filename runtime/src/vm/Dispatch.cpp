@@ -22,8 +22,10 @@ static uint64_t now() {
 /// One dispatch, shared by the workers.
 class Launch {
 public:
-  Launch(torchc_kernel_fn kernel, const torchc_args &args, unsigned workers, uint8_t *scratch, uint64_t scratchStride)
-      : kernel(kernel), args(args), workers(workers), scratch(scratch), scratchStride(scratchStride) {}
+  Launch(torchc_kernel_fn kernel, const torchc_args &args, unsigned workers, uint8_t *scratch, uint64_t scratchStride,
+         const std::atomic<bool> &isCancelled)
+      : kernel(kernel), args(args), workers(workers), scratch(scratch), scratchStride(scratchStride),
+        isCancelled(isCancelled) {}
 
   /// As `run`, and reports it.
   void runAndReport(const Profiler &profiler, const DispatchEvent &dispatch, uint64_t begin, uint64_t end,
@@ -34,13 +36,18 @@ public:
     profiler.onBatch(profiler.context, event);
   }
 
-  /// Runs the work groups [begin, end), x fastest; stops at the first that fails.
+  /// Runs the work groups [begin, end), x fastest; stops at the first that fails, and
+  /// when the call is cancelled.
   void run(uint64_t begin, uint64_t end, unsigned worker) {
     const torchc_env env = {sizeof(torchc_env), worker, workers};
     void *memory = scratch ? scratch + worker * scratchStride : nullptr;
     const uint64_t countX = args.workgroup_count[0], countY = args.workgroup_count[1];
     auto x = uint32_t(begin % countX), y = uint32_t(begin / countX % countY), z = uint32_t(begin / countX / countY);
     for (uint64_t item = begin; item < end; ++item) {
+      if (isCancelled.load(std::memory_order_relaxed)) {
+        isIncomplete.store(true, std::memory_order_relaxed);
+        return;
+      }
       if (const int32_t code = kernel(&env, &args, x, y, z, memory); code != 0) {
         fail(item, code);
         return;
@@ -59,6 +66,10 @@ public:
   /// ran; 0 if none did.
   int32_t getCode() const { return failedCode; }
 
+  /// Whether work groups were left out: the call has been cancelled, even if it is no
+  /// longer by now.
+  bool wasCancelled() const { return isIncomplete.load(std::memory_order_relaxed); }
+
 private:
   void fail(uint64_t item, int32_t code) {
     while (lock.test_and_set(std::memory_order_acquire)) {
@@ -75,6 +86,8 @@ private:
   const unsigned workers;
   uint8_t *const scratch;
   const uint64_t scratchStride;
+  const std::atomic<bool> &isCancelled;
+  std::atomic<bool> isIncomplete{false};
   std::atomic_flag lock;
   uint64_t failedItem = UINT64_MAX;
   int32_t failedCode = 0;
@@ -130,7 +143,7 @@ Status Machine::dispatch(const Instruction &instruction, const Frame &frame) {
   args.binding_count = uint32_t(tensors.size());
   args.constant_count = uint32_t(scalars.size() - 3);
 
-  Launch launch(program->kernels.getKernels()[instruction.a], args, workerCount, scratch, scratchStride);
+  Launch launch(program->kernels.getKernels()[instruction.a], args, workerCount, scratch, scratchStride, isCancelled);
   if (profiler.onDispatch || profiler.onBatch)
     profile(launch, items, instruction, frame);
   else if (pool)
@@ -140,6 +153,8 @@ Status Machine::dispatch(const Instruction &instruction, const Frame &frame) {
                &launch, items});
   else
     launch.run(0, items, 0);
+  if (launch.wasCancelled())
+    return cancelled();
   return launch.getCode() == 0 ? Status() : describeFailure(*program->module.header, kernel, launch.getCode());
 }
 

@@ -45,6 +45,8 @@ Status Machine::run(std::span<Tensor> outputs) {
     if (maxSteps != 0 && steps-- == 0)
       return explain(Status::error(StatusCode::ResourceExhausted, "the limit of %llu steps is reached",
                                    (unsigned long long)maxSteps), frame);
+    if (isCancelled.load(std::memory_order_relaxed))
+      return explain(cancelled(), frame);
     Status status;
     switch (Opcode(instruction.opcode)) {
     case Opcode::Block:
@@ -190,38 +192,6 @@ void Machine::leave(const Instruction &ret) {
       caller.refs[results[i]] = frame.refs[values[i]];
   for (unsigned i = 0; i < frame.function->ref_registers(); ++i)
     frame.refs[i].reset();
-}
-
-Status Machine::callExternal(const Instruction &instruction, Frame &frame) {
-  const schema::External &external = *program->module.header->externals()->Get(instruction.a);
-  const char *name = external.name()->c_str();
-  const auto results = program->module.getList(instruction.d);
-  const auto arguments = program->module.getList(instruction.e);
-  externalArguments.clear();
-  externalResults.clear();
-  if (!externalArguments.resize(arguments.size()) || !externalResults.resize(results.size()))
-    return Status::outOfMemory();
-  for (size_t i = 0; i < arguments.size(); ++i)
-    if (external.parameters()->Get(unsigned(i)) == schema::RegisterKind::I64)
-      externalArguments[i].integer = frame.i64s[arguments[i]];
-    else
-      externalArguments[i].tensor = frame.refs[arguments[i]].asReadOnly();
-  const char *attributes = external.attributes() ? external.attributes()->c_str() : "";
-  const Status status = externals[instruction.a].function(
-      externals[instruction.a].context, attributes, {externalArguments.data(), arguments.size()},
-      {externalResults.data(), results.size()});
-  externalArguments.clear();
-  if (!status.isOk())
-    return Status::error(status.getCode(), "%s: %s", name, status.getMessage());
-  for (size_t i = 0; i < results.size(); ++i) {
-    if (external.results()->Get(unsigned(i)) == schema::RegisterKind::I64)
-      frame.i64s[results[i]] = externalResults[i].integer;
-    else if (externalResults[i].tensor.isNull())
-      return Status::error(StatusCode::Failed, "%s did not set result %zu", name, i);
-    else
-      frame.refs[results[i]] = std::move(externalResults[i].tensor);
-  }
-  return {};
 }
 
 Status Machine::explain(Status error, const Frame &frame) const {

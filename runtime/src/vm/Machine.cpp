@@ -23,7 +23,7 @@ Status Machine::prepare(ProgramImpl &owner, ThreadPool *threads, const SessionOp
   TORCHC_RETURN_IF_ERROR(prepareStack());
   TORCHC_RETURN_IF_ERROR(prepareScratch());
   TORCHC_RETURN_IF_ERROR(prepareTensors(options));
-  TORCHC_RETURN_IF_ERROR(prepareGlobals());
+  TORCHC_RETURN_IF_ERROR(resetGlobals());
   return prepareExternals(options);
 }
 
@@ -73,57 +73,29 @@ Status Machine::prepareTensors(const SessionOptions &options) {
       return Status::outOfMemory();
   }
   for (const schema::Parameter *parameter : *module.parameters()) {
-    TORCHC_ASSIGN_OR_RETURN(Tensor tensor, findParameter(*parameter, options));
+    TORCHC_ASSIGN_OR_RETURN(Tensor tensor, findParameter(*parameter, options.parameters));
     if (!parameters.push(tensor.asReadOnly()))
       return Status::outOfMemory();
   }
   return {};
 }
 
-Result<Tensor> Machine::findParameter(const schema::Parameter &parameter, const SessionOptions &options) {
+Result<Tensor> Machine::findParameter(const schema::Parameter &parameter, const Parameters *given) {
   const char *scope = parameter.scope()->c_str(), *key = parameter.key()->c_str();
-  if (!options.findParameter)
-    return Status::error(StatusCode::InvalidArgument, "the program needs parameter '%s::%s', none are given", scope, key);
-  TORCHC_ASSIGN_OR_RETURN(Tensor tensor, options.findParameter(options.parameterContext, scope, key));
+  auto fail = [&](const char *what) {
+    return Status::error(StatusCode::InvalidArgument, "the program needs parameter '%s::%s'; %s", scope, key, what);
+  };
+  if (!given || !given->hasScope(scope))
+    return fail("no parameters are given for this scope");
+  const Tensor *found = given->find(scope, key);
+  if (!found)
+    return fail("the scope has no such key");
+  const auto type = ElementType(parameter.element_type());
   const std::span<const int64_t> dims(parameter.dims()->data(), parameter.dims()->size());
-  if (tensor.isNull() || tensor.getElementType() != ElementType(parameter.element_type()) ||
-      !std::ranges::equal(tensor.getDims(), dims))
-    return Status::error(StatusCode::InvalidArgument, "parameter '%s::%s' has another type or shape than the program needs",
-                         scope, key);
-  return tensor;
-}
-
-Status Machine::prepareGlobals() {
-  const auto &table = *program->module.header->globals();
-  if (!globals.resize(table.size()))
-    return Status::outOfMemory();
-  for (unsigned i = 0; i < table.size(); ++i) {
-    const schema::Global &global = *table.Get(i);
-    globals[i].integer = global.initial_i64();
-    if (global.initial_constant() < 0)
-      continue;
-    const Tensor &initial = constants[size_t(global.initial_constant())];
-    if (!global.mutable_())
-      globals[i].tensor = initial;
-    else
-      TORCHC_RETURN_IF_ERROR(setGlobal(i, initial));
-  }
-  return {};
-}
-
-Status Machine::prepareExternals(const SessionOptions &options) {
-  for (const schema::External *external : *program->module.header->externals()) {
-    const ExternalBinding *found = nullptr;
-    for (const ExternalBinding &binding : options.externals)
-      if (external->name()->string_view() == binding.name)
-        found = &binding;
-    if (!found || !found->function)
-      return Status::error(StatusCode::InvalidArgument, "the program calls '%s', which is not registered",
-                           external->name()->c_str());
-    if (!externals.push({found->function, found->context}))
-      return Status::outOfMemory();
-  }
-  return {};
+  if (found->getElementType() != type || !std::ranges::equal(found->getDims(), dims))
+    return Status::error(StatusCode::InvalidArgument, "parameter '%s::%s' is %s, the program needs %s", scope, key,
+                         ShapeText(*found).get(), ShapeText(type, dims).get());
+  return Tensor(*found);
 }
 
 } // namespace torchc::runtime

@@ -10,6 +10,7 @@
 #define TORCHC_RUNTIME_VM_MACHINE_H
 
 #include "api/ProgramImpl.h"
+#include "base/ShapeText.h"
 #include "threads/ThreadPool.h"
 #include "torchc/runtime/Session.h"
 #include "vm/MemoryPool.h"
@@ -23,7 +24,8 @@ class Launch;
 ///
 /// The work is spread over files by group of instructions: Machine.cpp sets up,
 /// Interpreter.cpp has the loop and the control flow, TensorInstructions.cpp memory
-/// and checks, Outputs.cpp what leaves the call, Dispatch.cpp the kernels.
+/// and checks, Globals.cpp the state, Outputs.cpp what leaves the call, Dispatch.cpp the
+/// kernels, Externals.cpp the functions of the host program.
 class Machine {
 public:
   Machine() = default;
@@ -37,6 +39,15 @@ public:
   Status call(const schema::Export &function, std::span<const Tensor> inputs, std::span<Tensor> outputs);
 
   void setProfiler(const Profiler &functions) { profiler = functions; }
+  /// Globals.cpp: what lasts from call to call. A view of an i64 is a tensor of rank 0; a
+  /// global without a value is a null tensor. `checkGlobal` says whether `assignGlobal`
+  /// may put `value` in its place.
+  Status resetGlobals();
+  Result<Tensor> viewGlobal(unsigned ordinal);
+  Status checkGlobal(unsigned ordinal, const Tensor &value);
+  Status assignGlobal(unsigned ordinal, const Tensor &value);
+
+  std::atomic<bool> isCancelled{false};
 
   const MemoryPool &getMemory() const { return memory; }
   uint64_t getDispatches() const { return dispatches; }
@@ -64,9 +75,7 @@ private:
   Status prepareStack();
   Status prepareScratch();
   Status prepareTensors(const SessionOptions &options);
-  Result<Tensor> findParameter(const schema::Parameter &parameter, const SessionOptions &options);
-  Status prepareGlobals();
-  Status prepareExternals(const SessionOptions &options);
+  Result<Tensor> findParameter(const schema::Parameter &parameter, const Parameters *given);
 
   // Interpreter.cpp
   Status run(std::span<Tensor> outputs);
@@ -74,15 +83,21 @@ private:
   Status executeInteger(const Instruction &instruction, int64_t *i64s);
   void enter(const Instruction &call, const Frame &caller);
   void leave(const Instruction &ret);
-  Status callExternal(const Instruction &instruction, Frame &frame);
   Status explain(Status error, const Frame &frame) const;
+  static Status cancelled() { return Status::error(StatusCode::Cancelled, "the call is cancelled"); }
+
+  // Globals.cpp
+  Status setGlobal(unsigned ordinal, const Tensor &value);
 
   // TensorInstructions.cpp
   std::span<const int64_t> readDims(uint32_t list, const Frame &frame);
-  Status setGlobal(unsigned ordinal, const Tensor &value);
   Status executeTensor(const Instruction &instruction, Frame &frame);
   Status executeCheck(const Instruction &instruction, const Frame &frame);
   Status failWithMessage(uint32_t message) const;
+
+  // Externals.cpp
+  Status prepareExternals(const SessionOptions &options);
+  Status callExternal(const Instruction &instruction, Frame &frame);
 
   // Outputs.cpp
   Result<Tensor> allocateOutput(unsigned index, ElementType type, std::span<const int64_t> dims);

@@ -19,21 +19,6 @@ std::span<const int64_t> Machine::readDims(uint32_t list, const Frame &frame) {
   return {dims, registers.size()};
 }
 
-Status Machine::setGlobal(unsigned ordinal, const Tensor &value) {
-  Tensor &global = globals[ordinal].tensor;
-  if (!global.isNull() && value.getData() == global.getData() && value.getByteLength() == global.getByteLength()) {
-    global = value;
-    return {};
-  }
-  if (global.isNull() || global.getByteLength() != value.getByteLength()) {
-    TORCHC_ASSIGN_OR_RETURN(global, memory.acquire(value.getByteLength(), MemoryPool::Use::Global));
-  }
-  TORCHC_ASSIGN_OR_RETURN(global, global.view(0, value.getElementType(), value.getDims()));
-  if (value.getByteLength() != 0)
-    std::memmove(global.getMutableData(), value.getData(), value.getByteLength());
-  return {};
-}
-
 /// An integer element, extended to 64 bits; false for other types.
 static bool loadElement(const Tensor &tensor, uint64_t index, int64_t &value) {
   auto load = [&]<typename T>(T) {

@@ -79,6 +79,15 @@ struct ParameterInfo {
   std::span<const int64_t> dims;
 };
 
+/// A value that each session keeps between calls; a number is a rank-0 tensor. Without an
+/// initial value (`hasValue`) type and dims are those that a call gives it.
+struct StateInfo {
+  const char *name;
+  bool hasValue;
+  ElementType type;
+  std::span<const int64_t> dims;
+};
+
 struct ProducerInfo {
   const char *module, *compilerVersion, *llvmVersion, *target, *sourceHash;
   unsigned flagCount;
@@ -122,6 +131,11 @@ public:
 
   unsigned getParameterCount() const;
   ParameterInfo getParameter(unsigned index) const;
+  unsigned getStateCount() const;
+  StateInfo getState(unsigned index) const;
+  unsigned getExternalCount() const;
+  /// The name of a function that the host program registers.
+  const char *getExternal(unsigned index) const;
   unsigned getLibraryCount() const;
   LibraryInfo getLibrary(unsigned index) const;
   const char *getLibraryFeature(unsigned library, unsigned index) const;

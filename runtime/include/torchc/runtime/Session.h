@@ -10,6 +10,7 @@
 #define TORCHC_RUNTIME_SESSION_H
 
 #include "torchc/runtime/Device.h"
+#include "torchc/runtime/Parameters.h"
 #include "torchc/runtime/Profile.h"
 #include "torchc/runtime/Program.h"
 
@@ -26,23 +27,22 @@ struct ExternalValue {
 
 /// A custom op. Arguments are the callee's to read; every result that the program
 /// declares as a tensor must be set. `attributes` is the JSON that the compiler wrote.
+/// It runs in the thread of the call and may call other sessions.
 using ExternalFunction = Status (*)(void *context, const char *attributes,
                                     std::span<const ExternalValue> arguments,
                                     std::span<ExternalValue> results);
 
+/// `signature` is what the function takes and gives, such as "(Tensor, int) -> (Tensor)".
 struct ExternalBinding {
   const char *name;
+  const char *signature;
   ExternalFunction function;
   void *context;
 };
 
-/// Finds a parameter; its type and dims are checked against what the program wants.
-using ParameterFunction = Result<Tensor> (*)(void *context, const char *scope, const char *key);
-
 struct SessionOptions {
   std::span<const ExternalBinding> externals; ///< Copied.
-  ParameterFunction findParameter = nullptr;  ///< Called by Session::create only.
-  void *parameterContext = nullptr;
+  const Parameters *parameters = nullptr;     ///< Used by Session::create only.
   uint64_t maxSteps = 0;       ///< Instructions of a call; 0: no limit.
   uint64_t maxMemoryBytes = 0; ///< Slabs, outputs and globals; 0: no limit.
 };
@@ -84,6 +84,24 @@ public:
 
   /// Reports the calls from now on to `profiler`; `{}` ends it. Not during a call.
   void setProfiler(const Profiler &profiler);
+
+  /// Ends the running call and all later ones with Cancelled, until it is called with
+  /// false. A call ends before its next instruction or work group; what it wrote to the
+  /// state until then stays written. The only function that another thread may call.
+  void setCancelled(bool isCancelled);
+
+  /// The state: what the program keeps between calls, by the names of
+  /// Program::getState. `reset` gives it the values that the file has.
+  Status reset();
+  /// A copy of a value. Errors: InvalidArgument (no such state, no value yet).
+  Result<Tensor> getState(std::string_view name);
+  /// Copies a tensor of the same type and shape into the state.
+  Status setState(std::string_view name, const Tensor &value);
+  /// All of the state in a safetensors file, which appears whole or not at all.
+  Status saveState(const char *path);
+  /// From such a file, which holds just the state's names, types and shapes; nothing is
+  /// changed on error. Errors of both: Io, InvalidArgument, ResourceExhausted.
+  Status loadState(const char *path);
 
   SessionStats getStats() const;
 

@@ -22,6 +22,7 @@ enum class StatusCode : int {
   Incompatible = 4,       ///< The file needs another runtime or another CPU.
   Io = 5,                 ///< The operating system refused a read or a write.
   ResourceExhausted = 6,  ///< Memory, or a limit that the embedder set.
+  Cancelled = 7,          ///< The embedder ended the call.
 };
 
 /// Success, or a code and one line of text. Moves; never throws; an error that
