@@ -1,0 +1,59 @@
+"""Single operations that are timed as models of one layer: products, convolutions, rows, attention.
+
+Each entry gives a module with random weights, its inputs, and how many floating-point operations
+(a multiply-add is two) one call takes, where those bound its time.
+"""
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class _Function(nn.Module):
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, *inputs):
+        return self.function(*inputs)
+
+
+def _linear(rows, columns, inner):
+    return nn.Linear(inner, columns), (torch.randn(rows, inner),), 2 * rows * columns * inner
+
+
+def _convolution(channels, size, out, kernel, stride=1, groups=1):
+    layer = nn.Conv2d(channels, out, kernel, stride, kernel // 2, groups=groups)
+    pixels = (size // stride) ** 2
+    return layer, (torch.randn(1, channels, size, size),), 2 * pixels * out * (channels // groups) * kernel**2
+
+
+def _attention(heads, length, size):
+    function = _Function(lambda q, k, v: F.scaled_dot_product_attention(q, k, v))
+    return function, tuple(torch.randn(1, heads, length, size) for _ in range(3)), 4 * heads * length**2 * size
+
+
+KERNELS = {
+    "gemm-128x768x768": lambda: _linear(128, 768, 768),
+    "gemm-128x3072x768": lambda: _linear(128, 3072, 768),
+    "gemm-128x768x3072": lambda: _linear(128, 768, 3072),
+    "gemm-512x512x512": lambda: _linear(512, 512, 512),
+    "gemm-1024x1024x1024": lambda: _linear(1024, 1024, 1024),
+    "gemm-16x4096x4096": lambda: _linear(16, 4096, 4096),
+    "gemv-4096x4096": lambda: _linear(1, 4096, 4096),
+    "gemv-768x3072": lambda: _linear(1, 3072, 768),
+    "conv-3x3-64-56": lambda: _convolution(64, 56, 64, 3),
+    "conv-3x3-256-14": lambda: _convolution(256, 14, 256, 3),
+    "conv-3x3-512-7": lambda: _convolution(512, 7, 512, 3),
+    "conv-3x3-stride-128-56": lambda: _convolution(128, 56, 128, 3, 2),
+    "conv-1x1-256-56": lambda: _convolution(256, 56, 64, 1),
+    "conv-1x1-96-56": lambda: _convolution(96, 56, 24, 1),
+    "conv-depthwise-96-112": lambda: _convolution(96, 112, 96, 3, 2, 96),
+    "conv-depthwise-192-28": lambda: _convolution(192, 28, 192, 3, 1, 192),
+    "conv-stem-7x7": lambda: _convolution(3, 224, 64, 7, 2),
+    "softmax-1536x128": lambda: (_Function(lambda x: F.softmax(x, -1)), (torch.randn(1536, 128),), None),
+    "layernorm-128x768": lambda: (nn.LayerNorm(768), (torch.randn(128, 768),), None),
+    "attention-12x128x64": lambda: _attention(12, 128, 64),
+    "attention-12x512x64": lambda: _attention(12, 512, 64),
+    "gelu-128x3072": lambda: (_Function(lambda x: F.gelu(x)), (torch.randn(128, 3072),), None),
+    "add-16m": lambda: (_Function(lambda x, y: x + y), (torch.randn(1 << 24), torch.randn(1 << 24)), None),
+}
