@@ -45,84 +45,12 @@ static ElementType parseType(const std::string &name) {
   throw std::runtime_error("no type " + name);
 }
 
-/// "[i0 r1]" becomes one word.
-static std::vector<std::string> splitLine(const std::string &line) {
-  std::vector<std::string> words;
-  std::string word;
-  bool inList = false;
-  for (char character : line.substr(0, line.find(';')) + " ") {
-    inList = character == '[' || (inList && character != ']');
-    if (character != ' ' || inList)
-      word += character;
-    else if (!word.empty())
-      words.push_back(std::exchange(word, ""));
-  }
-  return words;
-}
-
-static uint32_t addList(std::vector<uint16_t> &lists, const std::string &text) {
-  const auto offset = uint32_t(lists.size());
-  lists.push_back(0);
-  std::istringstream words(text.substr(1, text.size() - 2));
-  for (std::string word; words >> word; ++lists[offset])
-    lists.push_back(uint16_t(std::stoul(word.substr(1))));
-  return offset;
-}
-
 unsigned ModuleBuilder::addFunction(const std::string &name, const std::string &parameters,
                                     const std::string &results, unsigned i64s, unsigned refs,
                                     const std::string &text) {
-  std::vector<std::vector<std::string>> lines;
-  std::map<std::string, unsigned> labels;
-  std::istringstream stream(text);
-  for (std::string line; std::getline(stream, line);) {
-    const auto words = splitLine(line);
-    if (words.size() == 1 && words[0].back() == ':')
-      labels[words[0].substr(0, words[0].size() - 1)] = unsigned(lines.size());
-    else if (!words.empty())
-      lines.push_back(words);
-  }
-  auto function = std::make_unique<schema::FunctionT>();
-  function->name = name;
-  function->first_instruction = uint32_t(code.size());
-  function->instruction_count = uint32_t(lines.size());
-  function->i64_registers = uint16_t(i64s);
-  function->ref_registers = uint16_t(refs);
-  function->parameters = parseKinds(parameters);
-  function->results = parseKinds(results);
-  for (const auto &words : lines) {
-    const OpcodeInfo *info = nullptr;
-    for (const OpcodeInfo &candidate : kOpcodes)
-      if (candidate.name == words[0])
-        info = &candidate;
-    if (!info)
-      throw std::runtime_error("no opcode " + words[0]);
-    Instruction instruction{};
-    instruction.opcode = uint16_t(info->opcode);
-    size_t next = 1;
-    for (const Operand &operand : *info) {
-      if (next < words.size() && words[next] == "<-")
-        ++next;
-      if (next >= words.size())
-        throw std::runtime_error("too few operands: " + words[0]);
-      const std::string &word = words[next++];
-      uint64_t value;
-      if (word[0] == '[')
-        value = addList(lists, word);
-      else if (operand.kind == OperandKind::Type)
-        value = uint64_t(parseType(word));
-      else if (operand.kind == OperandKind::Target && labels.count(word))
-        value = labels[word];
-      else if (operand.kind == OperandKind::I64 || operand.kind == OperandKind::Ref)
-        value = std::stoull(word.substr(1));
-      else
-        value = uint64_t(std::stoll(word));
-      if (!setField(instruction, operand.field, value))
-        throw std::runtime_error("operand does not fit: " + word);
-    }
-    code.push_back(instruction);
-  }
-  module.functions.push_back(std::move(function));
+  assemble("function \"" + name + "\" parameters=[" + parameters + "] results=[" + results + "] i64=" +
+               std::to_string(i64s) + " ref=" + std::to_string(refs) + "\n" + text,
+           *this);
   return unsigned(module.functions.size() - 1);
 }
 
@@ -246,67 +174,7 @@ void ModuleBuilder::setDebugInfo(const schema::DebugInfoT &info) {
 }
 
 std::vector<uint8_t> ModuleBuilder::build(const std::function<void(schema::ModuleT &)> &edit) const {
-  flatbuffers::FlatBufferBuilder probe;
-  // A copy by way of a flatbuffer: ModuleT owns its tables.
-  schema::ModuleT copy;
-  {
-    schema::ModuleT &original = const_cast<schema::ModuleT &>(module);
-    const schema::Section none;
-    original.bytecode = std::make_unique<schema::Section>(none);
-    original.operand_lists = std::make_unique<schema::Section>(none);
-    original.constant_data = std::make_unique<schema::Section>(none);
-    original.debug_info = std::make_unique<schema::Section>(none);
-    for (auto &library : original.libraries)
-      library->object = std::make_unique<schema::Section>(none);
-    probe.ForceDefaults(true); // The size must not depend on the offsets.
-    probe.Finish(schema::Module::Pack(probe, &original), schema::ModuleIdentifier());
-    schema::GetModule(probe.GetBufferPointer())->UnPackTo(&copy);
-  }
-  const uint64_t headerSize = probe.GetSize();
-  std::vector<uint8_t> file(sizeof(FilePrologue) + headerSize);
-  auto add = [&](const void *data, size_t size) {
-    if (size == 0)
-      return std::make_unique<schema::Section>();
-    file.resize((file.size() + 63) / 64 * 64);
-    const auto *from = static_cast<const uint8_t *>(data);
-    const uint64_t offset = file.size();
-    file.insert(file.end(), from, from + size);
-    return std::make_unique<schema::Section>(offset, size, checksum64(from, size));
-  };
-  copy.bytecode = add(code.data(), code.size() * sizeof(Instruction));
-  copy.operand_lists = add(lists.data(), lists.size() * sizeof(uint16_t));
-  for (size_t i = 0; i < objects.size(); ++i)
-    copy.libraries[i]->object = add(objects[i].data(), objects[i].size());
-  copy.debug_info = add(debugInfo.data(), debugInfo.size());
-  copy.constant_data = add(constants.data(), constants.size());
-  if (edit)
-    edit(copy);
-  flatbuffers::FlatBufferBuilder builder;
-  builder.ForceDefaults(true);
-  builder.Finish(schema::Module::Pack(builder, &copy), schema::ModuleIdentifier());
-  if (builder.GetSize() != headerSize)
-    throw std::runtime_error("an edit changed the header's size");
-  std::memcpy(file.data() + sizeof(FilePrologue), builder.GetBufferPointer(), headerSize);
-
-  FilePrologue prologue{};
-  std::memcpy(prologue.magic, kMagic, sizeof kMagic);
-  prologue.formatMajor = kFormatMajor;
-  prologue.formatMinor = kFormatMinor;
-  prologue.fileSize = file.size();
-  prologue.headerSize = headerSize;
-  prologue.opcodeTableHash = kOpcodeTableHash;
-  std::memcpy(file.data(), &prologue, sizeof prologue);
-  fixChecksums(file);
-  return file;
-}
-
-void fixChecksums(std::span<uint8_t> file) {
-  FilePrologue prologue;
-  std::memcpy(&prologue, file.data(), sizeof prologue);
-  if (prologue.headerSize <= file.size() - sizeof prologue)
-    prologue.headerChecksum = checksum64(file.data() + sizeof prologue, prologue.headerSize);
-  prologue.prologueChecksum = checksum64(&prologue, offsetof(FilePrologue, prologueChecksum));
-  std::memcpy(file.data(), &prologue, sizeof prologue);
+  return writeModule(*this, edit);
 }
 
 } // namespace torchc::runtime::test

@@ -9,9 +9,8 @@
 #ifndef TORCHC_RUNTIME_TEST_MODULEBUILDER_H
 #define TORCHC_RUNTIME_TEST_MODULEBUILDER_H
 
+#include "module/Assembler.h"
 #include "torchc/runtime/Format.h"
-#include "torchc/runtime/Module_generated.h"
-#include "torchc/runtime/Opcodes.h"
 
 #include <functional>
 #include <memory>
@@ -33,20 +32,8 @@ private:
   size_t size;
 };
 
-/// Assembles a module. Code is text, an instruction a line, operands in the order
-/// of the opcode table, `;` starts a comment:
-///
-///   builder.addFunction("f", "i64 ref", "i64", 3, 1, R"(
-///     TensorDim i1 <- r0 0
-///     CondBr i0 then else
-///   then:
-///     Block [i1] [] <-
-///     Ret [i1]
-///   ...
-///
-/// Registers are i0 and r0, lists [i0 r0], types f32, targets labels or numbers,
-/// ordinals numbers. An unknown word throws std::runtime_error.
-class ModuleBuilder {
+/// Makes a module of parts; the code is the assembler's text (module/Assembler.h).
+class ModuleBuilder : public ModuleParts {
 public:
   ModuleBuilder();
 
@@ -76,17 +63,7 @@ public:
   /// The whole file. `edit` may spoil the header before it is written.
   std::vector<uint8_t> build(const std::function<void(schema::ModuleT &)> &edit = {}) const;
 
-  std::vector<Instruction> code; ///< To be spoilt by a test.
-  std::vector<uint16_t> lists;
-  std::vector<uint8_t> constants, debugInfo;
-  schema::ModuleT module;
-
-private:
-  std::vector<std::vector<uint8_t>> objects;
 };
-
-/// Corrects the prologue's and the header's checksums after an edit of the bytes.
-void fixChecksums(std::span<uint8_t> file);
 
 } // namespace torchc::runtime::test
 

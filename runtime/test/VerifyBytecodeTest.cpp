@@ -16,16 +16,17 @@ namespace {
 
 class VerifyBytecode : public ::testing::Test {
 protected:
-  /// The verifier's word on a function (i64, ref) -> i64 of 4 + 3 registers.
+  /// The verifier's word on the module with a function (i64, ref) -> i64 of 4 + 3 registers.
   std::string verify(const std::string &code, const std::function<void(ModuleBuilder &)> &edit = {}) {
-    builder.addFunction("f", "i64 ref", "i64", 4, 3, code);
+    ModuleBuilder whole = builder;
+    whole.addFunction("f", "i64 ref", "i64", 4, 3, code);
     if (edit)
-      edit(builder);
-    return load();
+      edit(whole);
+    return load(whole);
   }
 
-  std::string load() {
-    const AlignedBytes bytes(builder.build());
+  static std::string load(const ModuleBuilder &module) {
+    const AlignedBytes bytes(module.build());
     LoadOptions options;
     options.loadKernels = false;
     auto program = Program::borrowBytes(bytes.get(), nullptr, nullptr, options);
@@ -55,7 +56,7 @@ TEST_F(VerifyBytecode, AcceptsALoop) {
 }
 
 TEST_F(VerifyBytecode, UnknownOpcode) {
-  EXPECT_EQ(verify("Ret [i0]", [](auto &b) { b.code[0].opcode = 0x7E; }), "function 'f', instruction 0: unknown opcode 0x7e");
+  EXPECT_EQ(verify("raw 0x7e\nRet [i0]"), "function 'f', instruction 0: unknown opcode 0x7e");
 }
 
 TEST_F(VerifyBytecode, RegisterRange) {
@@ -76,7 +77,7 @@ TEST_F(VerifyBytecode, ReadAfterDrop) {
 
 TEST_F(VerifyBytecode, BankBeyondItsParameters) {
   builder.addFunction("f", "i64 i64", "", 1, 0, "Ret []");
-  EXPECT_EQ(load(), "function 'f', instruction 0: the parameters need more registers than there are");
+  EXPECT_EQ(load(builder), "function 'f', instruction 0: the parameters need more registers than there are");
 }
 
 TEST_F(VerifyBytecode, BlockPromisesWhatABranchLacks) {
@@ -128,11 +129,11 @@ TEST_F(VerifyBytecode, ResultCount) {
 }
 
 TEST_F(VerifyBytecode, UnusedFields) {
-  EXPECT_EQ(verify("MovI64 i1 <- i0\nRet [i1]", [](auto &b) { b.code[0].c = 1; }), "function 'f', instruction 0: an unused field is not zero");
+  EXPECT_EQ(verify("raw 0x11 1 0 1\nRet [i1]"), "function 'f', instruction 0: an unused field is not zero");
 }
 
 TEST_F(VerifyBytecode, ListsStayInTheirSection) {
-  EXPECT_EQ(verify("Ret [i0]", [](auto &b) { b.code[0].d = 1000; }), "function 'f', instruction 0: the list 'results' leaves its section");
+  EXPECT_EQ(verify("raw 0x06 0 0 0 1000"), "function 'f', instruction 0: the list 'results' leaves its section");
 }
 
 TEST_F(VerifyBytecode, ListCountStaysInItsSection) {
@@ -140,6 +141,10 @@ TEST_F(VerifyBytecode, ListCountStaysInItsSection) {
 }
 
 TEST_F(VerifyBytecode, Ordinals) {
+  EXPECT_EQ(verify("Parameter r1 <- 0\nRet [i0]"), "function 'f', instruction 0: there is no parameter 0");
+  EXPECT_EQ(verify("GlobalGetI64 i1 <- 0\nRet [i0]"), "function 'f', instruction 0: there is no global 0");
+  EXPECT_EQ(verify("CallExternal [] <- 0 []\nRet [i0]"), "function 'f', instruction 0: there is no external 0");
+  EXPECT_EQ(verify("Dispatch 0 [] [i0 i0 i0]\nRet [i0]"), "function 'f', instruction 0: there is no kernel 0");
   EXPECT_EQ(verify("Constant r1 <- 0\nRet [i0]"), "function 'f', instruction 0: there is no constant 0");
 }
 
@@ -148,7 +153,8 @@ TEST_F(VerifyBytecode, Messages) {
 }
 
 TEST_F(VerifyBytecode, Types) {
-  EXPECT_EQ(verify("CheckType r0 f32 1 0\nRet [i0]", [](auto &b) { b.code[0].b = 12; b.addMessage("m"); }), "function 'f', instruction 0: unknown element type 12");
+  EXPECT_EQ(verify("CheckType r0 12 1 0\nRet [i0]"), "function 'f', instruction 0: unknown element type 12");
+  EXPECT_EQ(verify("View r0 r0 i0 262 []\nRet [i0]"), "function 'f', instruction 0: unknown element type 262");
 }
 
 TEST_F(VerifyBytecode, Rank) {
@@ -196,7 +202,7 @@ TEST_F(VerifyBytecode, NoStrayInstructions) {
 TEST_F(VerifyBytecode, StackSize) {
   for (unsigned i = 0; i < 10; ++i)
     builder.addFunction("f", "", "", 0, 65535, i == 0 ? "Ret []" : "Call [] <- " + std::to_string(i - 1) + " []\nRet []");
-  EXPECT_EQ(load(), "function 'f', instruction 1: the call stack needs more than 67108864 bytes");
+  EXPECT_EQ(load(builder), "function 'f', instruction 1: the call stack needs more than 67108864 bytes");
 }
 
 TEST_F(VerifyBytecode, BranchWorkIsBounded) {
@@ -206,7 +212,7 @@ TEST_F(VerifyBytecode, BranchWorkIsBounded) {
   code += registers + "] [] <-\nRet [i0]\n";
   for (unsigned i = 0; i < 5000; ++i)
     code += "Block [i0] [] <-\nBr head\n";
-  EXPECT_NE(verify(code).find("too many live registers on too many branches"), std::string::npos);
+  EXPECT_NE(verify(code).find("too many registers in lists for the size of the code"), std::string::npos);
 }
 
 } // namespace

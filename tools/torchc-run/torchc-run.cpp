@@ -255,7 +255,7 @@ void run(const Options &options) {
                      : describeProgram(program));
   if (options.disassemble) {
     std::string text;
-    program.disassemble([](void *to, std::string_view piece) { *static_cast<std::string *>(to) += piece; }, &text);
+    program.disassemble(64, [](void *to, std::string_view piece) { *static_cast<std::string *>(to) += piece; }, &text);
     return print(text);
   }
   Run(options, program, loadSeconds).execute();

@@ -233,8 +233,9 @@ ProgramSizes Program::getSizes() const {
 
 Status Program::verifyConstants() const { return impl->module.verifyConstantData(); }
 
-void Program::disassemble(void (*write)(void *context, std::string_view text), void *context) const {
-  torchc::runtime::disassemble(impl->module, write, context);
+void Program::disassemble(uint64_t maxDataBytes, void (*write)(void *context, std::string_view text),
+                          void *context) const {
+  torchc::runtime::disassemble(impl->module, maxDataBytes, write, context);
 }
 
 } // namespace torchc::runtime

@@ -82,7 +82,7 @@ private:
   bool reserve(size_t wanted) {
     if (wanted <= capacity)
       return true;
-    if (wanted > SIZE_MAX / sizeof(T))
+    if (wanted > PTRDIFF_MAX / sizeof(T))
       return false;
     auto *memory = static_cast<T *>(std::malloc(wanted * sizeof(T)));
     if (!memory)

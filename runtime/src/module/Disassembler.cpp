@@ -8,8 +8,9 @@
 
 #include "module/Disassembler.h"
 
-#include "torchc/runtime/Format.h"
+#include "torchc/runtime/Tensor.h"
 
+#include <algorithm>
 #include <cstdio>
 
 namespace torchc::runtime {
@@ -18,17 +19,25 @@ namespace {
 
 class Disassembler {
 public:
-  Disassembler(const ModuleFile &file, void (*write)(void *, std::string_view), void *context)
-      : file(file), module(*file.header), write(write), context(context) {}
+  Disassembler(const ModuleFile &file, uint64_t maxDataBytes, void (*write)(void *, std::string_view), void *context)
+      : file(file), module(*file.header), maxDataBytes(maxDataBytes), write(write), context(context) {}
 
   void run() {
-    for (function = 0; function < module.functions()->size(); ++function)
-      printFunction(*module.functions()->Get(function));
+    printModule();
+    for (const auto *message : *module.messages())
+      print("message "), printString(message), print("\n");
+    printTensors();
+    printCallables();
+    for (ordinal = 0; ordinal < module.functions()->size(); ++ordinal)
+      printFunction(*module.functions()->Get(ordinal));
+    for (const schema::Export *entry : *module.exports())
+      printExport(*entry);
   }
 
 private:
+  /// Short texts only; names go through printString.
   __attribute__((format(printf, 2, 3))) void print(const char *format, ...) {
-    char text[512];
+    char text[128];
     va_list arguments;
     va_start(arguments, format);
     const int length = std::vsnprintf(text, sizeof text, format, arguments);
@@ -37,81 +46,286 @@ private:
       write(context, {text, std::min(size_t(length), sizeof text - 1)});
   }
 
-  void printFunction(const schema::Function &entry) {
-    print("function %u '%s' (", function, entry.name()->c_str());
-    printKinds(*entry.parameters());
-    print(") -> (");
-    printKinds(*entry.results());
-    print(")  i64[%u] ref[%u]\n", entry.i64_registers(), entry.ref_registers());
-    for (uint32_t i = 0; i < entry.instruction_count(); ++i)
-      printInstruction(entry, i);
+  /// In quotes; whatever a terminal might take for a command is escaped.
+  void printString(const flatbuffers::String *text) {
+    print("\"");
+    std::string_view rest = text ? text->string_view() : std::string_view();
+    while (!rest.empty()) {
+      size_t plain = 0;
+      while (plain < rest.size() && rest[plain] >= ' ' && rest[plain] <= '~' && rest[plain] != '"' &&
+             rest[plain] != '\\')
+        ++plain;
+      write(context, rest.substr(0, plain));
+      rest.remove_prefix(plain);
+      if (!rest.empty()) {
+        print("\\%02x", uint8_t(rest[0]));
+        rest.remove_prefix(1);
+      }
+    }
+    print("\"");
   }
 
-  void printKinds(const flatbuffers::Vector<schema::RegisterKind> &kinds) {
+  void printString(const char *key, const flatbuffers::String *text) {
+    print(" %s=", key);
+    printString(text);
+  }
+
+  void printStrings(const char *key, const flatbuffers::Vector<flatbuffers::Offset<flatbuffers::String>> &texts) {
+    print(" %s=[", key);
+    for (unsigned i = 0; i < texts.size(); ++i)
+      print(i ? " " : ""), printString(texts.Get(i));
+    print("]");
+  }
+
+  void printNumber(const char *key, uint64_t value) { print(" %s=%llu", key, (unsigned long long)value); }
+  void printSigned(const char *key, int64_t value) { print(" %s=%lld", key, (long long)value); }
+
+  void printData(const char *key, std::span<const uint8_t> bytes) {
+    print(" %s=", key);
+    if (bytes.size() > maxDataBytes)
+      return print("...");
+    print("\"");
+    for (uint8_t byte : bytes)
+      print("%02x", byte);
+    print("\"");
+  }
+
+  void printTensor(uint8_t type, const flatbuffers::Vector<int64_t> &dims) {
+    print(" type=%s dims=[", getElementName(ElementType(type)));
+    for (unsigned i = 0; i < dims.size(); ++i) {
+      print(i ? " " : "");
+      if (dims.Get(i) == INT64_MIN)
+        print("?");
+      else
+        print(dims.Get(i) < 0 ? "s%lld" : "%lld", (long long)(dims.Get(i) < 0 ? -1 - dims.Get(i) : dims.Get(i)));
+    }
+    print("]");
+  }
+
+  static const char *getKindName(schema::RegisterKind kind) {
+    return kind == schema::RegisterKind::I64 ? "i64" : "ref";
+  }
+
+  void printKinds(const char *key, const flatbuffers::Vector<schema::RegisterKind> &kinds) {
+    print(" %s=[", key);
     for (unsigned i = 0; i < kinds.size(); ++i)
-      print("%s%s", i ? " " : "", kinds.Get(i) == schema::RegisterKind::I64 ? "i64" : "ref");
+      print("%s%s", i ? " " : "", getKindName(kinds.Get(i)));
+    print("]");
+  }
+
+  void printModule() {
+    const schema::Producer &producer = *module.producer();
+    print("module ");
+    printString(module.name());
+    printString("compiler", producer.compiler_version());
+    printString("llvm", producer.llvm_version());
+    printString("target", producer.target());
+    printString("source", producer.source_hash());
+    printStrings("flags", *producer.flags());
+    print("\n");
+  }
+
+  void printTensors() {
+    uint64_t end = 0; // Of the data printed so far.
+    for (const schema::Constant *entry : *module.constants()) {
+      print("constant ");
+      printString(entry->name());
+      printTensor(entry->element_type(), *entry->dims());
+      if (entry->offset() == (end + kSectionAlignment - 1) / kSectionAlignment * kSectionAlignment) {
+        const std::span<const int64_t> dims(entry->dims()->data(), entry->dims()->size());
+        auto bytes = computeByteLength(ElementType(entry->element_type()), dims);
+        printData("data", file.constants.subspan(entry->offset(), *bytes));
+        end = entry->offset() + *bytes;
+      } else {
+        printNumber("offset", entry->offset());
+      }
+      print("\n");
+    }
+    for (const schema::Parameter *entry : *module.parameters()) {
+      print("parameter ");
+      printString(entry->scope());
+      print(" ");
+      printString(entry->key());
+      printTensor(entry->element_type(), *entry->dims());
+      print("\n");
+    }
+    for (const schema::Global *entry : *module.globals()) {
+      print("global ");
+      printString(entry->name());
+      print(" kind=%s mutable=%d constant=%d", getKindName(entry->kind()), entry->mutable_(),
+            entry->initial_constant());
+      printSigned("value", entry->initial_i64());
+      print("\n");
+    }
+  }
+
+  void printCallables() {
+    for (const schema::External *entry : *module.externals()) {
+      print("external ");
+      printString(entry->name());
+      printKinds("parameters", *entry->parameters());
+      printKinds("results", *entry->results());
+      printString("attributes", entry->attributes());
+      print("\n");
+    }
+    for (const schema::Kernel *entry : *module.kernels()) {
+      print("kernel ");
+      printString(entry->name());
+      print(" inputs=%u outputs=%u constants=%u", entry->inputs(), entry->outputs(), entry->constants());
+      printNumber("scratch", entry->scratch_bytes());
+      print("\n");
+    }
+    for (const schema::Library *entry : *module.libraries()) {
+      print("library ");
+      printString(entry->arch());
+      print(" ");
+      printString(entry->cpu());
+      printStrings("features", *entry->features());
+      printData("object", {file.base + entry->object()->offset(), entry->object()->size()});
+      print("\n");
+    }
+  }
+
+  void printFunction(const schema::Function &entry) {
+    print("function ");
+    printString(entry.name());
+    printKinds("parameters", *entry.parameters());
+    printKinds("results", *entry.results());
+    print(" i64=%u ref=%u ; %u\n", entry.i64_registers(), entry.ref_registers(), ordinal);
+    for (uint32_t i = 0; i < entry.instruction_count(); ++i)
+      printInstruction(entry, i);
   }
 
   void printInstruction(const schema::Function &entry, uint32_t position) {
     const Instruction &instruction = file.code[entry.first_instruction() + position];
     const OpcodeInfo &info = *getOpcodeInfo(instruction.opcode);
     print("  %4u  %s", position, info.name.data());
+    const flatbuffers::String *name = nullptr;
     for (bool results : {true, false}) {
       for (const Operand &operand : info)
         if (operand.isResult == results)
-          printOperand(instruction, operand);
+          printOperand(entry, instruction, operand, name);
       if (results && info.begin() != info.end() && info.begin()->isResult)
         print(" <-");
     }
+    if (name)
+      print(" ; "), printString(name);
     print("\n");
   }
 
-  void printOperand(const Instruction &instruction, const Operand &operand) {
+  /// `name` becomes that of the entry which an ordinal stands for.
+  void printOperand(const schema::Function &function, const Instruction &instruction, const Operand &operand,
+                    const flatbuffers::String *&name) {
     const uint64_t value = getField(instruction, operand.field);
+    const auto index = unsigned(value);
     print(" %.*s=", int(operand.name.size()), operand.name.data());
     switch (operand.kind) {
-    case OperandKind::I64: print("i%llu", (unsigned long long)value); break;
-    case OperandKind::Ref: print("r%llu", (unsigned long long)value); break;
-    case OperandKind::I64s: printList(value, "i"); break;
-    case OperandKind::Refs: printList(value, "r"); break;
-    case OperandKind::Values: printList(value, ""); break;
-    case OperandKind::Imm64: print("%lld", (long long)value); break;
-    case OperandKind::Type: print("%s", getElementName(ElementType(value))); break;
-    case OperandKind::Message: print("\"%s\"", module.messages()->Get(unsigned(value))->c_str()); break;
-    case OperandKind::Kernel: print("@%s", module.kernels()->Get(unsigned(value))->name()->c_str()); break;
-    case OperandKind::Function: print("@%s", module.functions()->Get(unsigned(value))->name()->c_str()); break;
-    case OperandKind::External: print("@%s", module.externals()->Get(unsigned(value))->name()->c_str()); break;
-    case OperandKind::Constant: print("@%s", module.constants()->Get(unsigned(value))->name()->c_str()); break;
-    case OperandKind::Parameter: print("@%s", module.parameters()->Get(unsigned(value))->key()->c_str()); break;
-    case OperandKind::GlobalI64:
-    case OperandKind::GlobalRef: print("@%s", module.globals()->Get(unsigned(value))->name()->c_str()); break;
-    case OperandKind::Index:
-    case OperandKind::Target: print("%llu", (unsigned long long)value); break;
+    case OperandKind::I64:
+      return print("i%u", index);
+    case OperandKind::Ref:
+      return print("r%u", index);
+    case OperandKind::I64s:
+      return printList(index, [](unsigned) { return 'i'; });
+    case OperandKind::Refs:
+      return printList(index, [](unsigned) { return 'r'; });
+    case OperandKind::Values: {
+      const auto &kinds = getKinds(function, instruction, operand);
+      return printList(index, [&](unsigned i) { return kinds.Get(i) == schema::RegisterKind::I64 ? 'i' : 'r'; });
     }
+    case OperandKind::Imm64:
+      return print("%lld", (long long)value);
+    case OperandKind::Type:
+      return print("%s", getElementName(ElementType(value)));
+    case OperandKind::Index:
+    case OperandKind::Target:
+      return print("%u", index);
+    case OperandKind::Message:
+      name = module.messages()->Get(index);
+      break;
+    case OperandKind::Kernel:
+      name = module.kernels()->Get(index)->name();
+      break;
+    case OperandKind::Function:
+      name = module.functions()->Get(index)->name();
+      break;
+    case OperandKind::External:
+      name = module.externals()->Get(index)->name();
+      break;
+    case OperandKind::Constant:
+      name = module.constants()->Get(index)->name();
+      break;
+    case OperandKind::Parameter:
+      name = module.parameters()->Get(index)->key();
+      break;
+    case OperandKind::GlobalI64:
+    case OperandKind::GlobalRef:
+      name = module.globals()->Get(index)->name();
+      break;
+    }
+    print("%u", index);
   }
 
-  void printList(uint64_t offset, const char *bank) {
-    print("[");
-    const char *separator = "";
-    for (uint16_t index : file.getList(uint32_t(offset))) {
-      print("%s%s%u", separator, bank, index);
-      separator = " ";
+  const flatbuffers::Vector<schema::RegisterKind> &getKinds(const schema::Function &function,
+                                                            const Instruction &instruction, const Operand &operand) {
+    if (Opcode(instruction.opcode) == Opcode::Ret)
+      return *function.results();
+    if (Opcode(instruction.opcode) == Opcode::Call) {
+      const schema::Function &callee = *module.functions()->Get(instruction.a);
+      return operand.isResult ? *callee.results() : *callee.parameters();
     }
+    const schema::External &callee = *module.externals()->Get(instruction.a);
+    return operand.isResult ? *callee.results() : *callee.parameters();
+  }
+
+  template <typename GetBank> void printList(uint32_t offset, GetBank getBank) {
+    print("[");
+    const auto list = file.getList(offset);
+    for (unsigned i = 0; i < list.size(); ++i)
+      print("%s%c%u", i ? " " : "", getBank(i), list[i]);
     print("]");
+  }
+
+  void printExport(const schema::Export &entry) {
+    print("export ");
+    printString(entry.name());
+    printNumber("function", entry.function());
+    printString("input_spec", entry.input_spec());
+    printString("output_spec", entry.output_spec());
+    print("\n");
+    for (const schema::Symbol *symbol : *entry.symbols()) {
+      print("  symbol ");
+      printString(symbol->name());
+      printSigned("min", symbol->min());
+      printSigned("max", symbol->max());
+      printSigned("multiple_of", symbol->multiple_of());
+      print("\n");
+    }
+    for (const schema::Value *value : *entry.inputs())
+      print("  input "), printValue(*value);
+    for (const schema::Value *value : *entry.outputs())
+      print("  output "), printValue(*value);
+  }
+
+  void printValue(const schema::Value &value) {
+    printString(value.name());
+    print(" kind=%s", schema::EnumNameValueKind(value.kind()));
+    printTensor(value.element_type(), *value.dims());
+    print("\n");
   }
 
   const ModuleFile &file;
   const schema::Module &module;
+  const uint64_t maxDataBytes;
   void (*write)(void *, std::string_view);
   void *context;
-  unsigned function = 0;
+  unsigned ordinal = 0; ///< Of the function.
 };
 
 } // namespace
 
-void disassemble(const ModuleFile &module, void (*write)(void *context, std::string_view text),
+void disassemble(const ModuleFile &module, uint64_t maxDataBytes, void (*write)(void *context, std::string_view text),
                  void *context) {
-  Disassembler(module, write, context).run();
+  Disassembler(module, maxDataBytes, write, context).run();
 }
 
 } // namespace torchc::runtime

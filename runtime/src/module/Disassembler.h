@@ -13,8 +13,9 @@
 
 namespace torchc::runtime {
 
-/// Writes every function of a verified module, an instruction a line.
-void disassemble(const ModuleFile &module, void (*write)(void *context, std::string_view text),
+/// Writes a verified module as the assembler's text, ASCII only. Data of more than
+/// `maxDataBytes` is left out (`...`).
+void disassemble(const ModuleFile &module, uint64_t maxDataBytes, void (*write)(void *context, std::string_view text),
                  void *context);
 
 } // namespace torchc::runtime

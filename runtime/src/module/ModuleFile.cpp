@@ -15,6 +15,10 @@ namespace torchc::runtime {
 /// Constants up to this size are verified at every load.
 static constexpr uint64_t kAlwaysVerifiedConstants = 4 << 20;
 
+/// One a kind of CPU. Tables of a flatbuffer may refer to the same vector, so that each
+/// library costs as much time as the longest list of features in the header.
+static constexpr uint32_t kMaxLibraries = 64;
+
 __attribute__((format(printf, 1, 2))) static Status invalid(const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);
@@ -42,12 +46,33 @@ static Status checkPrologue(const FilePrologue &prologue, uint64_t size) {
   if (prologue.fileSize != size)
     return invalid("damaged file: %llu bytes, should be %llu", (unsigned long long)size,
                    (unsigned long long)prologue.fileSize);
-  if (prologue.headerSize > size - sizeof(FilePrologue) || prologue.headerSize > INT32_MAX)
+  if (prologue.headerSize > size - sizeof(FilePrologue) || prologue.headerSize >= FLATBUFFERS_MAX_BUFFER_SIZE)
     return invalid("the header leaves the file");
   return {};
 }
 
 namespace {
+
+/// The root table as far as the number of its libraries.
+class LibraryCount : private flatbuffers::Table {
+public:
+  bool Verify(flatbuffers::Verifier &verifier) const {
+    constexpr auto field = schema::Module::VT_LIBRARIES;
+    if (!VerifyTableStart(verifier) || !VerifyOffsetRequired(verifier, field))
+      return false;
+    const auto *libraries = GetPointer<const flatbuffers::Vector<flatbuffers::Offset<schema::Library>> *>(field);
+    return verifier.VerifyVector(libraries) && libraries->size() <= kMaxLibraries && verifier.EndTable();
+  }
+};
+
+/// Structure only, in time linear in the header's size. A table takes 4 bytes, and 4
+/// more in the vector that refers to it, unless several references share one.
+bool isValidHeader(std::span<const uint8_t> header) {
+  flatbuffers::Verifier::Options options;
+  options.max_tables = flatbuffers::uoffset_t(header.size() / 8);
+  flatbuffers::Verifier first(header.data(), header.size(), options), whole(header.data(), header.size(), options);
+  return first.VerifyBuffer<LibraryCount>(schema::ModuleIdentifier()) && schema::VerifyModuleBuffer(whole);
+}
 
 /// Takes the sections in the order of the file.
 class SectionReader {
@@ -95,13 +120,13 @@ Result<ModuleFile> ModuleFile::read(std::span<const uint8_t> bytes, bool verifyC
   const auto header = bytes.subspan(sizeof(FilePrologue), prologue.headerSize);
   if (checksum64(header.data(), header.size()) != prologue.headerChecksum)
     return invalid("damaged file: the header's checksum differs");
-  flatbuffers::Verifier verifier(header.data(), header.size());
-  if (header.size() < 8 || !schema::VerifyModuleBuffer(verifier))
-    return invalid("the header is not a valid flatbuffer");
+  if (header.size() < 8 || !isValidHeader(header))
+    return invalid("the header is not a valid flatbuffer with at most %u libraries", kMaxLibraries);
 
   ModuleFile module;
   module.base = bytes.data();
   module.header = schema::GetModule(header.data());
+  module.headerSize = header.size();
   const schema::Module &table = *module.header;
   SectionReader sections(bytes, sizeof(FilePrologue) + header.size());
   std::span<const uint8_t> code, lists, library;

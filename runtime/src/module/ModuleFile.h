@@ -29,6 +29,7 @@ struct StackSize {
 /// structure and the sections; `verifyTables` and `verifyBytecode` check the rest.
 struct ModuleFile {
   const schema::Module *header = nullptr;
+  uint64_t headerSize = 0; ///< Of the flatbuffer, in bytes.
   std::span<const Instruction> code;
   std::span<const uint16_t> lists;
   std::span<const uint8_t> constants;

@@ -7,25 +7,29 @@
 //===----------------------------------------------------------------------===//
 
 #include "module/ModuleFile.h"
-#include "torchc/runtime/Format.h"
+#include "torchc/runtime/Tensor.h"
+
+#include <algorithm>
 
 namespace torchc::runtime {
 
 namespace {
 
-/// Bounds the work on branches to blocks with long lists of live registers.
-constexpr uint64_t kMaxBranchWork = uint64_t(1) << 28;
+/// Instructions may share lists, and a branch goes through those of its target, so that
+/// the lists' lengths do not bound the work. This many registers a byte of code do.
+constexpr uint64_t kListWorkPerByte = 256;
 
 /// Registers of a call stack: 64 MiB with their references' shapes.
 constexpr uint64_t kMaxStackBytes = 64 << 20;
 constexpr uint64_t kRefBytes = 192, kI64Bytes = 8, kFrameBytes = 64;
+static_assert(sizeof(Tensor) <= kRefBytes);
 
 /// The registers of one bank that hold a value at the current instruction. A
 /// register is set if its stamp is that of the current block, so that a new
 /// block starts from nothing in no time.
 class LiveSet {
 public:
-  [[nodiscard]] bool prepare(uint32_t registers) { return stamps.size() >= registers || stamps.resize(registers); }
+  [[nodiscard]] bool prepare(uint32_t mostRegisters) { return stamps.resize(mostRegisters); }
   void startBlock(uint32_t registers) {
     count = registers;
     ++stamp;
@@ -44,10 +48,18 @@ private:
 class BytecodeVerifier {
 public:
   BytecodeVerifier(const ModuleFile &file, Array<StackSize> &stacks)
-      : file(file), module(*file.header), stacks(stacks) {}
+      : file(file), module(*file.header), stacks(stacks),
+        listWork((file.code.size_bytes() + file.lists.size_bytes()) * kListWorkPerByte) {}
 
   Status run() {
     if (!stacks.resize(module.functions()->size()))
+      return Status::outOfMemory();
+    uint16_t mostI64s = 0, mostRefs = 0;
+    for (const schema::Function *entry : *module.functions()) {
+      mostI64s = std::max(mostI64s, entry->i64_registers());
+      mostRefs = std::max(mostRefs, entry->ref_registers());
+    }
+    if (!i64s.prepare(mostI64s) || !refs.prepare(mostRefs))
       return Status::outOfMemory();
     uint64_t next = 0;
     for (ordinal = 0; ordinal < module.functions()->size(); ++ordinal) {
@@ -78,8 +90,6 @@ private:
   Status verifyFunction() {
     position = 0;
     stack = {};
-    if (!i64s.prepare(function->i64_registers()) || !refs.prepare(function->ref_registers()))
-      return Status::outOfMemory();
     TORCHC_RETURN_IF_ERROR(startEntryBlock());
     bool afterTerminator = false;
     for (; position < function->instruction_count(); ++position) {
@@ -218,19 +228,21 @@ private:
     return {};
   }
 
-  /// The list at `offset`, or false if it leaves the section.
-  bool findList(uint64_t offset, std::span<const uint16_t> &list) const {
+  /// The list at `offset`, whose registers are about to be looked at.
+  Status findList(std::string_view name, uint64_t offset, std::span<const uint16_t> &list) {
     if (offset >= file.lists.size() || file.lists[offset] > file.lists.size() - offset - 1)
-      return false;
+      return invalid("the list '%.*s' leaves its section", int(name.size()), name.data());
     list = file.getList(uint32_t(offset));
-    return true;
+    if (list.size() > listWork)
+      return invalid("too many registers in lists for the size of the code");
+    listWork -= list.size();
+    return {};
   }
 
   Status verifyList(const Instruction &instruction, const OpcodeInfo &info, const Operand &operand,
                     uint64_t offset) {
     std::span<const uint16_t> list;
-    if (!findList(offset, list))
-      return invalid("the list '%.*s' leaves its section", int(operand.name.size()), operand.name.data());
+    TORCHC_RETURN_IF_ERROR(findList(operand.name, offset, list));
     if (operand.name == "dims" && list.size() > kMaxRank)
       return invalid("more than %u dims", kMaxRank);
     if (info.opcode == Opcode::Dispatch) {
@@ -284,13 +296,10 @@ private:
     const Instruction &block = file.code[start + target];
     if (block.opcode != uint16_t(Opcode::Block))
       return invalid("a branch to an instruction that is no Block");
-    for (auto [bank, name, offset] : {std::tuple(&i64s, "i64", block.d), std::tuple(&refs, "ref", block.e)}) {
-      std::span<const uint16_t> list;
-      if (!findList(offset, list))
-        return invalid("a list of live registers leaves its section");
-      branchWork += list.size();
-      if (branchWork > kMaxBranchWork)
-        return invalid("too many live registers on too many branches");
+    std::span<const uint16_t> list;
+    for (auto [bank, name, listName, offset] :
+         {std::tuple(&i64s, "i64", "live_i64", block.d), std::tuple(&refs, "ref", "live_ref", block.e)}) {
+      TORCHC_RETURN_IF_ERROR(findList(listName, offset, list));
       for (uint16_t index : list)
         TORCHC_RETURN_IF_ERROR(verifyRegister(*bank, name, index, /*isResult=*/false));
     }
@@ -306,7 +315,7 @@ private:
   uint32_t position = 0; ///< In the function.
   StackSize stack;       ///< The deepest callee's, until the function's end.
   LiveSet i64s, refs;
-  uint64_t branchWork = 0;
+  uint64_t listWork;     ///< Registers in lists that may still be looked at.
 };
 
 } // namespace

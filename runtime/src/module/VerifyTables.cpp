@@ -9,13 +9,18 @@
 #include "module/ModuleFile.h"
 #include "torchc/runtime/Tensor.h"
 
+#include <algorithm>
+
 namespace torchc::runtime {
 
 namespace {
 
+/// Tables may refer to the same vector, which the flatbuffer's verifier permits. Where
+/// this one walks a vector it counts, and refuses a file in which more is walked than
+/// the header holds: so the time is linear in the file's size.
 class TableVerifier {
 public:
-  explicit TableVerifier(const ModuleFile &file) : file(file), module(*file.header) {}
+  explicit TableVerifier(const ModuleFile &file) : file(file), module(*file.header), unwalked(file.headerSize) {}
 
   Status run() {
     TORCHC_RETURN_IF_ERROR(checkCounts());
@@ -32,7 +37,7 @@ public:
       TORCHC_RETURN_IF_ERROR(checkKinds(*function, function->name()->c_str()));
     for (const schema::Export *function : *module.exports())
       TORCHC_RETURN_IF_ERROR(checkExport(*function));
-    return {};
+    return checkExportNames();
   }
 
 private:
@@ -48,10 +53,18 @@ private:
   Status checkCounts() {
     const uint64_t counts[] = {module.functions()->size(),  module.externals()->size(),
                                module.kernels()->size(),    module.constants()->size(),
-                               module.parameters()->size(), module.globals()->size()};
+                               module.parameters()->size(), module.globals()->size(),
+                               module.exports()->size()};
     for (uint64_t count : counts)
       if (count > UINT16_MAX)
         return invalid("a table of the module has more than 65535 entries");
+    return {};
+  }
+
+  Status walk(uint64_t bytes) {
+    if (bytes > unwalked)
+      return invalid("tables of the header overlap");
+    unwalked -= bytes;
     return {};
   }
 
@@ -101,6 +114,7 @@ private:
     for (const auto *kinds : {callable.parameters(), callable.results()}) {
       if (kinds->size() > UINT16_MAX)
         return invalid("function '%s' has more than 65535 parameters or results", name);
+      TORCHC_RETURN_IF_ERROR(walk(kinds->size()));
       for (unsigned i = 0; i < kinds->size(); ++i)
         if (kinds->Get(i) > schema::RegisterKind::Ref)
           return invalid("function '%s' has a value of an unknown kind", name);
@@ -112,20 +126,14 @@ private:
     const char *name = function.name()->c_str();
     if (function.function() >= module.functions()->size())
       return invalid("export '%s' names a function that is not there", name);
-    for (const schema::Export *other : *module.exports()) {
-      if (other == &function)
-        break;
-      if (other->name()->string_view() == function.name()->string_view())
-        return invalid("two exports are named '%s'", name);
-    }
     const schema::Function &body = *module.functions()->Get(function.function());
+    if (body.parameters()->size() != function.inputs()->size() ||
+        body.results()->size() != function.outputs()->size())
+      return invalid("export '%s': its signature and its function differ", name);
     for (const auto *kinds : {body.parameters(), body.results()})
       for (unsigned i = 0; i < kinds->size(); ++i)
         if (kinds->Get(i) != schema::RegisterKind::Ref)
           return invalid("export '%s' takes or gives a value that is no tensor", name);
-    if (body.parameters()->size() != function.inputs()->size() ||
-        body.results()->size() != function.outputs()->size())
-      return invalid("export '%s': its signature and its function differ", name);
     for (const schema::Symbol *symbol : *function.symbols())
       if (symbol->min() < 0 || symbol->max() < symbol->min() || symbol->multiple_of() < 1)
         return invalid("export '%s': the range of symbol '%s' is empty or negative", name,
@@ -134,6 +142,26 @@ private:
       TORCHC_RETURN_IF_ERROR(checkValue(function, *input, /*isInput=*/true));
     for (const schema::Value *output : *function.outputs())
       TORCHC_RETURN_IF_ERROR(checkValue(function, *output, /*isInput=*/false));
+    return {};
+  }
+
+  /// Sorted by hash: comparing each name with each other would not be linear.
+  Status checkExportNames() {
+    struct Name {
+      uint64_t hash;
+      unsigned ordinal;
+    };
+    Array<Name> names;
+    for (unsigned i = 0; i < module.exports()->size(); ++i) {
+      const auto name = module.exports()->Get(i)->name()->string_view();
+      TORCHC_RETURN_IF_ERROR(walk(name.size()));
+      if (!names.push({checksum64(name.data(), name.size()), i}))
+        return Status::outOfMemory();
+    }
+    std::sort(names.begin(), names.end(), [](const Name &a, const Name &b) { return a.hash < b.hash; });
+    for (size_t i = 1; i < names.size(); ++i)
+      if (names[i].hash == names[i - 1].hash)
+        return invalid("two exports are named '%s'", module.exports()->Get(names[i].ordinal)->name()->c_str());
     return {};
   }
 
@@ -161,6 +189,7 @@ private:
 
   const ModuleFile &file;
   const schema::Module &module;
+  uint64_t unwalked; ///< Bytes of the header that the vectors to come may have.
 };
 
 } // namespace

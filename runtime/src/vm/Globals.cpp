@@ -35,7 +35,8 @@ Status Machine::resetGlobals() {
 Status Machine::setGlobal(unsigned ordinal, const Tensor &value) {
   Tensor &global = globals[ordinal].tensor;
   if (!global.isNull() && value.getData() == global.getData() && value.getByteLength() == global.getByteLength()) {
-    global = value;
+    // A view, not `value`: that may be read-only, by way of a custom op that returns its argument.
+    TORCHC_ASSIGN_OR_RETURN(global, global.view(0, value.getElementType(), value.getDims()));
     return {};
   }
   if (global.isNull() || global.getByteLength() != value.getByteLength()) {

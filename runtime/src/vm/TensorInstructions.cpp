@@ -59,7 +59,8 @@ static void fillElements(uint8_t *data, uint64_t bytes, uint64_t size, int64_t b
     std::memcpy(pattern + i, &bits, size);
   for (; bytes >= sizeof pattern; bytes -= sizeof pattern, data += sizeof pattern)
     std::memcpy(data, pattern, sizeof pattern);
-  std::memcpy(data, pattern, bytes);
+  if (bytes != 0) // An empty tensor may have no address.
+    std::memcpy(data, pattern, bytes);
 }
 
 Status Machine::executeTensor(const Instruction &in, Frame &frame) {
@@ -113,7 +114,7 @@ Status Machine::executeTensor(const Instruction &in, Frame &frame) {
   case Opcode::StoreI64: {
     Tensor &target = refs[in.a];
     const auto index = uint64_t(i64s[in.b]);
-    if (!target.getMutableData())
+    if (target.getAccess() != Access::ReadWrite)
       return failed("a store to a read-only tensor");
     if (index >= target.getElementCount())
       return failed("a store outside of its tensor");
@@ -127,7 +128,7 @@ Status Machine::executeTensor(const Instruction &in, Frame &frame) {
   case Opcode::Fill: {
     Tensor &target = refs[in.a];
     const uint64_t size = getElementSize(target.getElementType());
-    if (!target.getMutableData() || size > sizeof(int64_t))
+    if (target.getAccess() != Access::ReadWrite || size > sizeof(int64_t))
       return failed("a fill of a read-only tensor or of elements over 8 bytes");
     fillElements(target.getMutableData(), target.getByteLength(), size, i64s[in.b]);
     return {};
@@ -135,9 +136,10 @@ Status Machine::executeTensor(const Instruction &in, Frame &frame) {
   case Opcode::Copy: {
     Tensor &target = refs[in.a];
     const Tensor &source = refs[in.b];
-    if (!target.getMutableData() || target.getByteLength() != source.getByteLength())
+    if (target.getAccess() != Access::ReadWrite || target.getByteLength() != source.getByteLength())
       return failed("a copy to a read-only tensor or of another length");
-    std::memmove(target.getMutableData(), source.getData(), source.getByteLength());
+    if (source.getByteLength() != 0) // An empty tensor may have no address.
+      std::memmove(target.getMutableData(), source.getData(), source.getByteLength());
     return {};
   }
   default:

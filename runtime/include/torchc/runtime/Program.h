@@ -155,8 +155,9 @@ public:
   /// Errors: InvalidModule if the constants do not match their checksum.
   Status verifyConstants() const;
 
-  /// Gives the program's text to `write`, piece by piece.
-  void disassemble(void (*write)(void *context, std::string_view text), void *context) const;
+  /// Gives the whole program as assembler text to `write`, piece by piece. Constants and
+  /// native code of more than `maxDataBytes` are left out.
+  void disassemble(uint64_t maxDataBytes, void (*write)(void *context, std::string_view text), void *context) const;
 
 private:
   friend struct SessionImpl;
