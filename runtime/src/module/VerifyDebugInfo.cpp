@@ -51,6 +51,8 @@ static Status verifySources(const ModuleFile &module, const schema::DebugInfo &d
 Status verifyDebugInfo(ModuleFile &module) {
   if (module.debugInfo.empty())
     return {};
+  if (module.debugInfo.size() >= FLATBUFFERS_MAX_BUFFER_SIZE) // The verifier asserts it.
+    return invalid("it is larger than a flatbuffer can be");
   flatbuffers::Verifier verifier(module.debugInfo.data(), module.debugInfo.size());
   if (module.debugInfo.size() < 8 || !verifier.VerifyBuffer<schema::DebugInfo>(nullptr))
     return invalid("it is no flatbuffer of its kind");
