@@ -64,6 +64,15 @@ static bool hasLinearMaps(linalg::LinalgOp op) {
   });
 }
 
+bool torchc::isComputedOfConstants(Value tensor) {
+  Operation *op = tensor.getDefiningOp();
+  if (!op || op->getNumRegions() > 1)
+    return false;
+  return isa<ml_program::GlobalLoadConstOp, arith::ConstantOp, tensor::EmptyOp>(op) ||
+         (isa<linalg::LinalgDialect, tensor::TensorDialect>(op->getDialect()) && !isa<linalg::UnPackOp>(op) &&
+          llvm::all_of(op->getOperands(), isComputedOfConstants));
+}
+
 static bool isStatic(OffsetSizeAndStrideOpInterface op) {
   auto isKnown = [](ArrayRef<int64_t> values) { return !llvm::is_contained(values, ShapedType::kDynamic); };
   return isKnown(op.getStaticOffsets()) && isKnown(op.getStaticSizes()) && isKnown(op.getStaticStrides());

@@ -59,6 +59,10 @@ private:
   llvm::DenseMap<mlir::Value, ConstantTensor> known; ///< Of values with several users.
 };
 
+/// Whether a tensor is a constant or a weight, or pure ops compute it of such: what
+/// a pass may build on before FoldConstants has looked into it.
+bool isComputedOfConstants(mlir::Value tensor);
+
 } // namespace torchc
 
 #endif // TORCHC_LIB_DISPATCH_CONSTANTEVALUATOR_H

@@ -14,6 +14,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ConstantEvaluator.h"
 #include "Extents.h"
 #include "Roots.h"
 
@@ -22,7 +23,6 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
@@ -55,10 +55,6 @@ template <typename T> static SmallVector<T> toSourceOrder(ArrayRef<T> values, Ar
 /// The map that reads the transposed tensor's operand where `map` reads its result.
 static AffineMap composeWithSource(AffineMap map, ArrayRef<int64_t> permutation) {
   return AffineMap::get(map.getNumDims(), 0, toSourceOrder(map.getResults(), permutation), map.getContext());
-}
-
-static bool isConstantTensor(Value tensor) {
-  return matchPattern(tensor, m_Constant()) || tensor.getDefiningOp<ml_program::GlobalLoadConstOp>();
 }
 
 namespace {
@@ -94,7 +90,7 @@ struct SinkBelowElementwise : OpRewritePattern<linalg::GenericOp> {
     for (OpOperand *input : op.getDpsInputOperands()) {
       AffineMap map = op.getMatchingIndexingMap(input);
       auto transpose = input->get().getDefiningOp<linalg::TransposeOp>();
-      if (!map.isPermutation() || isConstantTensor(input->get()))
+      if (!map.isPermutation() || isComputedOfConstants(input->get()))
         continue;
       if (!transpose)
         return rewriter.notifyMatchFailure(op, "an operand is not transposed");
@@ -113,7 +109,7 @@ struct SinkBelowElementwise : OpRewritePattern<linalg::GenericOp> {
     for (OpOperand *input : op.getDpsInputOperands()) {
       AffineMap map = op.getMatchingIndexingMap(input);
       Value value = input->get();
-      if (map.isPermutation() && isConstantTensor(value)) {
+      if (map.isPermutation() && isComputedOfConstants(value)) {
         Permutation permutation;
         for (AffineExpr loop : order.getResults())
           permutation.push_back(*map.getResultPosition(loop));

@@ -73,6 +73,10 @@ static void addDispatchPasses(OpPassManager &manager, const PipelineOptions &) {
   manager.addNestedPass<func::FuncOp>(createPropagateTransposes());
   manager.addPass(createFoldConstants());
   manager.addNestedPass<func::FuncOp>(createFuseElementwise());
+  manager.addNestedPass<func::FuncOp>(createFoldScales());
+  manager.addNestedPass<func::FuncOp>(createPackWeights());
+  // No canonicalizer in between: it takes packing and unpacking for nothing.
+  manager.addPass(createFoldConstants());
   manager.addNestedPass<func::FuncOp>(createLowerAffinePass());
   manager.addNestedPass<func::FuncOp>(createResolveExtents());
   manager.addPass(createCSEPass());

@@ -70,6 +70,29 @@ def FuseElementwise : Pass<"torchc-fuse-elementwise", "mlir::func::FuncOp"> {
   let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
 }
 
+def FoldScales : Pass<"torchc-fold-scales", "mlir::func::FuncOp"> {
+  let summary = "Scale weights instead of results";
+  let description = [{
+    Before: contractions and convolutions with constant weights whose results are
+    multiplied by constants of their channel, as batch norms do. After: the
+    weights are multiplied, for FoldConstants to compute; at most one constant is
+    added to the result.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
+}
+
+def PackWeights : Pass<"torchc-pack-weights", "mlir::func::FuncOp"> {
+  let summary = "Bring weights into the order in which kernels read them";
+  let description = [{
+    Before: contractions and convolutions of constant weights in any order.
+    After: they read a `linalg.unpack` of panels, `[N/16][K][16]` for the weights
+    of a linear layer, `[O/16][H][W][I][16]` for those of a convolution, the last
+    panel filled up with zeros. The panels are a `linalg.pack` of the weights, for
+    FoldConstants to compute.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
+}
+
 def FormDispatches : Pass<"torchc-form-dispatches", "mlir::func::FuncOp"> {
   let summary = "Group the ops that run as one kernel";
   let description = [{

@@ -15,12 +15,13 @@
 //       for k: NR columns loaded, MR rows broadcast, MR x NR fused multiply-adds
 //       epilogue of the tile, row by row, from registers
 //
-// NR: two vector registers of f32, or what the columns are packed to. MR: as many
-// rows as registers hold (TargetInfo::getTileRows). The whole of k stays in
-// registers: measured up to k = 4096, blocking it gains nothing and costs the epilogue.
-// Rows are dealt out evenly (11 = 6 + 5, not 6 + 5 of one and 1 of another kind):
-// a tile of few rows waits for the latency of its multiply-adds. A product with
-// few rows takes several panels at once for the same reason.
+// NR: two vector registers. Where packed panels are narrower than that, a tile takes
+// several of them at once; where they are wider, a part of one. MR: as many rows as
+// registers hold (TargetInfo::getTileRows). The whole of k stays in registers:
+// measured up to k = 4096, blocking it gains nothing and costs the epilogue. Rows are
+// dealt out evenly (11 = 6 + 5, not 6 + 5 of one and 1 of another kind): a tile of
+// few rows waits for the latency of its multiply-adds. A product with few rows takes
+// more panels at once for the same reason.
 //
 // The last panel's columns beyond n are computed (packing padded them with zeros)
 // and masked when stored.
@@ -34,6 +35,8 @@
 
 #include "torchc/Codegen/ContractionRoot.h"
 #include "torchc/Codegen/Strategy.h"
+
+#include <numeric>
 
 using namespace mlir;
 using namespace torchc;
@@ -86,7 +89,10 @@ private:
   SmallVector<Dim> rowDims; ///< m; several if image rows are joined in tiles.
   std::optional<Dim> columnDim;
   SmallVector<LoopGroup> steps;
-  int64_t panelWidth = 0, tileRows = 0, panelsAtOnce = 1;
+  int64_t packedWidth = 0;       ///< Columns of a panel in memory, if packed.
+  int64_t panelWidth = 0;        ///< Columns of a panel as the tile sees it.
+  int64_t tileRows = 0;          ///< Rows of a tile, at most.
+  int64_t panelsAtOnce = 1;      ///< Panels of a tile.
   Index rows, columns, tiles, panels, tilesLower, tilesUpper;
   AffineExpr rowsExpr;
   std::optional<Buffer> packed;  ///< Panels in scratch memory: [panel][k][NR].
@@ -159,8 +165,9 @@ bool ContractionNest::analyze() {
     for (const Dim &row : rowDims)
       extent *= row.group.extent.isConstant() ? row.group.extent.offset : 2 * tileRows;
     int64_t least = extent / llvm::divideCeil(extent, tileRows);
-    int64_t registersPerRow = std::max<int64_t>(1, panelWidth * root.getAccumulatorType().getIntOrFloatBitWidth() /
-                                                       emitter.getTarget().vectorBits);
+    int64_t registersPerRow =
+        std::max<int64_t>(1, panelWidth * panelsAtOnce * root.getAccumulatorType().getIntOrFloatBitWidth() /
+                                 emitter.getTarget().vectorBits);
     if (least * registersPerRow >= kAccumulatorsInFlight)
       break;
   }
@@ -173,6 +180,11 @@ bool ContractionNest::analyze() {
   }
   columns = columnDim->group.extent;
   fewRows = rows.isConstant() && rows.offset * 2 <= tileRows;
+  if (fewRows) {
+    int64_t more = rows.offset * 4 <= tileRows ? 4 : 2;
+    panelsAtOnce *= more;
+    tileRows /= more;
+  }
   // Few rows times columns that lie along k: sums along lanes, which is kRows.
   AffineExpr innermost = root.op.getMatchingIndexingMap(root.columns).getResults().back();
   return unpack || !fewRows || innermost.isFunctionOfDim(root.columnLoop);
@@ -181,8 +193,13 @@ bool ContractionNest::analyze() {
 void ContractionNest::chooseTile() {
   unsigned bits = root.getAccumulatorType().getIntOrFloatBitWidth();
   unpack = root.getUnpack();
-  panelWidth = unpack ? unpack.getStaticInnerTiles()[0] : 2 * emitter.getTarget().getLanes(bits);
-  tileRows = emitter.getTarget().getTileRows(panelWidth, bits);
+  panelWidth = 2 * emitter.getTarget().getLanes(bits);
+  if (unpack) {
+    packedWidth = unpack.getStaticInnerTiles()[0];
+    panelsAtOnce = std::max<int64_t>(1, panelWidth / packedWidth);
+    panelWidth = std::gcd(panelWidth, packedWidth);
+  }
+  tileRows = emitter.getTarget().getTileRows(panelWidth * panelsAtOnce, bits);
 }
 
 void ContractionNest::setRow(Indices &point, Index row) {
@@ -240,17 +257,18 @@ Value ContractionNest::emitColumns(ArrayRef<Index> loops, Index panel, int64_t n
   }
   AffineMap map = root.op.getMatchingIndexingMap(root.columns);
   Indices position(loops);
-  position[root.columnLoop] = unpack ? Index(0) : emitter.add(emitter.mul(panel, panelWidth), lane);
+  Index first = emitter.mul(panel, panelWidth);
+  position[root.columnLoop] = unpack ? Index(0) : emitter.add(first, lane);
   Indices point;
   for (AffineExpr expr : map.getResults())
     point.push_back(emitter.evaluate(expr, position));
   if (!unpack)
     return root.emitFactor(emitter, root.columns, emitter.emit(root.columns->get(), point));
-  point[unpack.getInnerDimsPos()[0]] = panel;
+  point[unpack.getInnerDimsPos()[0]] = panelWidth == packedWidth ? panel : emitter.div(first, packedWidth);
   Indices source;
   for (size_t i = 0; i != point.size(); ++i)
     source.push_back(point[unpack.getOuterDimsPerm().empty() ? i : unpack.getOuterDimsPerm()[i]]);
-  source.push_back(lane);
+  source.push_back(panelWidth == packedWidth ? lane : emitter.add(emitter.mod(first, packedWidth), lane));
   return root.emitFactor(emitter, root.columns, emitter.emit(unpack.getSource(), source));
 }
 
@@ -352,9 +370,8 @@ void ContractionNest::emitResults(ArrayRef<Indices> points, const Sums &sums, In
 }
 
 void ContractionNest::emitTiles(Index panel, int64_t panelCount) {
-  int64_t most = std::max<int64_t>(1, tileRows / panelCount);
   if (rows.isConstant()) {
-    int64_t count = llvm::divideCeil(rows.offset, most), least = rows.offset / count, larger = rows.offset % count;
+    int64_t count = llvm::divideCeil(rows.offset, tileRows), least = rows.offset / count, larger = rows.offset % count;
     emitter.emitLoop(tilesLower, emitter.min(tilesUpper, larger), 1, [&](Index tile) {
       emitTile(emitter.mul(tile, least + 1), least + 1, panel, panelCount);
     });
@@ -363,16 +380,16 @@ void ContractionNest::emitTiles(Index panel, int64_t panelCount) {
     });
     return;
   }
-  Index full = emitter.div(rows, most);
+  Index full = emitter.div(rows, tileRows);
   emitter.emitLoop(tilesLower, emitter.min(tilesUpper, full), 1,
-                   [&](Index tile) { emitTile(emitter.mul(tile, most), most, panel, panelCount); });
+                   [&](Index tile) { emitTile(emitter.mul(tile, tileRows), tileRows, panel, panelCount); });
   // The last tile has fewer rows: tiles of 4, 2 and 1.
   emitter.emitLoop(emitter.max(tilesLower, full), tilesUpper, 1, [&](Index tile) {
-    Index rest = emitter.mod(rows, most);
-    for (int64_t count = llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(1, most - 1))); count != 0; count /= 2) {
+    Index rest = emitter.mod(rows, tileRows);
+    for (int64_t count = llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(1, tileRows - 1))); count != 0; count /= 2) {
       Index before = emitter.mul(emitter.div(rest, 2 * count), 2 * count);
       emitter.emitLoop(0, emitter.mod(emitter.div(rest, count), 2), 1, [&](Index) {
-        emitTile(emitter.add(emitter.mul(tile, most), before), count, panel, panelCount);
+        emitTile(emitter.add(emitter.mul(tile, tileRows), before), count, panel, panelCount);
       });
     }
   });
@@ -389,10 +406,6 @@ void ContractionNest::emitPanels(Index lower, Index upper, int64_t count) {
 
 Grid ContractionNest::emit() {
   MLIRContext *context = root.op->getContext();
-  if (fewRows)
-    panelsAtOnce = rows.offset * 4 <= tileRows ? 4 : 2;
-  int64_t most = std::max<int64_t>(1, tileRows / panelsAtOnce);
-
   // The columns' panels: packed already, packed here, or read where they are.
   Index stepCount(1);
   for (const LoopGroup &group : steps)
@@ -408,12 +421,12 @@ Grid ContractionNest::emit() {
     panelsAtOnce = 1;
 
   auto assumed = [](Index index) { return static_cast<double>(index.isConstant() ? index.offset : kAssumedExtent); };
-  tiles = rows.isConstant() ? Index(llvm::divideCeil(rows.offset, most)) : emitter.ceilDiv(rows, most);
+  tiles = rows.isConstant() ? Index(llvm::divideCeil(rows.offset, tileRows)) : emitter.ceilDiv(rows, tileRows);
   panels = emitter.ceilDiv(columns, panelWidth);
-  int64_t tilesPerBlock = std::max<int64_t>(1, kBlockRows / most);
+  int64_t tilesPerBlock = std::max<int64_t>(1, kBlockRows / tileRows);
   if (tiles.isConstant() && tiles.offset > 0)
     tilesPerBlock = llvm::divideCeil(tiles.offset, llvm::divideCeil(tiles.offset, tilesPerBlock));
-  double blockRows = std::min<double>(assumed(rows), tilesPerBlock * most);
+  double blockRows = std::min<double>(assumed(rows), tilesPerBlock * tileRows);
   double flops = 2 * blockRows * panelWidth * assumed(stepCount);
   double wanted = fewRows ? kFlopsPerGroupOfFewRows : kFlopsPerGroup;
   int64_t panelsPerBlock = std::max<int64_t>(1, std::llround(wanted / flops));
@@ -425,7 +438,7 @@ Grid ContractionNest::emit() {
 
   Grid grid;
   grid.x = columnDim->extentExpr.ceilDiv(panelWidth).ceilDiv(panelsPerBlock);
-  grid.y = rowsExpr.ceilDiv(most).ceilDiv(tilesPerBlock);
+  grid.y = rowsExpr.ceilDiv(tileRows).ceilDiv(tilesPerBlock);
   grid.z = getAffineConstantExpr(1, context);
   Index unit = emitter.getWorkgroup(2);
   for (size_t i = outer.size(); i-- != 0;) {
@@ -440,17 +453,15 @@ Grid ContractionNest::emit() {
   tilesUpper = isOne(grid.y) ? tiles : emitter.min(tiles, emitter.add(tilesLower, tilesPerBlock));
   Index lower = isOne(grid.x) ? Index(0) : emitter.mul(emitter.getWorkgroup(0), panelsPerBlock);
   Index upper = isOne(grid.x) ? panels : emitter.min(panels, emitter.add(lower, panelsPerBlock));
-  if (panelsAtOnce == 1) {
-    emitPanels(lower, upper, 1);
-    return grid;
+  // What is left of the panels are fewer at once.
+  for (int64_t count = panelsAtOnce; count != 0; count /= 2) {
+    Index groups = emitter.div(emitter.sub(upper, lower), count);
+    Index next = emitter.add(lower, emitter.mul(groups, count));
+    emitPanels(lower, next, count);
+    lower = next;
+    if (panels.isConstant() && panels.offset % count == 0 && panelsPerBlock % count == 0)
+      break;
   }
-  Index groups = emitter.div(emitter.sub(upper, lower), panelsAtOnce);
-  Index middle = emitter.add(lower, emitter.mul(groups, panelsAtOnce));
-  emitPanels(lower, middle, panelsAtOnce);
-  // A panel alone has its tiles dealt out anew; the rows are few, so that is one tile.
-  tilesLower = 0;
-  tilesUpper = 1;
-  emitPanels(middle, upper, 1);
   return grid;
 }
 

@@ -1,0 +1,105 @@
+//===- PackWeights.cpp - bring weights into the order in which kernels read them ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "ConstantEvaluator.h"
+#include "Roots.h"
+
+#include "torchc/Dispatch/Passes.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace torchc {
+#define GEN_PASS_DEF_PACKWEIGHTS
+#include "torchc/Dispatch/Passes.h.inc"
+} // namespace torchc
+
+using namespace mlir;
+using namespace torchc;
+
+/// Columns of a panel, on every CPU: the kernels of all variants in a file read the
+/// same weights. 16 f32 are one cache line: two registers of AVX2, one of AVX-512,
+/// where a tile takes two panels at once, and four of SSE and NEON.
+static constexpr int64_t kPanelWidth = 16;
+/// Fewer columns than this would be more zeros than weights.
+static constexpr int64_t kFewestColumns = kPanelWidth / 2;
+
+namespace {
+/// The constant operand whose dim `column` runs along the innermost dim of the result.
+struct ColumnOperand {
+  OpOperand *operand;
+  int64_t column;
+};
+} // namespace
+
+static std::optional<ColumnOperand> findColumns(linalg::LinalgOp op) {
+  if (getRole(op) != OpRole::Anchor || op.getNumDpsInputs() != 2 || op.getNumDpsInits() != 1)
+    return std::nullopt;
+  AffineMap output = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  for (AffineExpr expr : llvm::reverse(output.getResults())) {
+    auto loop = dyn_cast<AffineDimExpr>(expr);
+    if (!loop)
+      return std::nullopt;
+    if (ranges[loop.getPosition()] == 1)
+      continue;
+    OpOperand *columns = nullptr;
+    for (OpOperand *input : op.getDpsInputOperands())
+      if (op.getMatchingIndexingMap(input).isFunctionOfDim(loop.getPosition())) {
+        if (columns) // Both have it: nothing is shared between columns.
+          return std::nullopt;
+        columns = input;
+      }
+    if (!columns || !isComputedOfConstants(columns->get()) || ranges[loop.getPosition()] < kFewestColumns)
+      return std::nullopt;
+    AffineMap map = op.getMatchingIndexingMap(columns);
+    std::optional<unsigned> position = map.getResultPosition(expr);
+    return position && map.isProjectedPermutation() ? std::optional(ColumnOperand{columns, *position}) : std::nullopt;
+  }
+  return std::nullopt;
+}
+
+/// The order of the tiles: dims that the result has, panels, then what is summed up.
+static SmallVector<int64_t> getOuterOrder(linalg::LinalgOp op, const ColumnOperand &columns) {
+  SmallVector<int64_t> shared, summed;
+  for (auto [dim, expr] : llvm::enumerate(op.getMatchingIndexingMap(columns.operand).getResults())) {
+    unsigned loop = cast<AffineDimExpr>(expr).getPosition();
+    if (static_cast<int64_t>(dim) != columns.column)
+      (linalg::isParallelIterator(op.getIteratorTypesArray()[loop]) ? shared : summed).push_back(dim);
+  }
+  shared.push_back(columns.column);
+  shared.append(summed);
+  return shared;
+}
+
+static void packColumns(linalg::LinalgOp op, const ColumnOperand &columns) {
+  OpBuilder builder(op);
+  Location loc = op.getLoc();
+  Value weight = columns.operand->get();
+  auto type = cast<RankedTensorType>(weight.getType());
+  SmallVector<int64_t> order = getOuterOrder(op, columns), position{columns.column};
+  SmallVector<OpFoldResult> tile{builder.getIndexAttr(kPanelWidth)};
+  Value zero = arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type.getElementType()));
+  Value panels = linalg::PackOp::createDestinationTensor(builder, loc, weight, tile, position, order);
+  Value packed = linalg::PackOp::create(builder, loc, weight, panels, position, tile, zero, order)->getResult(0);
+  Value matrix = tensor::EmptyOp::create(builder, loc, type.getShape(), type.getElementType());
+  columns.operand->set(linalg::UnPackOp::create(builder, loc, packed, matrix, position, tile, order)->getResult(0));
+}
+
+namespace {
+struct PackWeights : torchc::impl::PackWeightsBase<PackWeights> {
+  void runOnOperation() override {
+    getOperation().walk([](linalg::LinalgOp op) {
+      if (std::optional<ColumnOperand> columns = findColumns(op))
+        packColumns(op, *columns);
+    });
+  }
+};
+} // namespace

@@ -1,0 +1,52 @@
+// RUN: torchc-opt %s --torchc-pack-weights | FileCheck %s
+
+#mk = affine_map<(d0, d1, d2) -> (d0, d2)>
+#nk = affine_map<(d0, d1, d2) -> (d1, d2)>
+#mn = affine_map<(d0, d1, d2) -> (d0, d1)>
+
+ml_program.global private @linear(#ml_program.extern : tensor<20x8xf32>) : tensor<20x8xf32>
+ml_program.global private @filter(#ml_program.extern : tensor<3x3x8x32xf32>) : tensor<3x3x8x32xf32>
+ml_program.global private @depthwise(#ml_program.extern : tensor<3x3x32xf32>) : tensor<3x3x32xf32>
+ml_program.global private @narrow(#ml_program.extern : tensor<8x4xf32>) : tensor<8x4xf32>
+
+// CHECK-LABEL: func.func @linear_layer
+// CHECK: %[[W:.*]] = ml_program.global_load_const @linear
+// CHECK: %[[P:.*]] = linalg.pack %[[W]] padding_value(%{{.*}} : f32) outer_dims_perm = [0, 1] inner_dims_pos = [0] inner_tiles = [16] into %{{.*}} : tensor<20x8xf32> -> tensor<2x8x16xf32>
+// CHECK: %[[U:.*]] = linalg.unpack %[[P]] outer_dims_perm = [0, 1] inner_dims_pos = [0] inner_tiles = [16]
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[U]]
+func.func @linear_layer(%x: tensor<?x8xf32>, %init: tensor<?x20xf32>) -> tensor<?x20xf32> {
+  %w = ml_program.global_load_const @linear : tensor<20x8xf32>
+  %c = linalg.generic {indexing_maps = [#mk, #nk, #mn], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<?x8xf32>, tensor<20x8xf32>) outs(%init : tensor<?x20xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<?x20xf32>
+  return %c : tensor<?x20xf32>
+}
+
+// CHECK-LABEL: func.func @convolution
+// CHECK: linalg.pack {{.*}} outer_dims_perm = [3, 0, 1, 2] inner_dims_pos = [3] inner_tiles = [16] into %{{.*}} : tensor<3x3x8x32xf32> -> tensor<2x3x3x8x16xf32>
+// CHECK: linalg.unpack
+// CHECK: linalg.conv_2d_nhwc_hwcf
+func.func @convolution(%x: tensor<1x9x9x8xf32>, %init: tensor<1x7x7x32xf32>) -> tensor<1x7x7x32xf32> {
+  %w = ml_program.global_load_const @filter : tensor<3x3x8x32xf32>
+  %c = linalg.conv_2d_nhwc_hwcf {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+      ins(%x, %w : tensor<1x9x9x8xf32>, tensor<3x3x8x32xf32>) outs(%init : tensor<1x7x7x32xf32>) -> tensor<1x7x7x32xf32>
+  return %c : tensor<1x7x7x32xf32>
+}
+
+// Each channel for itself, too few columns, and what is no weight: as they are.
+// CHECK-LABEL: func.func @stay
+// CHECK-NOT: linalg.pack
+func.func @stay(%x: tensor<1x9x9x32xf32>, %init: tensor<1x7x7x32xf32>, %a: tensor<?x8xf32>, %b: tensor<8x20xf32>,
+                %n: tensor<?x4xf32>, %m: tensor<?x20xf32>) -> (tensor<1x7x7x32xf32>, tensor<?x4xf32>, tensor<?x20xf32>) {
+  %w = ml_program.global_load_const @depthwise : tensor<3x3x32xf32>
+  %v = ml_program.global_load_const @narrow : tensor<8x4xf32>
+  %c = linalg.depthwise_conv_2d_nhwc_hwc {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+      ins(%x, %w : tensor<1x9x9x32xf32>, tensor<3x3x32xf32>) outs(%init : tensor<1x7x7x32xf32>) -> tensor<1x7x7x32xf32>
+  %d = linalg.matmul ins(%a, %v : tensor<?x8xf32>, tensor<8x4xf32>) outs(%n : tensor<?x4xf32>) -> tensor<?x4xf32>
+  %e = linalg.matmul ins(%a, %b : tensor<?x8xf32>, tensor<8x20xf32>) outs(%m : tensor<?x20xf32>) -> tensor<?x20xf32>
+  return %c, %d, %e : tensor<1x7x7x32xf32>, tensor<?x4xf32>, tensor<?x20xf32>
+}
