@@ -145,6 +145,31 @@ TEST_F(SessionTest, CallsAndExternals) {
                "the program calls 'scale(Tensor, int) -> (Tensor, int)', registered is 'scale(Tensor) -> (Tensor, int)'");
 }
 
+/// A slab is used again while what an op made of it is still read.
+TEST_F(SessionTest, AnExternalMayReturnItsArgument) {
+  builder.addExternal("same", "ref", "ref");
+  const unsigned f = builder.addFunction("f", "", "ref", 3, 2, R"(
+    ConstI64 i0 <- 2
+    ConstI64 i1 <- 16
+    SlabReserve r0 <- i1
+    ConstI64 i2 <- 0
+    View r0 <- r0 i2 i64 [i0]
+    Fill r0 i0
+    CallExternal [r1] <- 0 [r0]
+    Fill r0 i1
+    Ret [r1])");
+  builder.addExport("f", f, {}, {"y:i64[2]"});
+  const ExternalBinding same = {"same", "(Tensor) -> (Tensor)", [](void *, const char *, std::span<const ExternalValue> arguments, std::span<ExternalValue> results) {
+    results[0].tensor = arguments[0].tensor;
+    return Status();
+  }, nullptr};
+  SessionOptions options;
+  options.externals = {&same, 1};
+  create(options);
+  ASSERT_EQ(call("f", {}), "ok");
+  EXPECT_EQ(getValues<int64_t>(outputs[0]), (std::vector<int64_t>{2, 2}));
+}
+
 TEST_F(SessionTest, Signatures) {
   const unsigned f = builder.addFunction("f", "ref ref", "ref", 0, 2, "Ret [r0]");
   builder.addExport("f", f, {"x:f32[-1,2]", "y:f32[-1]"}, {"z:f32[-1,2]"});

@@ -210,6 +210,40 @@ TEST_F(TorchcRun, Reports) {
   EXPECT_LE(std::count(help.begin(), help.end(), '\n'), 60);
 }
 
+TEST_F(TorchcRun, ParametersAndState) {
+  ModuleBuilder builder;
+  builder.addParameter("model", "weight", ElementType::I64, {});
+  builder.addGlobal("total", schema::RegisterKind::I64, true);
+  const unsigned add = builder.addFunction("add", "", "ref", 3, 1, R"(
+    Parameter r0 <- 0
+    ConstI64 i0 <- 0
+    LoadI64 i0 <- r0 i0
+    GlobalGetI64 i1 <- 0
+    AddI64 i1 <- i1 i0
+    GlobalSetI64 0 i1
+    OutputAlloc r0 <- 0 i64 []
+    ConstI64 i2 <- 0
+    StoreI64 r0 i2 i1
+    Ret [r0])");
+  builder.addExport("add", add, {}, {"total:i64[]"});
+  writeBytes(folder / "add.vmfb", builder.build());
+  const std::string header = R"({"weight":{"dtype":"I64","shape":[],"data_offsets":[0,8]}}      )";
+  writeBytes(folder / "w.safetensors", {uint8_t(header.size()), 0, 0, 0, 0, 0, 0, 0});
+  std::ofstream(folder / "w.safetensors", std::ios::binary | std::ios::app) << header << std::string("\7\0\0\0\0\0\0\0", 8);
+  const std::string list = run("add.vmfb --list");
+  EXPECT_NE(list.find("parameters model::weight: i64\nstate      total: i64\n"), std::string::npos) << list;
+  EXPECT_EQ(run("add.vmfb"), "torchc-run: error: the program needs parameter 'model::weight'; no parameters are given for this scope\nexit 1");
+  const std::string call = "add.vmfb --parameters=model=w.safetensors ";
+  EXPECT_EQ(run(call + "--save-state=s"), "i64=7\nexit 0");
+  EXPECT_EQ(run(call + "--load-state=s --save-state=s"), "i64=14\nexit 0");
+  EXPECT_EQ(run(call + "--load-state=s"), "i64=21\nexit 0");
+  EXPECT_EQ(run(call + "--load-state=w.safetensors"), "torchc-run: error: w.safetensors: the program has no state 'weight'\nexit 4");
+  EXPECT_EQ(run(call + "--load-state=absent"), "torchc-run: error: absent: No such file or directory\nexit 5");
+  EXPECT_EQ(run(call + "--save-state=/dev/full"), "torchc-run: error: /dev/full: No space left on device\nexit 5");
+  EXPECT_EQ(run("add.vmfb --parameters=model=add.vmfb"), "torchc-run: error: add.vmfb: not a safetensors file: no header of its length\nexit 4");
+  EXPECT_EQ(run("add.vmfb --parameters=w.safetensors"), "torchc-run: error: the program needs parameter 'model::weight'; no parameters are given for this scope\nexit 1");
+}
+
 TEST_F(TorchcRun, Benchmark) {
   const std::string call = "model.vmfb --input=1x4xf32=1 --input=1 ";
   const std::string text = run(call + "--benchmark --min-time=0.02");

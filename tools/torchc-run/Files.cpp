@@ -37,6 +37,12 @@ void throwIfError(const Status &status) {
     throw RunError{getExitCode(status.getCode()), status.getMessage()};
 }
 
+void throwIfFileError(const Status &status) {
+  if (status.getCode() == StatusCode::InvalidArgument)
+    throw RunError{kBadInput, status.getMessage()};
+  throwIfError(status);
+}
+
 static std::vector<uint8_t> readAll(int file, const std::string &name) {
   std::vector<uint8_t> bytes;
   uint8_t buffer[1 << 16];

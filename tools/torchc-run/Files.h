@@ -31,6 +31,10 @@ enum ExitCode { kFailure = 1, kUsage = 2, kBadInput = 4, kIo = 5, kLimit = 6, kM
 /// Throws RunError if the status is an error.
 void throwIfError(const Status &status);
 
+/// The same for the contents of a file that the user names: what is not as it should be is
+/// bad input.
+void throwIfFileError(const Status &status);
+
 /// The exit code for a status that is an error.
 int getExitCode(StatusCode code);
 

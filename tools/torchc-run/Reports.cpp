@@ -76,6 +76,10 @@ static std::string getName(const ParameterInfo &parameter) {
   return std::string(parameter.scope) + "::" + parameter.key;
 }
 
+static std::string describeState(const StateInfo &state) {
+  return std::string(state.name) + (state.hasValue ? ": " + formatType(state.type, state.dims) : "");
+}
+
 std::string describeProgram(const Program &program) {
   const ProducerInfo producer = program.getProducer();
   const ProgramSizes sizes = program.getSizes();
@@ -96,6 +100,11 @@ std::string describeProgram(const Program &program) {
                    return getName(parameter) + ": " + formatType(parameter.type, parameter.dims);
                  }) +
             "\n";
+  if (program.getStateCount() != 0)
+    text += "state      " +
+            join(program.getStateCount(), [&](unsigned i) { return describeState(program.getState(i)); }) + "\n";
+  if (program.getExternalCount() != 0)
+    text += "custom ops " + join(program.getExternalCount(), [&](unsigned i) { return program.getExternal(i); }) + "\n";
   text += "sizes      file " + formatSize(sizes.file) + ", header " + formatSize(sizes.header) + ", bytecode " +
           formatSize(sizes.bytecode) + ", kernels " + formatSize(sizes.kernels) + ", constants " +
           formatSize(sizes.constants) + ", debug info " + formatSize(sizes.debugInfo) + "\n";
@@ -185,6 +194,13 @@ Json describeProgramAsJson(const Program &program) {
                                    return {{"name", getName(parameter)},
                                            {"type", formatType(parameter.type, parameter.dims)}};
                                  })},
+          {"state", collect(program.getStateCount(),
+                            [&](unsigned i) -> Json {
+                              const StateInfo state = program.getState(i);
+                              return {{"name", state.name},
+                                      {"type", state.hasValue ? Json(formatType(state.type, state.dims)) : Json()}};
+                            })},
+          {"custom_ops", collect(program.getExternalCount(), [&](unsigned i) { return program.getExternal(i); })},
           {"sizes",
            {{"file", sizes.file},
             {"header", sizes.header},

@@ -23,13 +23,9 @@
 
 namespace torchc::runtime {
 
-/// A file that is no .npy file is the user's bad input, not a failure of the model.
 static Tensor takeFileTensor(Result<Tensor> result) {
-  if (result.isOk())
-    return result.take();
-  const StatusCode code = result.getStatus().getCode();
-  throw RunError{code == StatusCode::InvalidArgument ? int(kBadInput) : getExitCode(code),
-                 result.getStatus().getMessage()};
+  throwIfFileError(result.getStatus());
+  return result.take();
 }
 
 static Tensor readFile(const std::string &path, std::optional<ElementType> type) {

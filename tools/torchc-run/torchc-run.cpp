@@ -25,7 +25,8 @@ namespace {
 
 struct Options {
   std::string program, function, driver = "local-sync", profile, trace;
-  std::vector<std::string> inputs, outputs, expected;
+  std::string loadState, saveState;
+  std::vector<std::string> inputs, outputs, expected, parameters;
   unsigned threads = 0;
   Tolerance tolerance;
   Sampling sampling;
@@ -79,6 +80,16 @@ void declare(CLI::App &app, Options &options) {
       ->check(CLI::Range(1, 4096))
       ->option_text("N")
       ->group("Execution");
+  app.add_option("--parameters", options.parameters, "[SCOPE=]x.safetensors: weights outside of the program")
+      ->allow_extra_args(false)
+      ->type_name("FILE")
+      ->group("Execution");
+  app.add_option("--load-state", options.loadState, "state to begin with, of --save-state")
+      ->type_name("FILE")
+      ->group("Execution");
+  app.add_option("--save-state", options.saveState, "write the state as safetensors")
+      ->type_name("FILE")
+      ->group("Execution");
   app.add_flag("--verify", options.verify, "also verify the checksum of large constants")->group("Execution");
 
   app.add_flag("--list", options.list, "functions, signatures, targets, sizes, producer")->group("Inspection");
@@ -131,13 +142,29 @@ uint64_t now() {
   return uint64_t(time.tv_sec) * 1'000'000'000 + uint64_t(time.tv_nsec);
 }
 
+Session createSession(const Options &options, const Program &program, const Device &device) {
+  Parameters parameters = take(Parameters::create());
+  for (const std::string &text : options.parameters) {
+    const size_t equals = text.find('=');
+    const bool hasScope = equals != std::string::npos;
+    throwIfFileError(
+        parameters.addFile(hasScope ? text.substr(0, equals) : "", text.c_str() + (hasScope ? equals + 1 : 0)));
+  }
+  SessionOptions how;
+  how.parameters = &parameters;
+  Session session = take(Session::create(program, device, how));
+  if (!options.loadState.empty())
+    throwIfFileError(session.loadState(options.loadState.c_str()));
+  return session;
+}
+
 /// One call as the options ask for it: inputs, outputs, and what they should be.
 class Run {
 public:
   Run(const Options &options, const Program &program, double loadSeconds)
       : options(options), program(program), loadSeconds(loadSeconds), function(findFunction(program, options.function)),
         device(options.driver == "local-task" ? take(Device::localTask(options.threads)) : Device::localSync()),
-        session(take(Session::create(program, device, {}))) {
+        session(createSession(options, program, device)) {
     const FunctionInfo info = program.getFunction(function);
     for (unsigned i = 0; i < info.inputCount; ++i)
       inputInfos.push_back(program.getInput(function, i));
@@ -156,6 +183,8 @@ public:
     if (!options.expected.empty())
       expected = parseValues(options.expected, outputInfos, "--expect");
     call();
+    if (!options.saveState.empty())
+      throwIfFileError(session.saveState(options.saveState.c_str()));
     if (!options.outputs.empty())
       writeValues(options.outputs, outputs, outputInfos);
     else if (options.expected.empty() && !options.measures())

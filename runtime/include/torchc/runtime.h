@@ -29,8 +29,9 @@
 //
 // Threads. Programs, devices, tensors (not their elements) and parameters that are
 // complete may be used by any number of threads at once. A session is for one thread at
-// a time: a second one gets TORCHC_INVALID_ARGUMENT, except from
-// torchc_session_set_cancelled. Statuses have no lock. Handles are freed by one thread.
+// a time: a second one gets TORCHC_INVALID_ARGUMENT from functions that give a status, and
+// must not call the others but torchc_session_set_cancelled. Statuses have no lock.
+// Handles are freed by one thread.
 //
 // Versions. Within one TORCHC_RUNTIME_ABI_VERSION functions are only added and structs
 // only grow at their end; a struct begins with its size, which the caller sets.
@@ -294,7 +295,7 @@ typedef struct torchc_value {
 } torchc_value;
 
 /* Computes an op in the thread of the call; it may call other sessions. Arguments are
- * borrowed and read-only. Of the results, zero at first, it sets `integer`, or `tensor`
+ * read-only and borrowed: their elements change once the op has returned. Of the results, zero at first, it sets `integer`, or `tensor`
  * to a handle, which the runtime takes, on error too. `attributes` is JSON. An error ends
  * the call with its code and message. */
 typedef torchc_status *(*torchc_op_function)(void *context, const char *attributes, const torchc_value *arguments,
@@ -303,7 +304,7 @@ typedef torchc_status *(*torchc_op_function)(void *context, const char *attribut
 typedef struct torchc_op {
   size_t struct_size;
   const char *name;      /* "mylib::foo" */
-  const char *signature; /* "(Tensor, int) -> (Tensor)", checked against the program's */
+  const char *signature; /* "(Tensor, int) -> (Tensor)", held against the program's; NULL: any */
   torchc_op_function function;
   void *context; /* Outlives the session. */
 } torchc_op;

@@ -309,7 +309,7 @@ struct CustomOp {
   std::string name;      ///< "mylib::foo"
   std::string signature; ///< "(Tensor, int) -> (Tensor)"
   /// Sets all of `results`, which has their number. `attributes` is JSON. Called in the
-  /// thread of the call; not to throw.
+  /// thread of the call; not to throw, nor to keep arguments.
   std::function<Status(const char *attributes, const std::vector<Value> &arguments, std::vector<Value> &results)>
       function;
 };

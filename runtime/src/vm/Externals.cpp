@@ -35,6 +35,13 @@ static bool equalBesidesSpaces(std::string_view a, std::string_view b) {
   }
 }
 
+static Result<Tensor> copyTensor(const Tensor &tensor) {
+  TORCHC_ASSIGN_OR_RETURN(Tensor copy, Tensor::allocate(tensor.getElementType(), tensor.getDims()));
+  if (tensor.getByteLength() != 0)
+    std::memcpy(copy.getMutableData(), tensor.getData(), tensor.getByteLength());
+  return copy;
+}
+
 Status Machine::prepareExternals(const SessionOptions &options) {
   for (const schema::External *external : *program->module.header->externals()) {
     const char *name = external->name()->c_str();
@@ -49,10 +56,9 @@ Status Machine::prepareExternals(const SessionOptions &options) {
     if (!found || !found->function)
       return Status::error(StatusCode::InvalidArgument, "the program calls '%s%s', which is not registered", name,
                            signature.c_str());
-    const char *registered = found->signature ? found->signature : "";
-    if (!equalBesidesSpaces(registered, signature.get()))
+    if (found->signature && !equalBesidesSpaces(found->signature, signature.get()))
       return Status::error(StatusCode::InvalidArgument, "the program calls '%s%s', registered is '%s%s'", name,
-                           signature.c_str(), name, registered);
+                           signature.c_str(), name, found->signature);
     if (!externals.push({found->function, found->context}))
       return Status::outOfMemory();
   }
@@ -77,9 +83,14 @@ Status Machine::callExternal(const Instruction &instruction, Frame &frame) {
   const Status status = externals[instruction.a].function(externals[instruction.a].context, attributes,
                                                           {externalArguments.data(), arguments.size()},
                                                           {externalResults.data(), results.size()});
-  externalArguments.clear();
   if (!status.isOk())
     return Status::error(status.getCode(), "%s: %s", name, status.getMessage());
+  // The storage of an argument is the program's to use again: a result must have its own.
+  for (ExternalValue &result : externalResults)
+    for (const ExternalValue &argument : externalArguments)
+      if (result.tensor.overlaps(argument.tensor)) {
+        TORCHC_ASSIGN_OR_RETURN(result.tensor, copyTensor(result.tensor));
+      }
   for (size_t i = 0; i < results.size(); ++i) {
     if (external.results()->Get(unsigned(i)) == schema::RegisterKind::I64)
       frame.i64s[results[i]] = externalResults[i].integer;

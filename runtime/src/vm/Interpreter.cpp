@@ -33,6 +33,8 @@ Status Machine::call(const schema::Export &function, std::span<const Tensor> inp
     allocatedOutputs[i].reset();
     finishedOutputs[i].reset();
   }
+  externalArguments.clear();
+  externalResults.clear();
   memory.trim();
   return status;
 }

@@ -25,14 +25,15 @@ struct ExternalValue {
   Tensor tensor;
 };
 
-/// A custom op. Arguments are the callee's to read; every result that the program
+/// A custom op. Arguments are the callee's to read until it returns; every result that the program
 /// declares as a tensor must be set. `attributes` is the JSON that the compiler wrote.
 /// It runs in the thread of the call and may call other sessions.
 using ExternalFunction = Status (*)(void *context, const char *attributes,
                                     std::span<const ExternalValue> arguments,
                                     std::span<ExternalValue> results);
 
-/// `signature` is what the function takes and gives, such as "(Tensor, int) -> (Tensor)".
+/// `signature` is what the function takes and gives, such as "(Tensor, int) -> (Tensor)";
+/// nullptr: it looks at its arguments by itself.
 struct ExternalBinding {
   const char *name;
   const char *signature;
