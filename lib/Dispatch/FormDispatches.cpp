@@ -55,6 +55,7 @@ private:
   bool joinProducer(Operation *op);
   bool canBeEpilogue(linalg::LinalgOp op, Group &group);
   void pullProducers(int index);
+  void pullPad(int index);
   bool tryPull(int into, int from);
 
   /// All ops that `op` must come after.
@@ -161,8 +162,8 @@ bool BlockGrouper::canBeEpilogue(linalg::LinalgOp op, Group &group) {
   // The epilogue runs on the tile that the anchor just computed.
   AffineMap written = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
   return written.isPermutation() && llvm::all_of(op->getOpOperands(), [&](OpOperand &operand) {
-    return operand.get() != result || op.getMatchingIndexingMap(&operand) == written;
-  });
+           return operand.get() != result || op.getMatchingIndexingMap(&operand) == written;
+         });
 }
 
 bool BlockGrouper::joinProducer(Operation *op) {
@@ -248,6 +249,32 @@ void BlockGrouper::pullProducers(int index) {
   }
 }
 
+/// True for poolings and depthwise convolutions, where each channel is for itself.
+static bool keepsChannelsApart(linalg::LinalgOp op) {
+  AffineMap image = op.getMatchingIndexingMap(op.getDpsInputOperand(0));
+  AffineMap output = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  return image.getNumResults() != 0 && output.getNumResults() != 0 &&
+         image.getResults().back() == output.getResults().back();
+}
+
+/// Such a window does so little with an element that padding it first, in memory, takes
+/// as long as all the rest. A convolution across channels reads the padded image
+/// many times, and rather without asking where its border is.
+void BlockGrouper::pullPad(int index) {
+  Group &group = groups[index];
+  auto window = dyn_cast<linalg::LinalgOp>(group.ops.front());
+  if (!window || window.getNumDpsInputs() == 0 || !keepsChannelsApart(window))
+    return;
+  auto pad = window.getDpsInputs()[0].getDefiningOp<tensor::PadOp>();
+  auto found = pad ? groupOf.find(pad) : groupOf.end();
+  if (!pad || found == groupOf.end() || !pad->hasOneUse() || !pad.getConstantPaddingValue() ||
+      groups[found->second].ops.size() != 1 || dependsByOthers(group.ops, found->second))
+    return;
+  groups[found->second].ops.clear();
+  group.ops.insert(group.ops.begin(), pad);
+  found->second = index;
+}
+
 //===----------------------------------------------------------------------===//
 // From groups to ops
 //===----------------------------------------------------------------------===//
@@ -283,15 +310,18 @@ SmallVector<SmallVector<Operation *>> BlockGrouper::orderUnits() {
   return units;
 }
 
-/// Copies the ops that make destinations of members into the group's body.
+/// Copies the ops that make destinations of members, and views of what they read, into
+/// the group's body.
 static void cloneInits(Operation *op, OpBuilder &builder, IRMapping &mapping) {
-  for (Value operand : op->getOperands()) {
-    Operation *init = operand.getDefiningOp();
-    if (!init || mapping.contains(operand) || getRole(init) != OpRole::Init)
-      continue;
-    cloneInits(init, builder, mapping);
-    builder.clone(*init, mapping);
-  }
+  op->walk([&](Operation *nested) {
+    for (Value operand : nested->getOperands()) {
+      Operation *init = operand.getDefiningOp();
+      if (!init || op->isAncestor(init) || mapping.contains(operand) || getRole(init) != OpRole::Init)
+        continue;
+      cloneInits(init, builder, mapping);
+      builder.clone(*init, mapping);
+    }
+  });
 }
 
 void BlockGrouper::emit(ArrayRef<Operation *> unit) {
@@ -306,7 +336,8 @@ void BlockGrouper::emit(ArrayRef<Operation *> unit) {
   for (Operation *op : unit) {
     locations.push_back(op->getLoc());
     for (Value result : op->getResults())
-      if (llvm::any_of(result.getUsers(), [&](Operation *user) { return !members.contains(block.findAncestorOpInBlock(*user)); }))
+      if (llvm::any_of(result.getUsers(),
+                       [&](Operation *user) { return !members.contains(block.findAncestorOpInBlock(*user)); }))
         escaping.push_back(result);
   }
   if (escaping.empty()) {
@@ -322,18 +353,19 @@ void BlockGrouper::emit(ArrayRef<Operation *> unit) {
   auto group = dispatch::GroupOp::create(builder, FusedLoc::get(builder.getContext(), locations),
                                          llvm::to_vector(ValueRange(escaping).getTypes()), sizes);
   for (auto [result, output] : llvm::zip_equal(escaping, group.getOutputs()))
-    result.replaceUsesWithIf(output, [&](OpOperand &use) {
-      return !members.contains(block.findAncestorOpInBlock(*use.getOwner()));
-    });
+    result.replaceUsesWithIf(
+        output, [&](OpOperand &use) { return !members.contains(block.findAncestorOpInBlock(*use.getOwner())); });
   Block *body = builder.createBlock(&group.getBody());
   IRMapping mapping;
   for (Operation *op : unit) {
     builder.setInsertionPointToEnd(body);
     cloneInits(op, builder, mapping);
     op->moveBefore(body, body->end());
-    for (OpOperand &operand : op->getOpOperands())
-      if (Value copy = mapping.lookupOrNull(operand.get()))
-        operand.set(copy);
+    op->walk([&](Operation *nested) {
+      for (OpOperand &operand : nested->getOpOperands())
+        if (Value copy = mapping.lookupOrNull(operand.get()))
+          operand.set(copy);
+    });
   }
   builder.setInsertionPointToEnd(body);
   dispatch::ReturnOp::create(builder, group.getLoc(), escaping);
@@ -346,6 +378,8 @@ void BlockGrouper::run() {
   for (int i = 0, e = groups.size(); i < e; ++i)
     if (groups[i].kind == GroupKind::Rows && !groups[i].ops.empty())
       pullProducers(i);
+    else if (groups[i].kind == GroupKind::Anchor)
+      pullPad(i);
   for (ArrayRef<Operation *> unit : orderUnits())
     emit(unit);
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))

@@ -79,18 +79,30 @@ static SmallVector<int64_t> getOuterOrder(linalg::LinalgOp op, const ColumnOpera
   return shared;
 }
 
+/// Whether a kernel reads the weight at this use, in a body or as a whole.
+static bool isReadByKernel(OpOperand &use) {
+  Operation *op = use.getOwner();
+  while (auto parent = dyn_cast<linalg::LinalgOp>(op->getParentOp()))
+    op = parent;
+  return isKernelOp(op);
+}
+
 static void packColumns(linalg::LinalgOp op, const ColumnOperand &columns) {
-  OpBuilder builder(op);
-  Location loc = op.getLoc();
   Value weight = columns.operand->get();
+  OpBuilder builder(op->getContext());
+  builder.setInsertionPointAfterValue(weight);
+  Location loc = op.getLoc();
   auto type = cast<RankedTensorType>(weight.getType());
   SmallVector<int64_t> order = getOuterOrder(op, columns), position{columns.column};
   SmallVector<OpFoldResult> tile{builder.getIndexAttr(kPanelWidth)};
   Value zero = arith::ConstantOp::create(builder, loc, builder.getZeroAttr(type.getElementType()));
   Value panels = linalg::PackOp::createDestinationTensor(builder, loc, weight, tile, position, order);
-  Value packed = linalg::PackOp::create(builder, loc, weight, panels, position, tile, zero, order)->getResult(0);
-  Value matrix = tensor::EmptyOp::create(builder, loc, type.getShape(), type.getElementType());
-  columns.operand->set(linalg::UnPackOp::create(builder, loc, packed, matrix, position, tile, order)->getResult(0));
+  auto packed = linalg::PackOp::create(builder, loc, weight, panels, position, tile, zero, order);
+  Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(), type.getElementType());
+  Value view = linalg::UnPackOp::create(builder, loc, packed->getResult(0), empty, position, tile, order)->getResult(0);
+  // Others that read the weight (an embedding that a language model's last layer shares)
+  // look it up in the panels: it is kept only once.
+  weight.replaceUsesWithIf(view, [&](OpOperand &use) { return use.getOwner() != packed && isReadByKernel(use); });
 }
 
 namespace {

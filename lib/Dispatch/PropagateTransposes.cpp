@@ -23,6 +23,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
@@ -143,6 +144,36 @@ struct SinkBelowElementwise : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
+/// Images of so few channels are read by channel as well: there is no row of channels to
+/// bring together.
+constexpr int64_t kFewChannels = 4;
+
+/// Whether the op is a convolution that reads `images` [N, H, W, C] of few channels.
+bool readsFewChannels(Operation *op, Value images) {
+  auto convolution = dyn_cast<linalg::Conv2DNhwcHwcfOp>(op);
+  int64_t channels = cast<RankedTensorType>(images.getType()).getShape().back();
+  return convolution && convolution.image() == images && !ShapedType::isDynamic(channels) && channels <= kFewChannels;
+}
+
+/// The first convolution of a network: as a generic it takes its images in any order.
+struct GeneralizeConvolution : OpRewritePattern<linalg::Conv2DNhwcHwcfOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(linalg::Conv2DNhwcHwcfOp op, PatternRewriter &rewriter) const override {
+    if (!op.image().getDefiningOp<linalg::TransposeOp>() || !readsFewChannels(op, op.image()))
+      return rewriter.notifyMatchFailure(op, "not of a transpose, or of many channels");
+    return linalg::generalizeNamedOp(rewriter, op);
+  }
+};
+
+/// Whether a contraction reads the operand along a row of what is summed up or of
+/// columns; otherwise each of its steps would be in another page of memory.
+bool readsRows(linalg::GenericOp op, AffineMap map) {
+  auto innermost = dyn_cast<AffineDimExpr>(map.getResults().back());
+  return getRole(op) != OpRole::Anchor || !innermost ||
+         linalg::isReductionIterator(op.getIteratorTypesArray()[innermost.getPosition()]) ||
+         op.getIndexingMapsArray().back().getResults().back() == innermost;
+}
+
 /// Reductions and contractions read in any order.
 struct AbsorbInReduction : OpRewritePattern<linalg::GenericOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -157,7 +188,10 @@ struct AbsorbInReduction : OpRewritePattern<linalg::GenericOp> {
       if (!transpose || !transpose->hasOneUse())
         continue;
       AffineMap &map = maps[input->getOperandNumber()];
-      map = composeWithSource(map, transpose.getPermutation());
+      AffineMap source = composeWithSource(map, transpose.getPermutation());
+      if (!readsRows(op, source))
+        continue;
+      map = source;
       rewriter.modifyOpInPlace(op, [&] { input->set(transpose.getInput()); });
       changed = true;
     }
@@ -294,7 +328,7 @@ struct SinkBelowCollapse : OpRewritePattern<tensor::CollapseShapeOp> {
 struct PropagateTransposes : torchc::impl::PropagateTransposesBase<PropagateTransposes> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<CombineTransposes, SinkBelowElementwise, AbsorbInReduction, SinkBelowPad, SinkBelowSlice,
+    patterns.add<CombineTransposes, SinkBelowElementwise, GeneralizeConvolution, AbsorbInReduction, SinkBelowPad, SinkBelowSlice,
                  SinkBelowConcat, SinkBelowExpand, SinkBelowCollapse>(&getContext());
     populateResolveExtentPatterns(patterns);
     tensor::populateFoldTensorEmptyPatterns(patterns);

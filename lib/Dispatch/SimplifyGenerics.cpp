@@ -163,8 +163,7 @@ struct CollapseRepeatedDims : OpRewritePattern<linalg::GenericOp> {
       results.push_back(result);
       if (drop.any())
         results.back() = tensor::ExpandShapeOp::create(rewriter, op.getLoc(), type, result,
-                                                       dropDims(type.getRank(), drop),
-                                                       getMixedExtents(rewriter, init));
+                                                       dropDims(type.getRank(), drop), getMixedExtents(rewriter, init));
     }
     rewriter.replaceOp(op, results);
     return success();
@@ -209,11 +208,53 @@ struct StartFromZero : OpInterfaceRewritePattern<linalg::LinalgOp> {
   }
 };
 
+/// A convolution whose window is one pixel is a product of pixels and channels.
+struct ContractPixels : OpRewritePattern<linalg::Conv2DNhwcHwcfOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(linalg::Conv2DNhwcHwcfOp op, PatternRewriter &rewriter) const override {
+    auto filterType = cast<RankedTensorType>(op.filter().getType());
+    auto isOne = [](const APInt &stride) { return stride == 1; };
+    if (filterType.getDimSize(0) != 1 || filterType.getDimSize(1) != 1 ||
+        !llvm::all_of(op.getStrides().getValues<APInt>(), isOne))
+      return rewriter.notifyMatchFailure(op, "has a window or strides");
+    FailureOr<linalg::GenericOp> generic = linalg::generalizeNamedOp(rewriter, op);
+    if (failed(generic))
+      return failure();
+    // Both loops over the window go.
+    SmallVector<AffineMap> maps = generic->getIndexingMapsArray();
+    llvm::SmallBitVector windowDims(4), windowLoops(generic->getNumLoops());
+    windowDims.set(0, 2);
+    for (unsigned dim : windowDims.set_bits())
+      windowLoops.set(maps[1].getDimPosition(dim));
+    SmallVector<AffineExpr> renamed;
+    SmallVector<utils::IteratorType> iterators;
+    for (auto [loop, iterator] : llvm::enumerate(generic->getIteratorTypesArray())) {
+      renamed.push_back(windowLoops.test(loop) ? rewriter.getAffineConstantExpr(0)
+                                               : rewriter.getAffineDimExpr(iterators.size()));
+      if (!windowLoops.test(loop))
+        iterators.push_back(iterator);
+    }
+    maps[1] = maps[1].dropResults(windowDims);
+    for (AffineMap &map : maps)
+      map = map.replaceDimsAndSymbols(renamed, {}, iterators.size(), 0);
+    rewriter.setInsertionPoint(*generic);
+    Value filter = collapse(rewriter, generic->getLoc(), generic->getInputs()[1], windowDims);
+    auto product =
+        linalg::GenericOp::create(rewriter, generic->getLoc(), generic->getResultTypes(),
+                                  ValueRange{generic->getInputs()[0], filter}, generic->getOutputs(), maps, iterators);
+    rewriter.inlineRegionBefore(generic->getRegion(), product.getRegion(), product.getRegion().end());
+    rewriter.replaceOp(*generic, product);
+    return success();
+  }
+};
+
 struct SimplifyGenerics : torchc::impl::SimplifyGenericsBase<SimplifyGenerics> {
   void runOnOperation() override {
     MLIRContext *context = &getContext();
     RewritePatternSet patterns(context);
-    patterns.add<GeneralizeNamed, NameTranspose, TransposeOfUnitDims, CollapseRepeatedDims, StartFromZero>(context);
+    patterns
+        .add<GeneralizeNamed, NameTranspose, TransposeOfUnitDims, CollapseRepeatedDims, StartFromZero, ContractPixels>(
+            context);
     linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
     linalg::populateInlineConstantOperandsPatterns(patterns);
     linalg::populateMoveInitOperandsToInputPattern(patterns);

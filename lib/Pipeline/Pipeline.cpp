@@ -73,6 +73,8 @@ static void addDispatchPasses(OpPassManager &manager, const PipelineOptions &) {
   manager.addNestedPass<func::FuncOp>(createPropagateTransposes());
   manager.addPass(createFoldConstants());
   manager.addNestedPass<func::FuncOp>(createFuseElementwise());
+  // Once more, as the reshapes that stood between transposes and products are gone.
+  manager.addNestedPass<func::FuncOp>(createPropagateTransposes());
   manager.addNestedPass<func::FuncOp>(createFoldScales());
   manager.addNestedPass<func::FuncOp>(createPackWeights());
   // No canonicalizer in between: it takes packing and unpacking for nothing.

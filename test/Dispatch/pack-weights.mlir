@@ -37,6 +37,33 @@ func.func @convolution(%x: tensor<1x9x9x8xf32>, %init: tensor<1x7x7x32xf32>) -> 
   return %c : tensor<1x7x7x32xf32>
 }
 
+// An embedding that is the last layer's weight, too: one copy.
+// CHECK-LABEL: func.func @tied
+// CHECK: %[[W:.*]] = ml_program.global_load_const @linear
+// CHECK: %[[P:.*]] = linalg.pack %[[W]]
+// CHECK: %[[U:.*]] = linalg.unpack %[[P]]
+// CHECK-NOT: %[[W]]
+// CHECK: tensor.extract %[[U]]
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[U]]
+func.func @tied(%ids: tensor<?xindex>, %e: tensor<?x8xf32>, %init: tensor<?x20xf32>) -> tensor<?x20xf32> {
+  %w = ml_program.global_load_const @linear : tensor<20x8xf32>
+  %x = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]}
+      ins(%ids : tensor<?xindex>) outs(%e : tensor<?x8xf32>) {
+  ^bb0(%id: index, %o: f32):
+    %i = linalg.index 1 : index
+    %v = tensor.extract %w[%id, %i] : tensor<20x8xf32>
+    linalg.yield %v : f32
+  } -> tensor<?x8xf32>
+  %c = linalg.generic {indexing_maps = [#mk, #nk, #mn], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %w : tensor<?x8xf32>, tensor<20x8xf32>) outs(%init : tensor<?x20xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %o, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<?x20xf32>
+  return %c : tensor<?x20xf32>
+}
+
 // Each channel for itself, too few columns, and what is no weight: as they are.
 // CHECK-LABEL: func.func @stay
 // CHECK-NOT: linalg.pack

@@ -61,3 +61,17 @@ func.func @bias(%x: tensor<4x8xf32>, %w: tensor<8x2xf32>, %b: tensor<4x2xf32>) -
   %m = linalg.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x2xf32>) outs(%b : tensor<4x2xf32>) -> tensor<4x2xf32>
   return %m : tensor<4x2xf32>
 }
+
+// A window of one pixel is none.
+// CHECK-LABEL: func.func @pointwise
+// CHECK: %[[W:.*]] = tensor.collapse_shape %{{.*}} : tensor<1x1x8x16xf32> into tensor<8x16xf32>
+// CHECK: linalg.generic {indexing_maps = [#{{.*}}, #{{.*}}, #{{.*}}], iterator_types = ["parallel", "parallel", "parallel", "parallel", "reduction"]}
+// CHECK-SAME: ins(%{{.*}}, %[[W]] : tensor<1x?x6x8xf32>, tensor<8x16xf32>)
+func.func @pointwise(%x: tensor<1x?x6x8xf32>, %w: tensor<1x1x8x16xf32>, %n: index) -> tensor<1x?x6x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty(%n) : tensor<1x?x6x16xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<1x?x6x16xf32>) -> tensor<1x?x6x16xf32>
+  %c = linalg.conv_2d_nhwc_hwcf {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+      ins(%x, %w : tensor<1x?x6x8xf32>, tensor<1x1x8x16xf32>) outs(%f : tensor<1x?x6x16xf32>) -> tensor<1x?x6x16xf32>
+  return %c : tensor<1x?x6x16xf32>
+}

@@ -6,8 +6,8 @@
 // CHECK: %[[N:.*]] = tensor.dim %[[X:.*]], %c0
 // CHECK: %[[M:.*]] = arith.muli %[[N]], %c128
 // CHECK: %[[A:.*]] = tensor.collapse_shape %[[X]]
-// CHECK: %[[B:.*]] = dispatch.call @{{.*}}matmul_Dx64x64_add_erf(%[[A]], %{{.*}}, %{{.*}}) [%[[M]]]
-// CHECK: %[[C:.*]] = dispatch.call @{{.*}}matmul_Dx64x64_add(%[[B]], {{.*}}%[[A]]) [%[[M]]]
+// CHECK: %[[B:.*]] = dispatch.call @{{.*}}matmul_Dx64x64_add_erf(%{{.*}}, %[[A]], %{{.*}}) [%[[M]]]
+// CHECK: %[[C:.*]] = dispatch.call @{{.*}}matmul_Dx64x64_add(%{{.*}}, %[[B]], {{.*}}%[[A]]) [%[[M]]]
 // CHECK: %[[D:.*]] = dispatch.call @{{.*}}rows_Dx64_add_div_sub_mul(%[[C]], %{{.*}}) [%[[M]]]
 // CHECK-NEXT: %[[E:.*]] = tensor.expand_shape %[[D]]
 // CHECK-NEXT: return %[[E]]
