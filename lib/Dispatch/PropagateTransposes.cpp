@@ -209,8 +209,8 @@ struct SinkBelowPad : OpRewritePattern<tensor::PadOp> {
     Value padding = op.getConstantPaddingValue();
     // A pad belongs to the window that reads it, so it is passed only to get rid of
     // another transpose.
-    if (!transpose || !padding || !llvm::all_of(op->getUsers(), [](Operation *user) {
-          return isa<linalg::TransposeOp, linalg::GenericOp>(user);
+    if (!transpose || !padding || !llvm::all_of(op->getUsers(), [&](Operation *user) {
+          return isa<linalg::TransposeOp, linalg::GenericOp>(user) || readsFewChannels(user, op);
         }))
       return rewriter.notifyMatchFailure(op, "not of a transpose, or of values that depend on the place");
     ArrayRef<int64_t> permutation = transpose.getPermutation();
@@ -328,8 +328,8 @@ struct SinkBelowCollapse : OpRewritePattern<tensor::CollapseShapeOp> {
 struct PropagateTransposes : torchc::impl::PropagateTransposesBase<PropagateTransposes> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<CombineTransposes, SinkBelowElementwise, GeneralizeConvolution, AbsorbInReduction, SinkBelowPad, SinkBelowSlice,
-                 SinkBelowConcat, SinkBelowExpand, SinkBelowCollapse>(&getContext());
+    patterns.add<CombineTransposes, SinkBelowElementwise, GeneralizeConvolution, AbsorbInReduction, SinkBelowPad,
+                 SinkBelowSlice, SinkBelowConcat, SinkBelowExpand, SinkBelowCollapse>(&getContext());
     populateResolveExtentPatterns(patterns);
     tensor::populateFoldTensorEmptyPatterns(patterns);
     tensor::CastOp::getCanonicalizationPatterns(patterns, &getContext());

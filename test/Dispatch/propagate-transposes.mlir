@@ -118,3 +118,21 @@ func.func @expand(%x: tensor<2x8x6x4xf32>) -> tensor<2x2x2x8x6xf32> {
   %f = tensor.expand_shape %t [[0], [1, 2], [3], [4]] output_shape [2, 2, 2, 8, 6] : tensor<2x4x8x6xf32> into tensor<2x2x2x8x6xf32>
   return %f : tensor<2x2x2x8x6xf32>
 }
+
+// The first convolution of a network reads its three channels as they come, padded.
+// CHECK-LABEL: func.func @few_channels
+// CHECK: %[[P:.*]] = tensor.pad %{{.*}} low[0, 0, 1, 1] high[0, 0, 1, 1]
+// CHECK-NOT: linalg.transpose
+// CHECK: linalg.generic {{.*}} ins(%[[P]], %{{.*}} : tensor<1x3x10x10xf32>, tensor<3x3x3x16xf32>)
+func.func @few_channels(%x: tensor<1x3x8x8xf32>, %w: tensor<3x3x3x16xf32>, %f: tensor<1x8x8x16xf32>) -> tensor<1x8x8x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1x8x8x3xf32>
+  %t = linalg.transpose ins(%x : tensor<1x3x8x8xf32>) outs(%e : tensor<1x8x8x3xf32>) permutation = [0, 2, 3, 1]
+  %p = tensor.pad %t low[0, 1, 1, 0] high[0, 1, 1, 0] {
+  ^bb0(%i: index, %j: index, %k: index, %n: index):
+    tensor.yield %zero : f32
+  } : tensor<1x8x8x3xf32> to tensor<1x10x10x3xf32>
+  %c = linalg.conv_2d_nhwc_hwcf {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+      ins(%p, %w : tensor<1x10x10x3xf32>, tensor<3x3x3x16xf32>) outs(%f : tensor<1x8x8x16xf32>) -> tensor<1x8x8x16xf32>
+  return %c : tensor<1x8x8x16xf32>
+}

@@ -26,8 +26,8 @@
 // The last panel's columns beyond n are computed (packing padded them with zeros)
 // and masked when stored.
 //
-// Grid: x blocks of panels, y blocks of some kBlockRows rows (which stay in the
-// second-level cache while panels pass), z everything else: batch dims, and
+// Grid: x blocks of panels, y blocks of at most kBlockRows rows (which stay in
+// the second-level cache while panels pass), z everything else: batch dims, and
 // image rows of a convolution. If those are short, pixels of several image rows
 // make up a tile, each with an address of its own.
 //
@@ -42,6 +42,8 @@ using namespace mlir;
 using namespace torchc;
 
 static constexpr int64_t kBlockRows = 192;
+/// Of a matrix, where neighbouring rows share nothing: half of a second-level cache.
+static constexpr int64_t kBlockBytes = 512 << 10;
 static constexpr double kFlopsPerGroup = 2e6;
 /// Few rows are bound by memory, not by arithmetic.
 static constexpr double kFlopsPerGroupOfFewRows = 5e5;
@@ -221,10 +223,18 @@ Indices ContractionNest::getLoops(ArrayRef<Index> point) {
 
 ContractionNest::Sums ContractionNest::emitSteps(Indices loops, ValueRange inits,
                                                  function_ref<Sums(ArrayRef<Index>, ValueRange)> body) {
-  // From which loop on everything is written out.
+  // From which loop on everything is written out. Not over a window: what one pixel
+  // reads at one step another reads at the next, and kept for that long these values
+  // would take the accumulators' registers.
+  AffineMap rowMap = root.op.getMatchingIndexingMap(root.rows);
+  auto isWindow = [&](unsigned loop) {
+    return llvm::any_of(rowMap.getResults(), [&](AffineExpr expr) {
+      return expr.isFunctionOfDim(loop) && !isa<AffineDimExpr>(expr);
+    });
+  };
   int64_t product = 1;
   size_t unrolled = steps.size();
-  while (unrolled != 0 && steps[unrolled - 1].extent.isConstant() &&
+  while (unrolled != 0 && steps[unrolled - 1].extent.isConstant() && !isWindow(steps[unrolled - 1].last) &&
          product * steps[unrolled - 1].extent.offset <= kUnrolledSteps)
     product *= steps[--unrolled].extent.offset;
   std::function<Sums(size_t, ValueRange)> emitFrom = [&](size_t depth, ValueRange carried) -> Sums {
@@ -423,11 +433,14 @@ Grid ContractionNest::emit() {
   auto assumed = [](Index index) { return static_cast<double>(index.isConstant() ? index.offset : kAssumedExtent); };
   tiles = rows.isConstant() ? Index(llvm::divideCeil(rows.offset, tileRows)) : emitter.ceilDiv(rows, tileRows);
   panels = emitter.ceilDiv(columns, panelWidth);
-  int64_t tilesPerBlock = std::max<int64_t>(1, kBlockRows / tileRows);
+  int64_t blockRows = kBlockRows;
+  if (root.op.getMatchingIndexingMap(root.rows).isProjectedPermutation() && stepCount.isConstant())
+    blockRows = std::min(blockRows, kBlockBytes / std::max<int64_t>(1, stepCount.offset * panelBytes / panelWidth));
+  int64_t tilesPerBlock = std::max<int64_t>(1, blockRows / tileRows);
   if (tiles.isConstant() && tiles.offset > 0)
     tilesPerBlock = llvm::divideCeil(tiles.offset, llvm::divideCeil(tiles.offset, tilesPerBlock));
-  double blockRows = std::min<double>(assumed(rows), tilesPerBlock * tileRows);
-  double flops = 2 * blockRows * panelWidth * assumed(stepCount);
+  double rowsAtOnce = std::min<double>(assumed(rows), tilesPerBlock * tileRows);
+  double flops = 2 * rowsAtOnce * panelWidth * assumed(stepCount);
   double wanted = fewRows ? kFlopsPerGroupOfFewRows : kFlopsPerGroup;
   int64_t panelsPerBlock = std::max<int64_t>(1, std::llround(wanted / flops));
   panelsPerBlock = llvm::divideCeil(panelsPerBlock, panelsAtOnce) * panelsAtOnce;
