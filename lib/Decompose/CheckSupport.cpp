@@ -23,13 +23,9 @@ using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
 
-/// The name as PyTorch prints it: `aten.relu.default`, `aten.add.Tensor`.
 static std::string getTorchName(Operation *op) {
-  std::string name = op->getName().stripDialect().str();
-  if (auto unknown = dyn_cast<OperatorOp>(op))
-    name = unknown.getName().str();
-  bool hasOverload = StringRef(name).count('.') > 1;
-  return hasOverload || !StringRef(name).starts_with("aten.") ? name : name + ".default";
+  auto unknown = dyn_cast<OperatorOp>(op);
+  return getTorchName(unknown ? unknown.getName() : op->getName().stripDialect());
 }
 
 /// Why Lower cannot take the op, as what follows its name; nullopt if it can.

@@ -41,15 +41,8 @@ static StringRef getScalarName(Operation *op) {
 }
 
 std::string torchc::describeKernel(Block &body) {
-  // The root decides the name; the last op where none is above the others.
-  Operation *root = nullptr;
-  for (Operation &op : body.without_terminator()) {
-    OpRole role = getRole(&op);
-    if (role == OpRole::Host || (role == OpRole::Init && root))
-      continue;
-    if (!root || getRole(root) > role || getRole(root) == OpRole::Init)
-      root = &op;
-  }
+  // The root decides the name.
+  Operation *root = getRoot(body);
   if (!root)
     return "constant";
 

@@ -8,6 +8,7 @@
 
 #include "Extents.h"
 #include "KernelName.h"
+#include "Roots.h"
 
 #include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "torchc/Dispatch/Passes.h"
@@ -179,6 +180,19 @@ void Outliner::collectArguments() {
       tensors.insert(value);
 }
 
+/// Where everything that a body computes comes from, the root first: fused ops keep
+/// their locations in the bodies of their loops.
+static Location getSources(dispatch::GroupOp group) {
+  Block &body = group.getBody().front();
+  SmallVector<Location> locations;
+  if (Operation *root = getRoot(body))
+    locations.push_back(root->getLoc());
+  for (Operation &op : body.without_terminator())
+    if (getRole(&op) != OpRole::Init)
+      op.walk<WalkOrder::PreOrder>([&](Operation *nested) { locations.push_back(nested->getLoc()); });
+  return FusedLoc::get(group.getContext(), locations);
+}
+
 FailureOr<CalledKernel> Outliner::run() {
   if (failed(cloneScalars()))
     return failure();
@@ -199,8 +213,9 @@ FailureOr<CalledKernel> Outliner::run() {
 
   SmallVector<Value> arguments(tensors.begin(), tensors.end());
   llvm::append_range(arguments, sizes);
+  Location location = getSources(group);
   auto kernel = dispatch::KernelOp::create(
-      host, group.getLoc(), name, host.getFunctionType(ValueRange(arguments).getTypes(), group.getResultTypes()),
+      host, location, name, host.getFunctionType(ValueRange(arguments).getTypes(), group.getResultTypes()),
       /*arg_attrs=*/ArrayAttr(), /*res_attrs=*/ArrayAttr(), host.getArrayAttr(dims), AffineMapAttr(), IntegerAttr());
   kernel->remove();
   kernel.getBody().takeBody(group.getBody());
@@ -208,7 +223,7 @@ FailureOr<CalledKernel> Outliner::run() {
   for (Value argument : arguments)
     replaceAllUsesInRegionWith(argument, body.addArgument(argument.getType(), argument.getLoc()), kernel.getBody());
 
-  auto call = dispatch::CallOp::create(host, group.getLoc(), group.getResultTypes(), name, tensors.getArrayRef(),
+  auto call = dispatch::CallOp::create(host, location, group.getResultTypes(), name, tensors.getArrayRef(),
                                        sizes.getArrayRef());
   group.replaceAllUsesWith(call);
   group.erase();

@@ -54,3 +54,15 @@ OpRole torchc::getRole(Operation *op) {
                : OpRole::Movement;
   return isElementLoop(op) ? OpRole::Movement : OpRole::Host;
 }
+
+Operation *torchc::getRoot(Block &body) {
+  Operation *root = nullptr;
+  for (Operation &op : body.without_terminator()) {
+    OpRole role = getRole(&op);
+    if (role == OpRole::Host || (role == OpRole::Init && root))
+      continue;
+    if (!root || getRole(root) > role || getRole(root) == OpRole::Init)
+      root = &op;
+  }
+  return root;
+}

@@ -25,6 +25,10 @@ enum class OpRole {
 
 OpRole getRole(mlir::Operation *op);
 
+/// The op of a kernel's body that decides how it works: the first of the highest rank,
+/// in the order of the roles. nullptr if the body only returns constants.
+mlir::Operation *getRoot(mlir::Block &body);
+
 /// True if the op runs in a kernel of its own or with others.
 inline bool isKernelOp(mlir::Operation *op) {
   OpRole role = getRole(op);

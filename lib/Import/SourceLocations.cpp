@@ -8,6 +8,8 @@
 
 #include "SourceLocations.h"
 
+#include "torchc/Support/UserLocation.h"
+
 #include "mlir/IR/Builders.h"
 
 using namespace mlir;
@@ -21,7 +23,7 @@ Location torchc::getLocation(const CapturedNode &node, MLIRContext *context) {
     location = isOutermost ? line : Location(CallSiteLoc::get(line, location));
     isOutermost = false;
   }
-  if (node.name.empty())
-    return location;
-  return NameLoc::get(StringAttr::get(context, node.name), location);
+  if (!node.name.empty())
+    location = NameLoc::get(StringAttr::get(context, node.name), location);
+  return getOpLocation(getTorchName(node.target), location);
 }

@@ -30,7 +30,7 @@ struct ConvertFunc : OpConversionPattern<func::FuncOp> {
       return rewriter.notifyMatchFailure(op, "takes or returns what is no tensor and no integer");
     auto type = rewriter.getFunctionType(signature.getConvertedTypes(), results);
     auto function = vm::FuncOp::create(rewriter, op.getLoc(), op.getSymNameAttr(), TypeAttr::get(type),
-                                       op.getSymVisibilityAttr(), nullptr, nullptr, nullptr, nullptr);
+                                       op.getSymVisibilityAttr(), nullptr, nullptr, nullptr, nullptr, nullptr, nullptr);
     if (Attribute attribute = op->getAttr(kSignatureAttr))
       function->setAttr(kSignatureAttr, attribute);
     rewriter.inlineRegionBefore(op.getBody(), function.getBody(), function.getBody().end());

@@ -16,6 +16,8 @@
 
 #include "ElementTypes.h"
 
+#include "torchc/Support/UserLocation.h"
+
 #include "mlir/Analysis/Liveness.h"
 #include "llvm/ADT/MapVector.h"
 
@@ -34,21 +36,6 @@ static Instruction make(Opcode opcode) {
 }
 
 static bool isRef(Value value) { return isa<vm::RefType>(value.getType()); }
-
-/// "model.py:27", the innermost place in the user's own code; empty if unknown.
-static std::string describe(Location location) {
-  std::string text;
-  location->walk([&](Location part) {
-    auto file = dyn_cast<FileLineColLoc>(part);
-    if (!file)
-      return WalkResult::advance();
-    bool isLibrary = file.getFilename().getValue().contains("site-packages/torch/");
-    if (text.empty() || !isLibrary)
-      text = (file.getFilename().getValue() + ":" + Twine(file.getLine())).str();
-    return isLibrary ? WalkResult::advance() : WalkResult::interrupt();
-  });
-  return text;
-}
 
 namespace {
 
@@ -82,6 +69,7 @@ private:
   void encodeMoves(ValueRange from, ValueRange to, bool references);
   uint32_t addList(ArrayRef<uint16_t> list);
   void addLocation(Location location);
+  void addSources(vm::DispatchOp dispatch);
 
   ModuleTables &tables;
   Bytecode &bytecode;
@@ -115,14 +103,26 @@ uint32_t Encoder::addList(ArrayRef<uint16_t> list) {
   return entry->second;
 }
 
+/// The user's line from this instruction on.
 void Encoder::addLocation(Location location) {
-  std::string text = describe(location);
+  auto frame = dyn_cast<FileLineColLoc>(getUserLocation(location));
+  std::string text = frame ? (frame.getFilename().getValue() + ":" + Twine(frame.getLine())).str() : "";
   auto &locations = bytecode.debugInfo.locations;
   if (text.empty() && locations.empty())
     return;
   uint32_t ordinal = texts.add(text);
   if (locations.empty() || locations.back().text() != ordinal)
     locations.emplace_back(bytecode.instructions.size(), ordinal);
+}
+
+void Encoder::addSources(vm::DispatchOp dispatch) {
+  SmallVector<OpSource> found = getOpSources(dispatch.getLoc());
+  if (found.empty())
+    return;
+  auto &sources = bytecode.debugInfo.sources;
+  bytecode.debugInfo.dispatches.emplace_back(bytecode.instructions.size(), sources.size(), found.size());
+  for (const OpSource &source : found)
+    sources.emplace_back(texts.add(source.op), texts.add(source.location));
 }
 
 void Encoder::encodeBlockHead(Block &block, const Liveness &liveness) {
@@ -246,6 +246,8 @@ LogicalResult Encoder::encode(Operation &op) {
   if (auto branch = dyn_cast<vm::BrOp>(op))
     for (bool references : {false, true})
       encodeMoves(branch.getArguments(), branch.getToBlock()->getArguments(), references);
+  if (auto dispatch = dyn_cast<vm::DispatchOp>(op))
+    addSources(dispatch);
   Instruction instruction = make(interface.getOpcode());
   nextOperand = nextResult = nextSegment = nextSuccessor = 0;
   for (const runtime::Operand &operand : *runtime::getOpcodeInfo(interface.getOpcode()))

@@ -208,6 +208,8 @@ static LogicalResult addFunctions(ModuleOp module, ModuleTables &tables) {
     entry->name = function.getName().str();
     entry->parameters = getKinds(function.getArgumentTypes());
     entry->results = getKinds(function.getResultTypes());
+    entry->slab_bytes = function.getSlabBytes().value_or(0);
+    entry->live_bytes = function.getLiveBytes().value_or(0);
     tables.header.functions.push_back(std::move(entry));
     tables.ordinals[function.getName()] = i;
   }

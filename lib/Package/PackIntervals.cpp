@@ -12,6 +12,7 @@
 #include "llvm/Support/MathExtras.h"
 
 #include <limits>
+#include <map>
 
 using namespace torchc;
 
@@ -47,4 +48,17 @@ uint64_t torchc::packIntervals(llvm::MutableArrayRef<MemoryRequest> requests, ui
     total = std::max(total, llvm::alignTo(request.offset + request.size, alignment));
   }
   return total;
+}
+
+uint64_t torchc::getLargestLiveSet(llvm::ArrayRef<MemoryRequest> requests) {
+  // What changes at each position: an interval counts at both of its ends.
+  std::map<uint64_t, int64_t> changes;
+  for (const MemoryRequest &request : requests) {
+    changes[request.interval.begin] += request.size;
+    changes[uint64_t(request.interval.end) + 1] -= request.size;
+  }
+  int64_t live = 0, largest = 0;
+  for (auto [position, change] : changes)
+    largest = std::max(largest, live += change);
+  return largest;
 }

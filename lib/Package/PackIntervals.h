@@ -27,6 +27,9 @@ struct MemoryRequest {
 /// that holds it. Returns the size of the whole, a multiple of `alignment`.
 uint64_t packIntervals(llvm::MutableArrayRef<MemoryRequest> requests, uint64_t alignment);
 
+/// The most bytes that are needed at one time: no placement is smaller.
+uint64_t getLargestLiveSet(llvm::ArrayRef<MemoryRequest> requests);
+
 } // namespace torchc
 
 #endif // TORCHC_LIB_PACKAGE_PACKINTERVALS_H

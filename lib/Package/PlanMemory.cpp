@@ -223,6 +223,10 @@ void PlanMemory::plan(vm::FuncOp function, MutableArrayRef<Tensor> tensors) {
     for (unsigned i : members)
       requests.push_back({tensors[i].interval, tensors[i].size.factor});
     uint64_t factor = packIntervals(requests, runtime::kSectionAlignment);
+    if (key.empty() && regions.size() == 1) {
+      function.setSlabBytes(factor);
+      function.setLiveBytes(getLargestLiveSet(requests));
+    }
     Value scale = vm.constant(1);
     for (Value extent : tensors[members.front()].size.extents)
       scale = vm.mul(scale, extent);

@@ -129,7 +129,7 @@ uint64_t FileLayout::checksumConstants() const {
 
 void FileLayout::plan() {
   placeConstants();
-  if (!bytecode.debugInfo.locations.empty())
+  if (!bytecode.debugInfo.texts.empty())
     debugInfo = pack(bytecode.debugInfo);
 
   schema::ModuleT &module = tables.header;

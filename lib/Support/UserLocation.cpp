@@ -40,3 +40,41 @@ Location torchc::getUserLocation(Location loc) {
       return frame;
   return frames.empty() ? loc : Location(frames.front());
 }
+
+std::string torchc::getTorchName(StringRef name) {
+  bool hasOverload = name.count('.') > 1;
+  return hasOverload || !name.starts_with("aten.") ? name.str() : (name + ".default").str();
+}
+
+Location torchc::getOpLocation(StringRef op, Location loc) {
+  MLIRContext *context = loc.getContext();
+  return FusedLoc::get(context, {loc}, StringAttr::get(context, op));
+}
+
+/// "model.py:27", or nothing.
+static std::string describe(Location loc) {
+  auto frame = dyn_cast<FileLineColLoc>(getUserLocation(loc));
+  return frame ? (frame.getFilename().getValue() + ":" + Twine(frame.getLine())).str() : "";
+}
+
+static void collectSources(Location loc, SmallVectorImpl<OpSource> &sources) {
+  auto add = [&](OpSource source) {
+    if (!llvm::is_contained(sources, source))
+      sources.push_back(std::move(source));
+  };
+  auto fused = dyn_cast<FusedLoc>(loc);
+  auto op = fused ? dyn_cast_or_null<StringAttr>(fused.getMetadata()) : nullptr;
+  if (op)
+    add({op.getValue(), describe(loc)});
+  else if (fused)
+    for (Location part : fused.getLocations())
+      collectSources(part, sources);
+  else if (std::string place = describe(loc); !place.empty())
+    add({"", std::move(place)});
+}
+
+SmallVector<OpSource> torchc::getOpSources(Location loc) {
+  SmallVector<OpSource> sources;
+  collectSources(loc, sources);
+  return sources;
+}

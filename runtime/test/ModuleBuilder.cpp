@@ -9,9 +9,11 @@
 #include "ModuleBuilder.h"
 
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <sstream>
 #include <stdexcept>
+#include <unistd.h>
 
 namespace torchc::runtime::test {
 
@@ -175,6 +177,28 @@ void ModuleBuilder::setDebugInfo(const schema::DebugInfoT &info) {
 
 std::vector<uint8_t> ModuleBuilder::build(const std::function<void(schema::ModuleT &)> &edit) const {
   return writeModule(*this, edit);
+}
+
+void writeSparseModule(const std::string &path, uint64_t bytes) {
+  ModuleBuilder builder;
+  builder.addExport("f", builder.addFunction("f", "ref", "ref ref", 0, 2, "Constant r1 <- 0\nRet [r0 r1]"), {"x:f32[1]"},
+                    {"y:f32[1]", "z:u8[" + std::to_string(bytes) + "]"});
+  builder.addConstant(ElementType::U8, {64}, std::vector<uint8_t>(64));
+  std::vector<uint8_t> file = builder.build([&](schema::ModuleT &module) {
+    module.constants[0]->dims = {int64_t(bytes)};
+    const schema::Section &section = *module.constant_data;
+    *module.constant_data = schema::Section(section.offset(), bytes, section.checksum());
+  });
+  FilePrologue prologue;
+  std::memcpy(&prologue, file.data(), sizeof prologue);
+  prologue.fileSize = file.size() - 64 + bytes;
+  std::memcpy(file.data(), &prologue, sizeof prologue);
+  fixChecksums(file);
+  std::ofstream stream(path, std::ios::binary);
+  stream.write(reinterpret_cast<const char *>(file.data()), std::streamsize(file.size()));
+  stream.close();
+  if (!stream || truncate(path.c_str(), off_t(prologue.fileSize)) != 0)
+    throw std::runtime_error("cannot write " + path);
 }
 
 } // namespace torchc::runtime::test

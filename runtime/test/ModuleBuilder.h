@@ -65,6 +65,11 @@ public:
 
 };
 
+/// Writes a file with one function, which returns its input, and a constant of `bytes`
+/// zeros that take no space on disk: more than the 4 MiB that every load verifies, as
+/// their checksum is wrong. Throws std::runtime_error.
+void writeSparseModule(const std::string &path, uint64_t bytes);
+
 } // namespace torchc::runtime::test
 
 #endif // TORCHC_RUNTIME_TEST_MODULEBUILDER_H

@@ -9,7 +9,10 @@
 #include "ModuleBuilder.h"
 #include "torchc/runtime/Program.h"
 
+#include <filesystem>
+#include <fstream>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 namespace torchc::runtime::test {
 namespace {
@@ -137,6 +140,27 @@ TEST(ModuleFile, VerifiesLargeConstantsOnRequestOnly) {
   bytes.back() ^= 1;
   EXPECT_TRUE(load(bytes).isOk());
   EXPECT_EQ(load(bytes, true).getCode(), StatusCode::InvalidModule);
+}
+
+/// Bytes of this process that are in memory.
+uint64_t getResidentBytes() {
+  uint64_t size, resident;
+  std::ifstream("/proc/self/statm") >> size >> resident;
+  return resident * uint64_t(sysconf(_SC_PAGESIZE));
+}
+
+TEST(ModuleFile, LargeConstantsStayOnDiskUntilTheyAreRead) {
+  constexpr uint64_t kBytes = 64 << 20, kLittle = 1 << 20;
+  const std::string path = (std::filesystem::temp_directory_path() / ("torchc-sparse." + std::to_string(getpid()))).string();
+  writeSparseModule(path, kBytes);
+  const uint64_t before = getResidentBytes();
+  auto program = Program::load(path.c_str(), {});
+  ASSERT_TRUE(program.isOk()) << program.getStatus().getMessage();
+  const uint64_t loaded = getResidentBytes();
+  EXPECT_LT(loaded, before + kLittle);
+  ASSERT_TRUE(program->verifyConstants().getCode() == StatusCode::InvalidModule); // Reads them; the checksum is not theirs.
+  EXPECT_GT(getResidentBytes(), loaded + kBytes / 2);
+  std::filesystem::remove(path);
 }
 
 TEST(ModuleFile, ReportsMissingFilesAndFolders) {

@@ -1,7 +1,9 @@
 // RUN: torchc-opt %s --torchc-plan-memory --cse --split-input-file | FileCheck %s
 
 // a and b are in use together, c only after a: it takes a's place, which is larger.
+// 192 bytes hold what would take 150 without alignment.
 // CHECK-LABEL: vm.func @static
+// CHECK-SAME: live_bytes = 150 : i64, slab_bytes = 192 : i64
 // CHECK-DAG: %[[A:.*]] = vm.const_i64 0
 // CHECK-DAG: %[[TOTAL:.*]] = vm.const_i64 192
 // CHECK-DAG: %[[B:.*]] = vm.const_i64 128
@@ -33,6 +35,7 @@ vm.func @static(%x: !vm.ref) -> !vm.ref {
 
 // Sizes with the same extents are packed by their factors: 64 n behind 128 n.
 // CHECK-LABEL: vm.func @dynamic
+// CHECK-NOT: slab_bytes
 // CHECK-DAG: %[[C128:.*]] = vm.const_i64 128
 // CHECK-DAG: %[[C192:.*]] = vm.const_i64 192
 // CHECK: %[[N:.*]] = vm.tensor_dim %arg0, 0

@@ -132,9 +132,9 @@ Json ProfileRecorder::summarize(const Program &program, const std::vector<double
 
 static std::string formatNumber(double value, const char *pattern = "%.3f") { return format(pattern, value); }
 
-static std::vector<std::string> formatNumbers(const Json &row) {
+static std::vector<std::string> formatNumbers(const Json &row, bool inMilliseconds) {
   const auto dispatches = row.at("dispatches").get<double>();
-  return {formatNumber(row.at("ms")), formatNumber(row.at("share").get<double>() * 100, "%.1f %%"),
+  return {formatNumber(row.at("ms").get<double>() * (inMilliseconds ? 1 : 1e3)), formatNumber(row.at("share").get<double>() * 100, "%.1f %%"),
           formatNumber(dispatches, dispatches == double(uint64_t(dispatches)) ? "%.0f" : "%.2f"),
           formatNumber(row.at("bytes").get<double>() / 1e6), formatNumber(row.at("gb_per_s"), "%.1f")};
 }
@@ -155,11 +155,12 @@ std::string formatProfile(const Json &profile) {
   std::string text = format("%llu calls, %.3f ms each, %.3f ms of it outside of kernels\n\n",
                             (unsigned long long)profile.at("calls").get<uint64_t>(),
                             profile.at("ms_per_call").get<double>(), profile.at("outside_kernels_ms").get<double>());
+  const bool inMilliseconds = profile.at("ms_per_call").get<double>() >= 10;
   auto addTable = [&](std::vector<std::string> head, const char *table, auto getNames) {
-    std::vector<std::vector<std::string>> rows = {{"ms", "share", "calls", "MB", "GB/s"}};
+    std::vector<std::vector<std::string>> rows = {{inMilliseconds ? "ms" : "us", "share", "calls", "MB", "GB/s"}};
     rows[0].insert(rows[0].end(), head.begin(), head.end());
     for (const Json &row : profile.at(table)) {
-      std::vector<std::string> cells = formatNumbers(row);
+      std::vector<std::string> cells = formatNumbers(row, inMilliseconds);
       for (std::string name : getNames(row))
         cells.push_back(std::move(name));
       rows.push_back(std::move(cells));

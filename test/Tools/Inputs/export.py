@@ -20,11 +20,26 @@ class Unsupported(torch.nn.Module):
         return torch.cholesky_inverse(z)
 
 
+class Lines(torch.nn.Module):
+    """One op a line; relu is fused into its readers."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = torch.nn.Linear(4, 8)
+
+    def forward(self, x, scale):
+        y = self.linear(x)
+        z = torch.relu(y)
+        return torch.softmax(z, 1), z.sum() * scale
+
+
 kind, path = sys.argv[1:]
 torch.manual_seed(0)
 if kind == "mlp":
     batch = torch.export.Dim("batch", min=1, max=64)
     torch.export.save(torch.export.export(Mlp(), (torch.randn(3, 4),), dynamic_shapes=({0: batch},)), path)
+elif kind == "lines":
+    torch.export.save(torch.export.export(Lines(), (torch.randn(3, 4), torch.ones(2))), path)
 elif kind == "scripted":
     torch.jit.script(Mlp()).save(path)
 elif kind == "unsupported":

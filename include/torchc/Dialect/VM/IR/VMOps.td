@@ -63,7 +63,8 @@ def VM_FuncOp : VM_Op<"func", [FunctionOpInterface, IsolatedFromAbove, Symbol]> 
     results are references then. `registers` holds, once they are allocated,
     one array for each block: of its arguments' registers, then of its
     instructions' results, in order; and `register_counts` the sizes of the
-    i64 and the ref bank.
+    i64 and the ref bank. PlanMemory adds `slab_bytes`, the memory that it planned,
+    and `live_bytes`, the most of it that is in use at once, where sizes are static.
 
     ```mlir
     vm.func @forward(%x: !vm.ref) -> !vm.ref {
@@ -78,7 +79,9 @@ def VM_FuncOp : VM_Op<"func", [FunctionOpInterface, IsolatedFromAbove, Symbol]> 
     OptionalAttr<DictArrayAttr>:$arg_attrs,
     OptionalAttr<DictArrayAttr>:$res_attrs,
     OptionalAttr<ArrayAttr>:$registers,
-    OptionalAttr<DenseI64ArrayAttr>:$register_counts);
+    OptionalAttr<DenseI64ArrayAttr>:$register_counts,
+    OptionalAttr<I64Attr>:$slab_bytes,
+    OptionalAttr<I64Attr>:$live_bytes);
   let regions = (region MinSizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasVerifier = 1;
