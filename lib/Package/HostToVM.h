@@ -31,6 +31,7 @@ public:
   mlir::Value constant(int64_t value);
   mlir::Value add(mlir::Value a, mlir::Value b);
   mlir::Value mul(mlir::Value a, mlir::Value b);
+  mlir::Value max(mlir::Value a, mlir::Value b);
   /// Rounds towards negative infinity, as the instruction does.
   mlir::Value floorDiv(mlir::Value a, mlir::Value b);
   mlir::Value floorMod(mlir::Value a, mlir::Value b);

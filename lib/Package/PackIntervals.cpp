@@ -13,6 +13,7 @@
 
 #include <limits>
 #include <map>
+#include <tuple>
 
 using namespace torchc;
 
@@ -21,7 +22,7 @@ uint64_t torchc::packIntervals(llvm::MutableArrayRef<MemoryRequest> requests, ui
   for (unsigned i = 0; i < order.size(); ++i)
     order[i] = i;
   llvm::sort(order, [&](unsigned a, unsigned b) {
-    return std::pair(requests[b].size, a) < std::pair(requests[a].size, b);
+    return std::tuple(requests[b].isLow, requests[b].size, a) < std::tuple(requests[a].isLow, requests[a].size, b);
   });
 
   uint64_t total = 0;

@@ -19,6 +19,7 @@ namespace torchc {
 struct MemoryRequest {
   Interval interval;
   uint64_t size;
+  bool isLow = false;   ///< Placed before those that are not, so at lower offsets.
   uint64_t offset = 0;  ///< Set by packIntervals.
 };
 

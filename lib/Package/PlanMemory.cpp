@@ -8,8 +8,9 @@
 //
 // A size is a known factor times a product of extents: 3072 * batch * length. Sizes
 // with the same extents are packed by their factors, as static sizes are, and the
-// pack is scaled by the extents when the function is entered. Each product of
-// extents has a region of its own in the slab.
+// pack, a region, is scaled by the extents when the function is entered. A region
+// begins behind what is in use in earlier regions while any of its own tensors is:
+// what is above, at other times, shares its bytes.
 //
 //===----------------------------------------------------------------------===//
 
@@ -96,6 +97,15 @@ struct Tensor {
   vm::SlabReserveOp reserve;
   Size size;
   Interval interval;
+};
+
+/// The tensors whose sizes have the same extents, packed by their factors.
+struct Region {
+  std::vector<unsigned> members;
+  std::vector<MemoryRequest> requests;  ///< Of the members, in their order.
+  uint64_t factor;                      ///< Bytes of the pack for extents of 1.
+  Value scale;                          ///< The product of the extents.
+  Value base;                           ///< Where it begins in the slab.
 };
 } // namespace
 
@@ -213,31 +223,53 @@ void PlanMemory::plan(vm::FuncOp function, MutableArrayRef<Tensor> tensors) {
     regions[key].push_back(i);
   }
 
+  std::vector<Region> packs;
+  for (auto &[key, members] : regions)
+    packs.push_back({members, {}, 0, Value(), Value()});
+  auto overlaps = [&](const Tensor &tensor, const Region &region) {
+    return llvm::any_of(region.members, [&](unsigned i) { return tensors[i].interval.overlaps(tensor.interval); });
+  };
+  for (Region &region : packs) {
+    for (unsigned i : region.members) {
+      bool isShared = llvm::any_of(
+          packs, [&](const Region &other) { return &other != &region && overlaps(tensors[i], other); });
+      region.requests.push_back({tensors[i].interval, tensors[i].size.factor, isShared});
+    }
+    region.factor = packIntervals(region.requests, runtime::kSectionAlignment);
+  }
+  if (packs.size() == 1 && tensors.front().size.extents.empty()) {
+    function.setSlabBytes(packs.front().factor);
+    function.setLiveBytes(getLargestLiveSet(packs.front().requests));
+  }
+
   OpBuilder builder(place);
   Location location = function.getLoc();
   VMBuilder vm(builder, location);
-  Value total = vm.constant(0);
+  auto raise = [&](Value &value, Value least) { value = value ? vm.max(value, least) : least; };
+  Value total;
   std::vector<Value> offsets(tensors.size());
-  for (auto &[key, members] : regions) {
-    std::vector<MemoryRequest> requests;
-    for (unsigned i : members)
-      requests.push_back({tensors[i].interval, tensors[i].size.factor});
-    uint64_t factor = packIntervals(requests, runtime::kSectionAlignment);
-    if (key.empty() && regions.size() == 1) {
-      function.setSlabBytes(factor);
-      function.setLiveBytes(getLargestLiveSet(requests));
+  for (auto [number, region] : llvm::enumerate(packs)) {
+    region.scale = vm.constant(1);
+    for (Value extent : tensors[region.members.front()].size.extents)
+      region.scale = vm.mul(region.scale, extent);
+    for (const Region &earlier : ArrayRef(packs).take_front(number)) {
+      uint64_t top = 0;
+      for (auto [i, request] : llvm::zip_equal(earlier.members, earlier.requests))
+        if (overlaps(tensors[i], region))
+          top = std::max(top, llvm::alignTo(request.offset + request.size, runtime::kSectionAlignment));
+      if (top != 0)
+        raise(region.base, vm.add(earlier.base, vm.mul(vm.constant(top), earlier.scale)));
     }
-    Value scale = vm.constant(1);
-    for (Value extent : tensors[members.front()].size.extents)
-      scale = vm.mul(scale, extent);
+    if (!region.base)
+      region.base = vm.constant(0);
     std::map<uint64_t, Value> places;
-    for (auto [i, request] : llvm::zip_equal(members, requests)) {
+    for (auto [i, request] : llvm::zip_equal(region.members, region.requests)) {
       Value &offset = places[request.offset];
       if (!offset)
-        offset = vm.add(total, vm.mul(vm.constant(request.offset), scale));
+        offset = vm.add(region.base, vm.mul(vm.constant(request.offset), region.scale));
       offsets[i] = offset;
     }
-    total = vm.add(total, vm.mul(vm.constant(factor), scale));
+    raise(total, vm.add(region.base, vm.mul(vm.constant(region.factor), region.scale)));
   }
   Value slab = vm::SlabReserveOp::create(builder, location, builder.getType<vm::RefType>(), total);
   for (auto [tensor, offset] : llvm::zip_equal(tensors, offsets)) {

@@ -44,6 +44,15 @@ Value VMBuilder::mul(Value a, Value b) {
   return vm::MulI64Op::create(builder, location, builder.getI64Type(), a, b);
 }
 
+Value VMBuilder::max(Value a, Value b) {
+  auto x = getConstantI64(a), y = getConstantI64(b);
+  if (x && y)
+    return constant(std::max(*x, *y));
+  if (a == b)
+    return a;
+  return vm::MaxI64Op::create(builder, location, builder.getI64Type(), a, b);
+}
+
 Value VMBuilder::floorDiv(Value a, Value b) {
   auto x = getConstantI64(a), y = getConstantI64(b);
   if (x && y && *y > 0)

@@ -64,6 +64,46 @@ vm.func @dynamic(%x: !vm.ref) -> !vm.ref {
 
 // -----
 
+// Regions of other extents share bytes. While q, of 64 n n bytes, is in use, only 64 n
+// bytes of the other region are: q begins there, over the 640 n bytes of c.
+// CHECK-LABEL: vm.func @regions
+// CHECK-DAG: %[[C64:.*]] = vm.const_i64 64
+// CHECK-DAG: %[[C704:.*]] = vm.const_i64 704
+// CHECK-DAG: %[[N:.*]] = vm.tensor_dim %arg0, 0
+// CHECK-DAG: %[[FIRST:.*]] = vm.mul_i64 %[[C704]], %[[N]]
+// CHECK-DAG: %[[NN:.*]] = vm.mul_i64 %[[N]], %[[N]]
+// CHECK-DAG: %[[BASE:.*]] = vm.mul_i64 %[[C64]], %[[N]]
+// CHECK-DAG: %[[SIZE:.*]] = vm.mul_i64 %[[C64]], %[[NN]]
+// CHECK-DAG: %[[END:.*]] = vm.add_i64 %[[BASE]], %[[SIZE]]
+// CHECK: %[[TOTAL:.*]] = vm.max_i64 %[[FIRST]], %[[END]]
+// CHECK: %[[SLAB:.*]] = vm.slab_reserve %[[TOTAL]]
+// CHECK: vm.view %[[SLAB]], %{{.*}}, i8, [%{{.*}}]
+// CHECK: vm.view %[[SLAB]], %[[BASE]], i8
+vm.func @regions(%x: !vm.ref) -> !vm.ref {
+  %zero = vm.const_i64 0
+  %c64 = vm.const_i64 64
+  %c640 = vm.const_i64 640
+  %n = vm.tensor_dim %x, 0
+  %ab.size = vm.mul_i64 %c64, %n
+  %q.size = vm.mul_i64 %ab.size, %n
+  %c.size = vm.mul_i64 %c640, %n
+  %a.storage = vm.slab_reserve %ab.size
+  %a = vm.view %a.storage, %zero, i8, [%ab.size]
+  vm.copy %a, %x
+  %q.storage = vm.slab_reserve %q.size
+  %q = vm.view %q.storage, %zero, i8, [%q.size]
+  vm.copy %q, %a
+  %b.storage = vm.slab_reserve %ab.size
+  %b = vm.view %b.storage, %zero, i8, [%ab.size]
+  vm.copy %b, %q
+  %c.storage = vm.slab_reserve %c.size
+  %c = vm.view %c.storage, %zero, i8, [%c.size]
+  vm.copy %c, %b
+  vm.ret %c : !vm.ref
+}
+
+// -----
+
 // A size that a kernel computes is reserved when it is known, and given back after use.
 // CHECK-LABEL: vm.func @data_dependent
 // CHECK: %[[COUNT:.*]] = vm.load_i64

@@ -48,15 +48,17 @@ const fixed = digits => value => value.toFixed(digits);
 const percent = value => (100 * value).toFixed(1) + " %";
 const describe = source => [source.op, source.location].filter(Boolean).join(" ");
 const list = sources => sources.map(describe).join("\n");
+const unit = profile.ms_per_call < 10 ? {head: "us", scale: 1e3} : {head: "ms", scale: 1};
+const time = value => (value * unit.scale).toFixed(3);
 const numbers = [
-  {head: "ms", key: "ms", show: fixed(3)}, {head: "share", key: "share", show: percent}, {head: "", key: "share", isBar: true},
+  {head: unit.head, key: "ms", show: time}, {head: "share", key: "share", show: percent}, {head: "", key: "share", isBar: true},
   {head: "calls", key: "dispatches", show: value => String(+value.toFixed(2))},
   {head: "work groups", key: "workgroups", show: value => String(+value.toFixed(2))},
   {head: "MB", key: "bytes", show: value => (value / 1e6).toFixed(3)}, {head: "GB/s", key: "gb_per_s", show: fixed(1)}];
 const columns = {
   kernels: [{head: "kernel", key: "kernel"}, ...numbers, {head: "what it computes", key: "sources", show: list}],
   ops: [{head: "op", key: "op"}, {head: "location", key: "location"}, ...numbers, {head: "fused with it", key: "fused", show: list}],
-  workers: [{head: "worker", key: "worker", show: String}, {head: "busy ms", key: "busy_ms", show: fixed(3)},
+  workers: [{head: "worker", key: "worker", show: String}, {head: "busy " + unit.head, key: "busy_ms", show: time},
             {head: "share", key: "share", show: percent}, {head: "", key: "share", isBar: true}]};
 
 function fill(name, sortBy, isDescending) {
