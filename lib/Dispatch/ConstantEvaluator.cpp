@@ -66,11 +66,20 @@ static bool hasLinearMaps(linalg::LinalgOp op) {
 
 bool torchc::isComputedOfConstants(Value tensor) {
   Operation *op = tensor.getDefiningOp();
-  if (!op || op->getNumRegions() > 1)
+  if (!op)
     return false;
-  return isa<ml_program::GlobalLoadConstOp, arith::ConstantOp, tensor::EmptyOp>(op) ||
-         (isa<linalg::LinalgDialect, tensor::TensorDialect>(op->getDialect()) && !isa<linalg::UnPackOp>(op) &&
-          llvm::all_of(op->getOperands(), isComputedOfConstants));
+  if (isa<ml_program::GlobalLoadConstOp, arith::ConstantOp, tensor::EmptyOp>(op))
+    return true;
+  if (!isa<linalg::LinalgDialect, tensor::TensorDialect>(op->getDialect()) || isa<linalg::UnPackOp>(op))
+    return false;
+  // What bodies read from outside counts, too.
+  WalkResult result = op->walk([&](Operation *nested) {
+    bool known = llvm::all_of(nested->getOperands(), [&](Value operand) {
+      return op->isAncestor(operand.getParentRegion()->getParentOp()) || isComputedOfConstants(operand);
+    });
+    return known ? WalkResult::advance() : WalkResult::interrupt();
+  });
+  return !result.wasInterrupted();
 }
 
 static bool isStatic(OffsetSizeAndStrideOpInterface op) {

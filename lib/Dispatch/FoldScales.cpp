@@ -228,13 +228,23 @@ Value ScaledAnchor::computeShift(PatternRewriter &rewriter) {
       .getResult(0);
 }
 
+/// Moves an op and what it is computed of in front of `place`, if it is behind.
+static void moveBefore(Operation *op, Operation *place, PatternRewriter &rewriter) {
+  if (!op || op->getBlock() != place->getBlock() || op->isBeforeInBlock(place))
+    return;
+  op->walk([&](Operation *nested) {
+    for (Value operand : nested->getOperands())
+      if (Operation *producer = operand.getDefiningOp(); producer && !op->isAncestor(producer))
+        moveBefore(producer, place, rewriter);
+  });
+  rewriter.moveOpBefore(op, place);
+}
+
 void ScaledAnchor::rewrite(PatternRewriter &rewriter) {
   // The constants are read in front of the anchor from now on.
   for (const Step &step : steps)
     if (auto argument = dyn_cast<BlockArgument>(step.operand))
-      if (Operation *load = consumer.getMatchingOpOperand(argument)->get().getDefiningOp();
-          load->getBlock() == anchor->getBlock() && anchor->isBeforeInBlock(load))
-        rewriter.moveOpBefore(load, anchor);
+      moveBefore(consumer.getMatchingOpOperand(argument)->get().getDefiningOp(), anchor, rewriter);
   rewriter.setInsertionPoint(anchor);
   Value scaled = scaleWeight(rewriter);
   bool shifts = llvm::any_of(steps, [](const Step &step) { return isa<arith::AddFOp, arith::SubFOp>(step.op); });

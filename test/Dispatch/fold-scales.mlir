@@ -69,6 +69,28 @@ func.func @scalar(%x: tensor<?x2xf32>, %m: index) -> tensor<?x2xf32> {
   return %r : tensor<?x2xf32>
 }
 
+// Scales that stand behind the product, and are reshaped there, move in front of it.
+// CHECK-LABEL: func.func @behind
+// CHECK: %[[W:.*]] = arith.constant dense<{{\[\[3.000000e\+00, 8.000000e\+00\], \[9.000000e\+00, 1.600000e\+01\]\]}}>
+// CHECK: linalg.matmul ins(%{{.*}}, %[[W]]
+// CHECK-NOT: arith.mulf
+func.func @behind(%x: tensor<2x2xf32>) -> tensor<2x2xf32> {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense<[[1.0, 2.0], [3.0, 4.0]]> : tensor<2x2xf32>
+  %e = tensor.empty() : tensor<2x2xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<2x2xf32>) -> tensor<2x2xf32>
+  %c = linalg.matmul ins(%x, %w : tensor<2x2xf32>, tensor<2x2xf32>) outs(%f : tensor<2x2xf32>) -> tensor<2x2xf32>
+  %t = arith.constant dense<[[3.0, 4.0]]> : tensor<1x2xf32>
+  %s = tensor.collapse_shape %t [[0, 1]] : tensor<1x2xf32> into tensor<2xf32>
+  %r = linalg.generic {indexing_maps = [#id2, #column, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%c, %s : tensor<2x2xf32>, tensor<2xf32>) outs(%e : tensor<2x2xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.mulf %a, %b : f32
+    linalg.yield %0 : f32
+  } -> tensor<2x2xf32>
+  return %r : tensor<2x2xf32>
+}
+
 // A scale that is no constant, or one of rows, stays.
 // CHECK-LABEL: func.func @stays
 // CHECK: arith.mulf
