@@ -30,10 +30,11 @@ external "scale" parameters=[ref i64] results=[i64 ref] attributes="{\22axis\22:
 kernel "k" inputs=1 outputs=2 constants=1 scratch=256
 library "x86_64" "x86-64-v3" features=["avx2" "fma"] object="7f454c46"
 library "aarch64" "generic" features=[] object="00"
-function "callee" parameters=[i64 ref i64] results=[i64] i64=3 ref=1 ; 0
+function "callee" parameters=[i64 ref i64] results=[i64] i64=3 ref=1 slab=0 live=0 ; 0
      0  AddI64 dst=i2 <- a=i0 b=i1
      1  Ret results=[i2]
-function "main" parameters=[ref] results=[ref ref] i64=4 ref=4 ; 1
+function "main" parameters=[ref] results=[ref ref] i64=4 ref=4 slab=128 live=64 ; 1
+  location "model.py:1"
      0  ConstI64 dst=i0 <- value=-9223372036854775808
      1  Call results=[i1] <- callee=0 arguments=[i0 r0 i0] ; "callee"
      2  CallExternal results=[i2 r1] <- callee=0 arguments=[r0 i1] ; "scale"
@@ -43,6 +44,7 @@ function "main" parameters=[ref] results=[ref ref] i64=4 ref=4 ; 1
      6  GlobalSetI64 target=0 a=i3 ; "count"
      7  GlobalGetRef dst=r3 <- source=1 ; "state"
      8  GlobalSetRef target=2 a=r3 ; "late"
+  location "model.py:27"
      9  View dst=r2 <- source=r2 offset=i0 element=complex<f32> dims=[i0 i1]
     10  CheckType source=r2 element=f8E4M3FN rank=16 text=0 ; "too \22long\22"
     11  CondBr cond=i0 then=12 else=14

@@ -30,7 +30,7 @@ struct Options {
   unsigned threads = 0;
   Tolerance tolerance;
   Sampling sampling;
-  bool list = false, disassemble = false, json = false, benchmark = false, stats = false, verify = false;
+  bool list = false, noNative = false, json = false, benchmark = false, stats = false, verify = false;
 
   bool measures() const { return benchmark || stats || !profile.empty() || !trace.empty(); }
 };
@@ -93,7 +93,7 @@ void declare(CLI::App &app, Options &options) {
   app.add_flag("--verify", options.verify, "also verify the checksum of large constants")->group("Execution");
 
   app.add_flag("--list", options.list, "functions, signatures, targets, sizes, producer")->group("Inspection");
-  app.add_flag("--disassemble", options.disassemble, "the verified program; loads no native code")->group("Inspection");
+  app.add_flag("--no-native", options.noNative, "load no native code, call nothing: verify only")->group("Inspection");
   app.add_flag("--json", options.json, "--list and what is measured as JSON")->group("Inspection");
 
   app.add_flag("--benchmark", options.benchmark, "min, median, p90, p99, calls a second")->group("Measurement");
@@ -124,7 +124,7 @@ template <typename T> T take(Result<T> result) {
 Program load(const Options &options) {
   LoadOptions how;
   how.verifyConstants = options.verify;
-  how.loadKernels = !options.list && !options.disassemble;
+  how.loadKernels = !options.list && !options.noNative;
   if (options.program == "-")
     return take(Program::copyBytes(readStdin(), how));
   return take(Program::load(options.program.c_str(), how));
@@ -282,11 +282,8 @@ void run(const Options &options) {
     return print(options.json
                      ? describeProgramAsJson(program).dump(2, ' ', false, Json::error_handler_t::replace) + "\n"
                      : describeProgram(program));
-  if (options.disassemble) {
-    std::string text;
-    program.disassemble(64, [](void *to, std::string_view piece) { *static_cast<std::string *>(to) += piece; }, &text);
-    return print(text);
-  }
+  if (options.noNative)
+    return;
   Run(options, program, loadSeconds).execute();
 }
 

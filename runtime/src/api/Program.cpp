@@ -22,7 +22,10 @@ Status ProgramImpl::load(std::span<const uint8_t> bytes, const LoadOptions &opti
   TORCHC_RETURN_IF_ERROR(verifyTables(module));
   TORCHC_RETURN_IF_ERROR(verifyBytecode(module, stacks));
   TORCHC_RETURN_IF_ERROR(verifyDebugInfo(module));
-  if (options.loadKernels) {
+  if (options.kernels) {
+    TORCHC_ASSIGN_OR_RETURN(kernels, ElfImage::link(*options.kernels, module.header->kernels()->size()));
+    canRun = true;
+  } else if (options.loadKernels) {
     TORCHC_ASSIGN_OR_RETURN(kernels, torchc::runtime::loadKernels(module));
     canRun = true;
   }
@@ -229,6 +232,31 @@ ProgramSizes Program::getSizes() const {
   for (const schema::Library *library : *module.header->libraries())
     sizes.kernels += library->object()->size();
   return sizes;
+}
+
+unsigned Program::getSectionCount() const { return 5 + getLibraryCount(); }
+
+SectionInfo Program::getSection(unsigned index) const {
+  const schema::Module &header = *impl->module.header;
+  if (index == 0) {
+    FilePrologue prologue;
+    std::memcpy(&prologue, impl->module.base, sizeof prologue);
+    return {"header", sizeof prologue, prologue.headerSize, prologue.headerChecksum};
+  }
+  auto describe = [](const char *name, const schema::Section &section) {
+    return SectionInfo{name, section.offset(), section.size(), section.checksum()};
+  };
+  const unsigned libraries = getLibraryCount();
+  if (index == 1)
+    return describe("bytecode", *header.bytecode());
+  if (index == 2)
+    return describe("operand lists", *header.operand_lists());
+  if (index < 3 + libraries) {
+    const schema::Library &library = *header.libraries()->Get(index - 3);
+    return describe(library.cpu()->c_str(), *library.object());
+  }
+  return index == 3 + libraries ? describe("debug info", *header.debug_info())
+                                : describe("constants", *header.constant_data());
 }
 
 Status Program::verifyConstants() const { return impl->module.verifyConstantData(); }

@@ -153,7 +153,7 @@ public:
     } catch (const AssemblyError &error) {
       fail("line " + std::to_string(number) + ": " + error.what());
     }
-    if (!debug.locations.empty()) {
+    if (!debug.texts.empty()) {
       flatbuffers::FlatBufferBuilder builder;
       builder.Finish(schema::DebugInfo::Pack(builder, &debug));
       parts.debugInfo.assign(builder.GetBufferPointer(), builder.GetBufferPointer() + builder.GetSize());
@@ -268,6 +268,8 @@ private:
     in.takeList("results", entry.results, toRegisterKind);
     in.take("i64", entry.i64_registers);
     in.take("ref", entry.ref_registers);
+    in.take("slab", entry.slab_bytes);
+    in.take("live", entry.live_bytes);
     entry.first_instruction = uint32_t(parts.code.size());
     add(header.functions, std::move(entry));
     inFunction = true;
@@ -331,7 +333,7 @@ private:
       if (line.items.size() == 1 && word.ends_with(':'))
         labels[word.substr(0, word.size() - 1)] = position;
       else
-        position += word != "location";
+        position += word != "location" && word != "source";
     }
     const unsigned last = std::exchange(number, 0);
     for (Line &line : std::exchange(lines, {})) {
@@ -345,8 +347,14 @@ private:
   }
 
   void addInstruction(std::span<const Item> items) {
-    if (items[0].text == "location")
-      return addLocation(Statement(items.subspan(1)).takeName());
+    if (items[0].text == "location" || items[0].text == "source") {
+      Statement statement(items.subspan(1));
+      if (items[0].text == "location")
+        debug.locations.emplace_back(uint32_t(parts.code.size()), addText(statement.takeName()));
+      else
+        addSource(statement);
+      return statement.finish();
+    }
     const uint64_t position = parts.code.size() - header.functions.back()->first_instruction;
     if (const auto stated = parseAssemblyNumber(items[0].text)) {
       if (*stated != position)
@@ -358,11 +366,24 @@ private:
     parts.code.push_back(items[0].text == "raw" ? encodeRaw(items.subspan(1)) : encode(items));
   }
 
-  void addLocation(const std::string &text) {
+  /// What the next instruction computes.
+  void addSource(Statement &in) {
+    std::string op, location;
+    in.take("op", op);
+    in.take("location", location);
+    const auto place = uint32_t(parts.code.size());
+    if (debug.dispatches.empty() || debug.dispatches.back().instruction() != place)
+      debug.dispatches.emplace_back(place, uint32_t(debug.sources.size()), 0);
+    debug.sources.emplace_back(addText(op), addText(location));
+    const schema::DispatchSources &entry = debug.dispatches.back();
+    debug.dispatches.back() = {place, entry.first(), entry.count() + 1};
+  }
+
+  uint32_t addText(const std::string &text) {
     auto found = std::find(debug.texts.begin(), debug.texts.end(), text);
     if (found == debug.texts.end())
       found = debug.texts.insert(found, text);
-    debug.locations.emplace_back(uint32_t(parts.code.size()), uint32_t(found - debug.texts.begin()));
+    return uint32_t(found - debug.texts.begin());
   }
 
   static Instruction encodeRaw(std::span<const Item> items) {

@@ -13,7 +13,9 @@
 //   constant "w" type=f32 dims=[2] data="0000803f00000040"
 //   kernel "k" inputs=1 outputs=1
 //   function "f" parameters=[ref] results=[ref] i64=2 ref=2
+//     location "model.py:27"               ; of the instructions from here on
 //     0  TensorDim dst=i0 <- source=r0 dim=0
+//     source op="aten.relu" location="..." ; of the dispatch that follows
 //        CheckRange i0 i0 i0 @"too long"   ; names of operands may be left out
 //   loop:                                  ; a label; targets may also be positions
 //   export "forward" function=0

@@ -191,13 +191,36 @@ private:
     printString(entry.name());
     printKinds("parameters", *entry.parameters());
     printKinds("results", *entry.results());
-    print(" i64=%u ref=%u ; %u\n", entry.i64_registers(), entry.ref_registers(), ordinal);
+    print(" i64=%u ref=%u", entry.i64_registers(), entry.ref_registers());
+    printNumber("slab", entry.slab_bytes());
+    printNumber("live", entry.live_bytes());
+    print(" ; %u\n", ordinal);
     for (uint32_t i = 0; i < entry.instruction_count(); ++i)
       printInstruction(entry, i);
   }
 
+  /// Where the instruction comes from, as far as that is news. Both tables are in the
+  /// order of the code.
+  void printDebugInfo(uint32_t instruction) {
+    const auto &texts = *file.debug->texts();
+    const auto &locations = *file.debug->locations();
+    if (nextLocation < locations.size() && locations.Get(nextLocation)->instruction() == instruction) {
+      print("  location ");
+      printString(texts.Get(locations.Get(nextLocation++)->text()));
+      print("\n");
+    }
+    for (const schema::Source &source : file.findSources(instruction)) {
+      print("  source");
+      printString("op", texts.Get(source.op()));
+      printString("location", texts.Get(source.location()));
+      print("\n");
+    }
+  }
+
   void printInstruction(const schema::Function &entry, uint32_t position) {
     const Instruction &instruction = file.code[entry.first_instruction() + position];
+    if (file.debug)
+      printDebugInfo(entry.first_instruction() + position);
     const OpcodeInfo &info = *getOpcodeInfo(instruction.opcode);
     print("  %4u  %s", position, info.name.data());
     const flatbuffers::String *name = nullptr;
@@ -318,7 +341,8 @@ private:
   const uint64_t maxDataBytes;
   void (*write)(void *, std::string_view);
   void *context;
-  unsigned ordinal = 0; ///< Of the function.
+  unsigned ordinal = 0;      ///< Of the function.
+  unsigned nextLocation = 0; ///< To be printed.
 };
 
 } // namespace

@@ -21,7 +21,7 @@ Status Machine::prepare(ProgramImpl &owner, ThreadPool *threads, const SessionOp
   maxSteps = options.maxSteps;
   memory.setLimit(options.maxMemoryBytes);
   TORCHC_RETURN_IF_ERROR(prepareStack());
-  TORCHC_RETURN_IF_ERROR(prepareScratch());
+  TORCHC_RETURN_IF_ERROR(prepareScratch(options.maxMemoryBytes));
   TORCHC_RETURN_IF_ERROR(prepareTensors(options));
   TORCHC_RETURN_IF_ERROR(resetGlobals());
   return prepareExternals(options);
@@ -44,7 +44,7 @@ Status Machine::prepareStack() {
   return {};
 }
 
-Status Machine::prepareScratch() {
+Status Machine::prepareScratch(uint64_t maxBytes) {
   size_t mostBindings = 0, mostConstants = 0;
   for (const schema::Kernel *kernel : *program->module.header->kernels()) {
     scratchStride = std::max(scratchStride, kernel->scratch_bytes());
@@ -61,6 +61,9 @@ Status Machine::prepareScratch() {
     return Status::error(StatusCode::ResourceExhausted, "out of memory: a kernel wants %llu bytes of scratch memory",
                          (unsigned long long)scratchStride);
   scratchStride = (scratchStride + 127) / 128 * 128;
+  if (maxBytes != 0 && scratchStride * workerCount > maxBytes)
+    return Status::error(StatusCode::ResourceExhausted, "the memory limit of %llu bytes is less than the kernels' scratch memory",
+                         (unsigned long long)maxBytes);
   scratch = static_cast<uint8_t *>(std::aligned_alloc(128, scratchStride * workerCount));
   return scratch ? Status() : Status::outOfMemory();
 }

@@ -73,7 +73,7 @@ private:
 
   // Machine.cpp
   Status prepareStack();
-  Status prepareScratch();
+  Status prepareScratch(uint64_t maxBytes);
   Status prepareTensors(const SessionOptions &options);
   Result<Tensor> findParameter(const schema::Parameter &parameter, const Parameters *given);
 

@@ -9,6 +9,7 @@
 #ifndef TORCHC_RUNTIME_PROGRAM_H
 #define TORCHC_RUNTIME_PROGRAM_H
 
+#include "torchc/runtime/KernelABI.h"
 #include "torchc/runtime/Tensor.h"
 
 #include <string_view>
@@ -22,6 +23,9 @@ struct LoadOptions {
   bool verifyConstants = false;
   /// false: verify and inspect only. Native code is not loaded, nor can the program run.
   bool loadKernels = true;
+  /// Kernels of the host program, one each in the module's order, to run in place of the
+  /// file's native code, which is not loaded. They outlive the program.
+  const torchc_kernel_table *kernels = nullptr;
 };
 
 enum class ValueKind : uint8_t { Tensor = 0, Int = 1, Float = 2, Bool = 3 };
@@ -93,6 +97,12 @@ struct ProducerInfo {
   unsigned flagCount;
 };
 
+/// A part of the file. Libraries have the name of their CPU; an absent section has size 0.
+struct SectionInfo {
+  const char *name;
+  uint64_t offset, size, checksum;
+};
+
 struct ProgramSizes {
   uint64_t file, header, bytecode, kernels, constants, debugInfo;
 };
@@ -151,6 +161,10 @@ public:
   ProducerInfo getProducer() const;
   const char *getProducerFlag(unsigned index) const;
   ProgramSizes getSizes() const;
+  /// In the order of the file: header, bytecode, operand lists, the libraries, debug info,
+  /// constants.
+  unsigned getSectionCount() const;
+  SectionInfo getSection(unsigned index) const;
 
   /// Errors: InvalidModule if the constants do not match their checksum.
   Status verifyConstants() const;

@@ -45,7 +45,7 @@ struct SessionOptions {
   std::span<const ExternalBinding> externals; ///< Copied.
   const Parameters *parameters = nullptr;     ///< Used by Session::create only.
   uint64_t maxSteps = 0;       ///< Instructions of a call; 0: no limit.
-  uint64_t maxMemoryBytes = 0; ///< Slabs, outputs and globals; 0: no limit.
+  uint64_t maxMemoryBytes = 0; ///< Slabs, outputs and globals; scratch memory apart; 0: no limit.
 };
 
 struct SessionStats {
