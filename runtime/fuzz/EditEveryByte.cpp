@@ -43,7 +43,8 @@ int main(int argc, char **argv) {
     }
     byte = original;
   }
-  std::printf("%zu bytes, %llu edits: %llu accepted as they are, %llu with their checksums forged; 0 faults, longest %.3f s\n",
-              bytes.size(), (unsigned long long)edits, (unsigned long long)accepted, (unsigned long long)forged, longest);
+  std::printf(
+      "%zu bytes, %llu edits: %llu accepted as they are, %llu with their checksums forged; 0 faults, longest %.3f s\n",
+      bytes.size(), (unsigned long long)edits, (unsigned long long)accepted, (unsigned long long)forged, longest);
   return accepted == 0 && longest < 10 ? 0 : 1;
 }

@@ -49,8 +49,8 @@ int32_t touch(const torchc_env *, const torchc_args *args, uint32_t x, uint32_t 
 }
 
 torchc_kernel_table *makeKernels(unsigned count) {
-  static auto *table = static_cast<torchc_kernel_table *>(
-      std::malloc(sizeof(torchc_kernel_table) + 65536 * sizeof(torchc_kernel_fn)));
+  static auto *table =
+      static_cast<torchc_kernel_table *>(std::malloc(sizeof(torchc_kernel_table) + 65536 * sizeof(torchc_kernel_fn)));
   static const auto kernels = []<size_t... Places>(std::index_sequence<Places...>) {
     return std::array<torchc_kernel_fn, sizeof...(Places)>{touch<Places>...};
   }(std::make_index_sequence<kKernels + 1>());
@@ -141,7 +141,8 @@ void run(std::span<const uint8_t> bytes, const schema::Module &module) {
   std::vector<ExternalBinding> externals;
   for (unsigned i = 0; i < signatures.size(); ++i) {
     const schema::External &external = *module.externals()->Get(i);
-    externals.push_back({external.name()->c_str(), signatures[i].c_str(), callExternal, const_cast<schema::External *>(&external)});
+    externals.push_back(
+        {external.name()->c_str(), signatures[i].c_str(), callExternal, const_cast<schema::External *>(&external)});
   }
   Parameters parameters = Parameters::create().take();
   for (unsigned i = 0; i < program->getParameterCount(); ++i) {
@@ -176,7 +177,8 @@ bool testModule(std::span<const uint8_t> bytes) {
   if (!program.isOk())
     return false;
   uint64_t length = 0;
-  program->disassemble(64, [](void *to, std::string_view text) { *static_cast<uint64_t *>(to) += text.size(); }, &length);
+  program->disassemble(
+      64, [](void *to, std::string_view text) { *static_cast<uint64_t *>(to) += text.size(); }, &length);
   auto module = ModuleFile::read(aligned, false);
   if (!module.isOk() || length == 0)
     std::abort(); // What loads once loads again, and has a text.
@@ -197,7 +199,8 @@ static std::vector<schema::Section *> findSections(std::span<uint8_t> bytes) {
   if (!schema::VerifyModuleBuffer(verifier))
     return {};
   const schema::Module &module = *schema::GetModule(header);
-  std::vector<const schema::Section *> sections = {module.bytecode(), module.operand_lists(), module.constant_data(), module.debug_info()};
+  std::vector<const schema::Section *> sections = {module.bytecode(), module.operand_lists(), module.constant_data(),
+                                                   module.debug_info()};
   for (const auto *library : *module.libraries())
     sections.push_back(library->object());
   std::vector<schema::Section *> found;

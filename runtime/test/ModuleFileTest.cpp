@@ -132,6 +132,24 @@ TEST(ModuleFile, RefusesMisplacedSections) {
   EXPECT_EQ(code([&](auto &m) { move(m.operand_lists, 0, 0); }), StatusCode::InvalidModule);
 }
 
+TEST(ModuleFile, SaysWhatIsWrongWithASection) {
+  ModuleBuilder builder;
+  builder.addFunction("f", "", "", 0, 0, "Ret []"); // One list, {0}: 2 bytes.
+  builder.addConstant<uint8_t>(ElementType::U8, {1}, {7});
+  auto message = [&](auto change) -> std::string {
+    return load(builder.build([&](schema::ModuleT &module) { change(module); })).getMessage();
+  };
+  EXPECT_EQ(message([](auto &) {}), "ok");
+  EXPECT_EQ(message([](auto &m) { *m.debug_info = schema::Section(64, 0, 0); }), "the empty section 'debug info' has an offset or a checksum");
+  EXPECT_EQ(message([](auto &m) { *m.debug_info = schema::Section(0, 0, 1); }), "the empty section 'debug info' has an offset or a checksum");
+  EXPECT_EQ(message([](auto &m) { *m.operand_lists = schema::Section(m.operand_lists->offset(), 1, checksum64("", 1)); }), "the bytecode ends within an instruction");
+  EXPECT_EQ(message([](auto &m) { *m.bytecode = schema::Section(m.bytecode->offset(), 16, 1); }), "damaged file: the checksum of the section 'bytecode' differs");
+  EXPECT_EQ(message([](auto &m) { *m.constant_data = schema::Section(0, 0, 0); }), "bytes follow the last section");
+  auto bytes = builder.build();
+  bytes[bytes.size() - 2] = 1; // Between the lists and the constants.
+  EXPECT_STREQ(load(bytes).getMessage(), "the padding before the section 'constants' is not zero");
+}
+
 TEST(ModuleFile, VerifiesLargeConstantsOnRequestOnly) {
   ModuleBuilder builder = makeSmallModule();
   builder.addConstant(ElementType::U8, {5 << 20}, std::vector<uint8_t>(5 << 20, 1));

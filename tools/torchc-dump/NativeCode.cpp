@@ -41,7 +41,8 @@ public:
 /// Runs a program of PATH; its exit code, or -1 if there is none of that name.
 int runProgram(const char *name, const char *const *arguments) {
   pid_t process;
-  if (const int error = posix_spawnp(&process, name, nullptr, nullptr, const_cast<char **>(arguments), environ); error != 0) {
+  if (const int error = posix_spawnp(&process, name, nullptr, nullptr, const_cast<char **>(arguments), environ);
+      error != 0) {
     if (error == ENOENT)
       return -1;
     throw RunError{kFailure, std::string(name) + ": " + std::strerror(error)};

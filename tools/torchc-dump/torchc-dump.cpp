@@ -43,7 +43,8 @@ std::string formatSections(const Program &program) {
     rows.push_back({"; " + name, std::to_string(section.offset), std::to_string(section.size),
                     format("%016llx", (unsigned long long)section.checksum)});
   }
-  return "; .vmfb, " + std::to_string(program.getSizes().file) + " bytes\n" + formatTable(rows, {false, true, true, true});
+  return "; .vmfb, " + std::to_string(program.getSizes().file) + " bytes\n" +
+         formatTable(rows, {false, true, true, true});
 }
 
 std::string describeAsJson(const Program &program) {
@@ -67,7 +68,8 @@ void run(const Options &options) {
   const std::vector<uint8_t> bytes = options.program == "-" ? readStdin() : readWholeFile(options.program);
   Result<Program> program = Program::copyBytes(bytes, inspect);
   if (!program.isOk())
-    throw RunError{getExitCode(program.getStatus().getCode()), options.program + ": " + program.getStatus().getMessage()};
+    throw RunError{getExitCode(program.getStatus().getCode()),
+                   options.program + ": " + program.getStatus().getMessage()};
   if (options.json)
     return print(describeAsJson(*program));
   std::string text = formatSections(*program);
@@ -88,8 +90,8 @@ void run(const Options &options) {
 int main(int argc, char **argv) {
   CLI::App app("Verifies a .vmfb file and prints what is in it, as assembler text.", "torchc-dump");
   Options options;
-  app.set_version_flag("--version", "torchc-dump " TORCHC_VERSION ", .vmfb format " + std::to_string(kFormatMajor) + "." +
-                                        std::to_string(kFormatMinor));
+  app.set_version_flag("--version", "torchc-dump " TORCHC_VERSION ", .vmfb format " + std::to_string(kFormatMajor) +
+                                        "." + std::to_string(kFormatMinor));
   app.footer(kFooter);
   app.add_option("program", options.program, "the .vmfb file; - is stdin")->required();
   app.add_flag("--sections", options.sections, "offsets, sizes and checksums only");

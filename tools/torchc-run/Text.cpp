@@ -51,4 +51,18 @@ std::string formatTable(const std::vector<std::vector<std::string>> &rows, const
   return text;
 }
 
+std::string formatType(ElementType type, std::span<const int64_t> dims, const Program *program, unsigned function) {
+  std::string text;
+  for (int64_t dim : dims) {
+    if (dim >= 0)
+      text += std::to_string(dim);
+    else if (program && dim != INT64_MIN)
+      text += program->getSymbol(function, unsigned(-1 - dim)).name;
+    else
+      text += '?';
+    text += 'x';
+  }
+  return text + getElementName(type);
+}
+
 } // namespace torchc::runtime

@@ -9,6 +9,8 @@
 #ifndef TORCHC_TOOLS_TORCHC_RUN_TEXT_H
 #define TORCHC_TOOLS_TORCHC_RUN_TEXT_H
 
+#include "torchc/runtime/Program.h"
+
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -24,6 +26,10 @@ std::string formatSize(uint64_t bytes);
 /// Rows of cells, each column as wide as it needs; the first row is the head. Columns
 /// for which `isNumber` is set are aligned to the right.
 std::string formatTable(const std::vector<std::vector<std::string>> &rows, const std::vector<bool> &isNumber);
+
+/// "2x3xf32", for a signature's dims with symbols by name.
+std::string formatType(ElementType type, std::span<const int64_t> dims, const Program *program = nullptr,
+                       unsigned function = 0);
 
 } // namespace torchc::runtime
 

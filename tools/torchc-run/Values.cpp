@@ -200,20 +200,6 @@ std::vector<Tensor> parseValues(const std::vector<std::string> &texts, const std
 // Text and files
 //===----------------------------------------------------------------------===//
 
-std::string formatType(ElementType type, std::span<const int64_t> dims, const Program *program, unsigned function) {
-  std::string text;
-  for (int64_t dim : dims) {
-    if (dim >= 0)
-      text += std::to_string(dim);
-    else if (program && dim != INT64_MIN)
-      text += program->getSymbol(function, unsigned(-1 - dim)).name;
-    else
-      text += '?';
-    text += 'x';
-  }
-  return text + getElementName(type);
-}
-
 std::string formatValue(const Tensor &tensor) {
   std::string text = formatType(tensor.getElementType(), tensor.getDims());
   for (uint64_t i = 0; i < tensor.getElementCount(); ++i)

@@ -9,6 +9,7 @@
 #ifndef TORCHC_TOOLS_TORCHC_RUN_VALUES_H
 #define TORCHC_TOOLS_TORCHC_RUN_VALUES_H
 
+#include "Text.h"
 #include "torchc/runtime/Program.h"
 
 #include <string>
@@ -27,10 +28,6 @@ std::vector<Tensor> parseValues(const std::vector<std::string> &texts, const std
 
 /// "2x3xf32=1,2,3,4,5,6".
 std::string formatValue(const Tensor &tensor);
-
-/// "2x3xf32", for a signature's dims with symbols by name.
-std::string formatType(ElementType type, std::span<const int64_t> dims, const Program *program = nullptr,
-                       unsigned function = 0);
 
 /// Writes tensors to the files that `texts` name: one .npy file each, `-` for stdout, or
 /// one .npz file for all. A regular file appears whole or not at all. Throws RunError.

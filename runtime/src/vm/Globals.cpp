@@ -35,7 +35,7 @@ Status Machine::resetGlobals() {
 Status Machine::setGlobal(unsigned ordinal, const Tensor &value) {
   Tensor &global = globals[ordinal].tensor;
   if (!global.isNull() && value.getData() == global.getData() && value.getByteLength() == global.getByteLength()) {
-    // A view, not `value`: that may be read-only, by way of a custom op that returns its argument.
+    // A view, not `value`: that may be read-only, where a custom op kept an argument to return it later.
     TORCHC_ASSIGN_OR_RETURN(global, global.view(0, value.getElementType(), value.getDims()));
     return {};
   }
