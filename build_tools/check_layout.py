@@ -5,6 +5,8 @@
  - no hand-written file has more than 1,000 lines; those over 800 are named
  - families of lowering and decomposition files are those of the architecture
  - no file is called after nothing in particular (Utils, Misc, Helpers, Common)
+ - every C++, C, TableGen and schema file names its licence
+ - links of Markdown files lead somewhere
 """
 import re
 import subprocess
@@ -18,6 +20,8 @@ FAMILIES = (
 )
 STAGES = ("Normalize", "Decompose", "Lower", "Dispatch", "Codegen", "Object", "Package")
 VAGUE = re.compile(r"(utils?|misc(ellaneous)?|helpers?|common|uncategorized)\.(cpp|h|td|py)$", re.IGNORECASE)
+LICENSED = {".cpp", ".h", ".c", ".td", ".def", ".fbs"}
+LICENCE = "SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception"
 CODE = {".cpp", ".h", ".td", ".py", ".def", ".fbs", ".c"}
 
 
@@ -52,10 +56,28 @@ def check_families(files, problems):
                 problems.append(f"{file}: holds patterns but its name starts with no op family")
 
 
+def check_licences(files, problems):
+    for file in files:
+        if file.suffix in LICENSED and LICENCE not in (ROOT / file).read_text(errors="replace")[:1000]:
+            problems.append(f"{file}: no line '{LICENCE}'")
+
+
+def check_links(files, problems):
+    # What the build writes is linked where an installed tree has it.
+    for file in files:
+        if file.suffix != ".md":
+            continue
+        for target in re.findall(r"\]\(([^)\s#]+)[^)]*\)", (ROOT / file).read_text()):
+            if "://" not in target and not (ROOT / file.parent / target).exists():
+                problems.append(f"{file}: the link to {target} leads nowhere")
+
+
 def main():
     files, problems, notes = tracked_files(), [], []
     check_passes(files, problems)
     check_families(files, problems)
+    check_licences(files, problems)
+    check_links(files, problems)
     for file in files:
         if VAGUE.search(file.name):
             problems.append(f"{file}: a name that says nothing")

@@ -100,7 +100,7 @@ func.func @example() {{
   return
 }}
 """)
-    print(f"next: add create{name}Pass() to the {stage} stage in lib/Pipeline/Pipeline.cpp")
+    print(f"next: add create{name}() to the {stage} stage in lib/Pipeline/Pipeline.cpp")
 
 
 def new_op(op, family, route):
@@ -137,9 +137,9 @@ def new_opcode(name, operands, meaning):
     if re.search(rf"\bOP\w*\({name},", text) or f"({name}," in text:
         fail(f"{name} is in the table")
     codes = [int(code, 16) for code in re.findall(r"^\w+\(\w+, (0x[0-9A-Fa-f]+),", text, re.MULTILINE)]
-    row = f'OP({name}, {max(codes) + 1:#04x}, "{operands}",\n   "{meaning}")\n\n'
-    insert_before(table, "#undef OP", row)
-    print("next: its case in runtime/src/vm, its op in include/torchc/Dialect/VM/IR; see docs/HowTo/AddAnOpcode.md")
+    # The generator of the vm dialect's ops reads rows of one line.
+    insert_before(table, "#undef TERMINATOR", f'OP({name}, 0x{max(codes) + 1:02X}, "{operands}", "{meaning}")\n\n')
+    print("next: its case in runtime/src/vm; see docs/HowTo/AddAnOpcode.md")
 
 
 def main():

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 // custom model.vmfb weights.safetensors state.safetensors
 #include <cstdio>
 #include <torchc/runtime.hpp>

@@ -6,11 +6,9 @@
 //
 //===----------------------------------------------------------------------===//
 //
-//   DumpCapture model.pt storages.bin [--trust-model] [--function=NAME] SHAPE...
-//
-// Writes the captured program as JSON to stdout and the storages of its tensors
-// to a file, for tests that run the program with PyTorch. A shape is "2x?xf32".
-// A failure prints its errors to stderr and exits with its number.
+// Writes captured programs as JSON to stdout and the storages of their tensors
+// to a file, for tests that run the programs with PyTorch. A shape is "2x?xf32".
+// A failure prints its errors to stderr; its number is the exit code.
 //
 //===----------------------------------------------------------------------===//
 
@@ -18,9 +16,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include <cstdio>
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <sys/wait.h>
+#include <unistd.h>
 
 using namespace torchc;
 using json = nlohmann::json;
@@ -171,10 +172,10 @@ static InputShape parseShape(std::string text) {
   return shape;
 }
 
-int main(int argc, char **argv) {
+/// Arguments: model file, file for the storages, input shapes and options.
+static int capture(const std::vector<std::string> &arguments) {
   TorchScriptOptions options;
-  for (int i = 3; i < argc; ++i) {
-    std::string argument = argv[i];
+  for (const std::string &argument : std::vector(arguments.begin() + 2, arguments.end())) {
     if (argument == "--trust-model")
       options.trustModel = true;
     else if (argument.starts_with("--function="))
@@ -182,7 +183,7 @@ int main(int argc, char **argv) {
     else
       options.inputs.push_back(parseShape(argument));
   }
-  CaptureResult result = captureTorchScript(argv[1], options);
+  CaptureResult result = captureTorchScript(arguments[0], options);
   for (const std::string &error : result.errors)
     std::cerr << error << "\n";
   if (!result)
@@ -193,8 +194,33 @@ int main(int argc, char **argv) {
   for (const SymbolRange &range : result.program->symbols)
     symbols.push_back({range.symbol, range.min, range.max});
   std::cout << json{{"functions", functions},
-                    {"tensors", dumpTensors(*result.program, argv[2])},
+                    {"tensors", dumpTensors(*result.program, arguments[1])},
                     {"symbols", symbols}}
             << "\n";
   return 0;
+}
+
+/// Answers requests, one JSON object a line with "arguments", "cwd" and the files
+/// "stdout" and "stderr", by the exit code. Each runs in a child of its own that
+/// has libtorch loaded already, which takes longer than most captures.
+int main() {
+  (void)captureTorchScript("/dev/null", {});
+  for (std::string line; std::getline(std::cin, line);) {
+    json request = json::parse(line);
+    pid_t child = fork();
+    if (child == 0) {
+      auto open = [&](const char *name, FILE *stream) {
+        return freopen(request[name].get<std::string>().c_str(), "w", stream) != nullptr;
+      };
+      if (chdir(request["cwd"].get<std::string>().c_str()) != 0 || !open("stdout", stdout) || !open("stderr", stderr))
+        _exit(255);
+      int code = capture(request["arguments"]);
+      std::cout.flush();
+      fflush(nullptr);
+      _exit(code);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    std::cout << (WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status)) << std::endl;
+  }
 }

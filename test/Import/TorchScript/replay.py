@@ -48,16 +48,25 @@ def shape_of(value, dynamic=()):
     return "x".join(sizes + [SHORT_NAMES[value.dtype]])
 
 
+_server = None
+
+
 def capture(path, shapes, *options):
     """The captured program as a `Replay`; raises `CaptureError`."""
+    global _server
+    if _server is None or _server.poll() is not None:
+        _server = subprocess.Popen([os.environ["TORCHC_DUMP_CAPTURE"]], text=True,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     path = pathlib.Path(path)
-    storages = path.with_suffix(".storages")
-    result = subprocess.run(
-        [os.environ["TORCHC_DUMP_CAPTURE"], path, storages, *options, *shapes],
-        capture_output=True, text=True)
-    if result.returncode != 0:
-        raise CaptureError(result.returncode, result.stderr)
-    return Replay(json.loads(result.stdout), storages.read_bytes())
+    storages, out, err = (path.with_suffix(s) for s in (".storages", ".json", ".err"))
+    request = {"arguments": [str(path), str(storages), *options, *shapes],
+               "cwd": os.getcwd(), "stdout": str(out), "stderr": str(err)}
+    _server.stdin.write(json.dumps(request) + "\n")
+    _server.stdin.flush()
+    code = int(_server.stdout.readline())
+    if code != 0:
+        raise CaptureError(code, err.read_text())
+    return Replay(json.loads(out.read_text()), storages.read_bytes())
 
 
 @dataclasses.dataclass
