@@ -12,7 +12,7 @@ say() { printf '\033[1m== %s\033[0m\n' "$*" >&2; }
 debian_packages=(
   libmlir-22-dev mlir-22-tools llvm-22-dev llvm-22-tools clang-22 lld-22 liblld-22-dev
   clang-format-22 libclang-rt-22-dev libflatbuffers-dev flatbuffers-compiler libgtest-dev
-  libbenchmark-dev nlohmann-json3-dev libcli11-dev ccache ninja-build cmake g++ git
+  libbenchmark-dev nlohmann-json3-dev libcli11-dev ccache ninja-build cmake g++ git pkg-config
   python3-dev python3-venv zlib1g-dev libminizip-dev libzstd-dev
 )
 
