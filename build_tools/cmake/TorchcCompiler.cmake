@@ -73,11 +73,13 @@ function(torchc_add_passes stage)
   torchc_tablegen(Passes.td Passes.h.inc -gen-pass-decls -name ${stage})
 endfunction()
 
-# torchc_add_tool(name sources... [LINK targets...]): a program in build/bin.
+# torchc_add_tool(name sources... [LINK targets...]): a program in build/bin, and in what is installed.
 function(torchc_add_tool name)
   cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE ${ARG_LINK} MLIR LLVM)
+  set_target_properties(${name} PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
+  install(TARGETS ${name} COMPONENT tools)
   set_property(GLOBAL APPEND PROPERTY TORCHC_TEST_DEPENDENCIES ${name})
 endfunction()
 

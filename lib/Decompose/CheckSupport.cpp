@@ -10,6 +10,7 @@
 
 #include "Patterns.h"
 #include "torchc/Support/Failure.h"
+#include "torchc/Support/HostProvided.h"
 #include "torchc/Support/UserLocation.h"
 
 #include "llvm/ADT/StringMap.h"
@@ -28,11 +29,21 @@ static std::string getTorchName(Operation *op) {
   return getTorchName(unknown ? unknown.getName() : op->getName().stripDialect());
 }
 
+/// Whether the op is one of `customOps`, "mylib.foo" or "mylib::foo".
+static bool isCustomOp(OperatorOp op, ArrayRef<std::string> customOps) {
+  auto [space, rest] = op.getName().split('.');
+  StringRef name = rest.split('.').first;
+  return llvm::any_of(customOps, [&](StringRef custom) {
+    auto [customSpace, customName] = custom.split(custom.contains("::") ? "::" : ".");
+    return customSpace == space && customName == name;
+  });
+}
+
 /// Why Lower cannot take the op, as what follows its name; nullopt if it can.
 static std::optional<std::string> getObjection(Operation *op) {
   if (!isa<TorchDialect>(op->getDialect()))
     return std::nullopt;
-  if (isa<OperatorOp>(op))
+  if (isa<OperatorOp>(op) && !op->hasAttr(kCustomOpAttr))
     return "";
   if (auto reason = op->getAttrOfType<StringAttr>(kUnsupportedAttr))
     return ": " + reason.getValue().str();
@@ -50,6 +61,7 @@ static std::optional<std::string> getObjection(Operation *op) {
 
 namespace {
 struct CheckSupport : public torchc::impl::CheckSupportBase<CheckSupport> {
+  using CheckSupportBase::CheckSupportBase;
   void runOnOperation() override {
     struct Use {
       std::string op, objection;
@@ -59,6 +71,8 @@ struct CheckSupport : public torchc::impl::CheckSupportBase<CheckSupport> {
     SmallVector<Use> unsupported;
     llvm::StringMap<size_t> places;
     getOperation().walk([&](Operation *op) {
+      if (auto unknown = dyn_cast<OperatorOp>(op); unknown && isCustomOp(unknown, *customOps))
+        op->setAttr(kCustomOpAttr, UnitAttr::get(&getContext()));
       auto objection = getObjection(op);
       if (!objection)
         return;

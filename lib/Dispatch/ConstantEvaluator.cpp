@@ -10,6 +10,8 @@
 
 #include "BodyInterpreter.h"
 
+#include "torchc/Support/HostProvided.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Matchers.h"
 #include "llvm/ADT/TypeSwitch.h"
@@ -68,7 +70,11 @@ bool torchc::isComputedOfConstants(Value tensor) {
   Operation *op = tensor.getDefiningOp();
   if (!op)
     return false;
-  if (isa<ml_program::GlobalLoadConstOp, arith::ConstantOp, tensor::EmptyOp>(op))
+  if (auto load = dyn_cast<ml_program::GlobalLoadConstOp>(op)) {
+    Operation *global = SymbolTable::lookupNearestSymbolFrom(op, load.getGlobal());
+    return global && !global->hasAttr(kParameterAttr);
+  }
+  if (isa<arith::ConstantOp, tensor::EmptyOp>(op))
     return true;
   if (!isa<linalg::LinalgDialect, tensor::TensorDialect>(op->getDialect()) || isa<linalg::UnPackOp>(op))
     return false;
@@ -90,7 +96,8 @@ static bool isStatic(OffsetSizeAndStrideOpInterface op) {
 ml_program::GlobalOp ConstantEvaluator::getGlobal(Operation *op) {
   auto load = dyn_cast_or_null<ml_program::GlobalLoadConstOp>(op);
   auto global = load ? symbols.lookup<ml_program::GlobalOp>(load.getGlobal().getLeafReference()) : nullptr;
-  return global && !global.getIsMutable() && global.getValueAttr() ? global : nullptr;
+  const bool isKnown = global && !global.getIsMutable() && global.getValueAttr() && !global->hasAttr(kParameterAttr);
+  return isKnown ? global : nullptr;
 }
 
 bool ConstantEvaluator::isEvaluable(Operation *op) {

@@ -12,6 +12,7 @@
 #include "WrittenInputs.h"
 
 #include "torchc/Import/Import.h"
+#include "torchc/Support/HostProvided.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/Verifier.h"
@@ -140,6 +141,8 @@ LogicalResult FunctionImporter::importTensor(const InputSpec &spec, const Captur
     failureCode = state.getFailure();
     return failure();
   }
+  if (spec.kind == InputSpec::Kind::Constant)
+    (*global)->setAttr(kCodeConstantAttr, builder.getUnitAttr());
   Value &value = loads[global->getSymName()];
   if (!value) {
     auto symbol = FlatSymbolRefAttr::get(global->getSymNameAttr());

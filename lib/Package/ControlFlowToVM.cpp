@@ -62,18 +62,6 @@ struct ConvertReturn : OpConversionPattern<func::ReturnOp> {
   }
 };
 
-struct ConvertCall : OpConversionPattern<func::CallOp> {
-  using OpConversionPattern::OpConversionPattern;
-  LogicalResult matchAndRewrite(func::CallOp op, OpAdaptor adaptor,
-                                ConversionPatternRewriter &rewriter) const override {
-    SmallVector<Type> results;
-    if (failed(getTypeConverter()->convertTypes(op.getResultTypes(), results)))
-      return failure();
-    rewriter.replaceOpWithNewOp<vm::CallOp>(op, results, op.getCalleeAttr(), adaptor.getOperands());
-    return success();
-  }
-};
-
 /// A block that passes `arguments` on to `target`; `target` itself if there are none.
 Block *makeEdge(Block *target, ValueRange arguments, Location loc, ConversionPatternRewriter &rewriter) {
   if (arguments.empty())
@@ -144,6 +132,6 @@ struct ConvertAssert : OpConversionPattern<cf::AssertOp> {
 } // namespace
 
 void torchc::populateControlFlowToVMPatterns(TypeConverter &converter, RewritePatternSet &patterns) {
-  patterns.add<ConvertFunc, ConvertReturn, ConvertCall, ConvertBranch, ConvertCondBranch, ConvertSwitch,
-               ConvertAssert>(converter, patterns.getContext());
+  patterns.add<ConvertFunc, ConvertReturn, ConvertBranch, ConvertCondBranch, ConvertSwitch, ConvertAssert>(
+      converter, patterns.getContext());
 }

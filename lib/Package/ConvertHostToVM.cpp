@@ -135,6 +135,7 @@ struct ConvertHostToVM : torchc::impl::ConvertHostToVMBase<ConvertHostToVM> {
         return signalPassFailure();
       boxScalars(function);
     }
+    declareExternals(module, symbols);
     outlineConstants(module, symbols);
     markSnapshots(module);
 
@@ -143,6 +144,7 @@ struct ConvertHostToVM : torchc::impl::ConvertHostToVMBase<ConvertHostToVM> {
     populateArithToVMPatterns(converter, patterns);
     populateTensorToVMPatterns(converter, patterns);
     populateControlFlowToVMPatterns(converter, patterns);
+    populateCallsToVMPatterns(converter, patterns, symbols);
     populateDispatchToVMPatterns(converter, patterns, symbols);
     populateGlobalsToVMPatterns(converter, patterns, symbols);
 

@@ -8,6 +8,8 @@
 
 #include "HostToVM.h"
 
+#include "torchc/Support/HostProvided.h"
+
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
@@ -51,15 +53,29 @@ static bool needsSnapshot(ml_program::GlobalLoadOp load) {
 
 namespace {
 
+/// The constant or parameter that the global is.
+Value createConstant(OpBuilder &builder, Location loc, ml_program::GlobalOp global) {
+  auto ref = builder.getType<vm::RefType>();
+  auto name = FlatSymbolRefAttr::get(global.getSymNameAttr());
+  if (global->hasAttr(kParameterAttr))
+    return vm::ParameterOp::create(builder, loc, ref, name);
+  return vm::ConstantOp::create(builder, loc, ref, name);
+}
+
 struct ConvertLoadConst : OpConversionPattern<ml_program::GlobalLoadConstOp> {
-  using OpConversionPattern::OpConversionPattern;
+  ConvertLoadConst(TypeConverter &converter, MLIRContext *context, SymbolTable &symbols)
+      : OpConversionPattern(converter, context), symbols(symbols) {}
+
   LogicalResult matchAndRewrite(ml_program::GlobalLoadConstOp op, OpAdaptor,
                                 ConversionPatternRewriter &rewriter) const override {
-    if (!isa<RankedTensorType>(op.getType()))
+    auto global = symbols.lookup<ml_program::GlobalOp>(op.getGlobal().getLeafReference());
+    if (!isa<RankedTensorType>(op.getType()) || !global)
       return rewriter.notifyMatchFailure(op, "not a tensor");
-    rewriter.replaceOpWithNewOp<vm::ConstantOp>(op, rewriter.getType<vm::RefType>(), getName(op.getGlobal()));
+    rewriter.replaceOp(op, createConstant(rewriter, op.getLoc(), global));
     return success();
   }
+
+  SymbolTable &symbols;
 };
 
 struct ConvertLoad : OpConversionPattern<ml_program::GlobalLoadOp> {
@@ -74,8 +90,9 @@ struct ConvertLoad : OpConversionPattern<ml_program::GlobalLoadOp> {
       rewriter.replaceOpWithNewOp<vm::GlobalGetI64Op>(op, rewriter.getI64Type(), getName(op.getGlobal()));
       return success();
     }
-    if (!symbols.lookup<ml_program::GlobalOp>(op.getGlobal().getLeafReference()).getIsMutable()) {
-      rewriter.replaceOpWithNewOp<vm::ConstantOp>(op, ref, getName(op.getGlobal()));
+    auto global = symbols.lookup<ml_program::GlobalOp>(op.getGlobal().getLeafReference());
+    if (!global.getIsMutable()) {
+      rewriter.replaceOp(op, createConstant(rewriter, op.getLoc(), global));
       return success();
     }
     Value view = vm::GlobalGetRefOp::create(rewriter, op.getLoc(), ref, getName(op.getGlobal()));
@@ -107,8 +124,8 @@ struct ConvertStore : OpConversionPattern<ml_program::GlobalStoreOp> {
 } // namespace
 
 void torchc::populateGlobalsToVMPatterns(TypeConverter &converter, RewritePatternSet &patterns, SymbolTable &symbols) {
-  patterns.add<ConvertLoadConst, ConvertStore>(converter, patterns.getContext());
-  patterns.add<ConvertLoad>(converter, patterns.getContext(), symbols);
+  patterns.add<ConvertStore>(converter, patterns.getContext());
+  patterns.add<ConvertLoad, ConvertLoadConst>(converter, patterns.getContext(), symbols);
 }
 
 void torchc::markSnapshots(ModuleOp module) {

@@ -63,6 +63,10 @@ void populateArithToVMPatterns(mlir::TypeConverter &converter, mlir::RewritePatt
 void populateTensorToVMPatterns(mlir::TypeConverter &converter, mlir::RewritePatternSet &patterns);
 void populateControlFlowToVMPatterns(mlir::TypeConverter &converter, mlir::RewritePatternSet &patterns);
 /// `symbols` must outlive the patterns.
+void populateCallsToVMPatterns(mlir::TypeConverter &converter, mlir::RewritePatternSet &patterns,
+                               mlir::SymbolTable &symbols);
+/// Turns declarations of custom ops into `vm.external`s.
+void declareExternals(mlir::ModuleOp module, mlir::SymbolTable &symbols);
 void populateDispatchToVMPatterns(mlir::TypeConverter &converter, mlir::RewritePatternSet &patterns,
                                   mlir::SymbolTable &symbols);
 void populateGlobalsToVMPatterns(mlir::TypeConverter &converter, mlir::RewritePatternSet &patterns,

@@ -12,6 +12,7 @@
 
 #include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "torchc/Dialect/Torch/IR/TorchDialect.h"
+#include "torchc/Support/HostProvided.h"
 #include "torchc/Support/TargetMachine.h"
 
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
@@ -88,7 +89,25 @@ static FailureOr<uint32_t> addConstant(ml_program::GlobalOp global, ModuleTables
   return tables.constants.size() - 1;
 }
 
+/// A tensor that the run reads from outside.
+static LogicalResult addParameter(ml_program::GlobalOp global, StringAttr scope, ModuleTables &tables) {
+  auto type = dyn_cast<RankedTensorType>(global.getType());
+  auto element = type ? getElementType(type.getElementType()) : std::nullopt;
+  if (!element || !type.hasStaticShape() || global.getIsMutable())
+    return global.emitError() << "cannot be a parameter: it is of type " << global.getType();
+  auto parameter = std::make_unique<schema::ParameterT>();
+  parameter->scope = scope.str();
+  parameter->key = global.getSymName().str();
+  parameter->element_type = static_cast<uint8_t>(*element);
+  parameter->dims.assign(type.getShape().begin(), type.getShape().end());
+  tables.ordinals[global.getSymName()] = tables.header.parameters.size();
+  tables.header.parameters.push_back(std::move(parameter));
+  return success();
+}
+
 static LogicalResult addGlobal(ml_program::GlobalOp global, ModuleTables &tables) {
+  if (auto scope = global->getAttrOfType<StringAttr>(kParameterAttr))
+    return addParameter(global, scope, tables);
   if (!global.getIsMutable()) {
     if (!global.getValue())
       return global.emitError() << "is constant and has no value";
@@ -200,6 +219,16 @@ static std::vector<schema::RegisterKind> getKinds(TypeRange types) {
   return kinds;
 }
 
+static void addExternal(vm::ExternalOp external, ModuleTables &tables) {
+  auto entry = std::make_unique<schema::ExternalT>();
+  entry->name = external.getHostName().str();
+  entry->parameters = getKinds(external.getFunctionType().getInputs());
+  entry->results = getKinds(external.getFunctionType().getResults());
+  entry->attributes = external.getHostAttributes().str();
+  tables.ordinals[external.getSymName()] = tables.header.externals.size();
+  tables.header.externals.push_back(std::move(entry));
+}
+
 static LogicalResult addFunctions(ModuleOp module, ModuleTables &tables) {
   if (failed(orderFunctions(module, tables.functions)))
     return failure();
@@ -230,6 +259,8 @@ LogicalResult torchc::collectTables(ModuleOp module, ModuleTables &tables) {
   // Kernels keep the order that the kernel tables of the libraries have.
   for (auto kernel : module.getOps<dispatch::KernelOp>())
     addKernel(kernel, tables);
+  for (auto external : module.getOps<vm::ExternalOp>())
+    addExternal(external, tables);
   llvm::DenseSet<StringRef> used;
   for (auto function : module.getOps<vm::FuncOp>())
     if (auto uses = SymbolTable::getSymbolUses(function))

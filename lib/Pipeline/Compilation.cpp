@@ -15,10 +15,13 @@
 #include "torchc/Package/WriteModule.h"
 #include "torchc/Support/AtomicFile.h"
 #include "torchc/Support/Failure.h"
+#include "torchc/Support/HostProvided.h"
 #include "torchc/Support/IRFile.h"
+#include "torchc/Support/Safetensors.h"
 #include "torchc/Support/UserLocation.h"
 #include "torchc/runtime/Format.h"
 
+#include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
@@ -150,12 +153,30 @@ ExitCode Compilation::dump(Stage stage) {
   return ExitCode::Success;
 }
 
+/// Writes what the program reads from outside.
+ExitCode Compilation::writeParameters() {
+  if (!options.pipeline.parameterScope)
+    return ExitCode::Success;
+  const WeightStore &store = context.getLoadedDialect<torch::TorchDialect>()->getWeights();
+  std::vector<NamedWeight> weights;
+  for (auto global : module->getOps<ml_program::GlobalOp>())
+    if (global->hasAttr(kParameterAttr))
+      if (std::optional<Weight> weight = store.lookup(global.getSymName()))
+        weights.push_back({global.getSymName().str(), *weight});
+  if (llvm::Error error = writeSafetensors(options.parameterFile, weights))
+    return fail(ExitCode::InputOutput, llvm::toString(std::move(error)));
+  return ExitCode::Success;
+}
+
 ExitCode Compilation::write(StringRef path, bool bytecode) {
   TimingScope scope = rootTiming.nest("write");
   if (reached < Stage::Package) {
     const WeightStore &weights = context.getLoadedDialect<torch::TorchDialect>()->getWeights();
     return writeIRFile(*module, weights, path, {.bytecode = bytecode});
   }
+  // First the parameters: a program that is there has what it needs.
+  if (ExitCode code = writeParameters(); code != ExitCode::Success)
+    return code;
   if (path != "-")
     return succeeded(writeVmfbFile(*module, path)) ? ExitCode::Success : ExitCode::InputOutput;
   return succeeded(writeVmfb(*module, llvm::outs())) ? ExitCode::Success : ExitCode::InputOutput;

@@ -43,20 +43,25 @@ StringRef torchc::getStageName(Stage stage) {
   llvm_unreachable("not a stage");
 }
 
-static void addNormalizePasses(OpPassManager &manager, const PipelineOptions &) {
+static void addNormalizePasses(OpPassManager &manager, const PipelineOptions &options) {
   // Ops on mutable tensors are pure by themselves, so that nothing may move or
   // fold them before they are on values.
   manager.addPass(createRefineTypes());
   manager.addPass(createConvertToValueSemantics());
+  // Before anything may compute with the values of weights.
+  if (options.parameterScope)
+    manager.addPass(createExternalizeParameters({*options.parameterScope}));
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
 }
 
-static void addDecomposePasses(OpPassManager &manager, const PipelineOptions &) {
+static void addDecomposePasses(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createDecomposeOps());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
-  manager.addPass(createCheckSupport());
+  CheckSupportOptions support;
+  support.customOps.assign(options.customOps.begin(), options.customOps.end());
+  manager.addPass(createCheckSupport(support));
 }
 
 static void addLowerPasses(OpPassManager &manager, const PipelineOptions &) {

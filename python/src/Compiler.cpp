@@ -9,6 +9,7 @@
 #include "torchc/Pipeline/Compilation.h"
 
 #include <nanobind/nanobind.h>
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
@@ -23,7 +24,8 @@ namespace {
 std::pair<int, std::vector<std::pair<std::string, std::string>>>
 compileFile(const std::string &input, const std::string &output, const std::string &emit,
             const std::vector<std::string> &inputShapes, const std::string &targetCpu, bool trustModel,
-            const std::string &dumpStages) {
+            const std::string &dumpStages, const std::optional<std::pair<std::string, std::string>> &parameters,
+            const std::vector<std::string> &customOps) {
   nb::gil_scoped_release unlock;
   std::vector<std::pair<std::string, std::string>> messages;
   CompileOptions options;
@@ -31,6 +33,11 @@ compileFile(const std::string &input, const std::string &output, const std::stri
   options.pipeline.target.cpu = targetCpu;
   options.trustModel = trustModel;
   options.dumpStages = dumpStages;
+  options.pipeline.customOps = customOps;
+  if (parameters) {
+    options.pipeline.parameterScope = parameters->first;
+    options.parameterFile = parameters->second;
+  }
   options.onMessage = [&](const Message &message) {
     bool isError = message.severity == mlir::DiagnosticSeverity::Error;
     messages.emplace_back(isError ? "error" : "warning", message.str());
@@ -56,5 +63,6 @@ compileFile(const std::string &input, const std::string &output, const std::stri
 NB_MODULE(_compiler, m) {
   m.doc() = "Compiles model files.";
   m.def("compile_file", &compileFile, nb::arg("input"), nb::arg("output"), nb::arg("emit"), nb::arg("input_shapes"),
-        nb::arg("target_cpu"), nb::arg("trust_model"), nb::arg("dump_stages"));
+        nb::arg("target_cpu"), nb::arg("trust_model"), nb::arg("dump_stages"), nb::arg("parameters").none(),
+        nb::arg("custom_ops"));
 }

@@ -11,6 +11,7 @@
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -29,6 +30,12 @@ nb::object loadError, runError;
 [[noreturn]] void raise(const nb::object &type, const Status &status) {
   PyErr_SetString(type.ptr(), status.getMessage());
   throw nb::python_error();
+}
+
+template <typename T> T takeOrRaise(Result<T> result, const nb::object &type) {
+  if (!result.isOk())
+    raise(type, result.getStatus());
+  return result.take();
 }
 
 //===----------------------------------------------------------------------===//
@@ -100,7 +107,7 @@ nb::object exportTensor(Tensor tensor) {
   nb::dlpack::dtype dtype = toDlpack(owner->getElementType());
   nb::capsule capsule(owner.get(), [](void *pointer) noexcept { delete static_cast<Tensor *>(pointer); });
   owner.release();
-  return nb::cast(nb::ndarray<>(data, shape.size(), shape.data(), capsule, nullptr, dtype));
+  return nb::cast(nb::ndarray<nb::array_api>(data, shape.size(), shape.data(), capsule, nullptr, dtype));
 }
 
 //===----------------------------------------------------------------------===//
@@ -173,21 +180,81 @@ std::vector<std::string> listFunctions(const Program &program) {
   return names;
 }
 
-Session createSession(const Program &program, unsigned threads) {
-  Device device = Device::localSync();
-  if (threads != 1) {
-    Result<Device> pool = Device::localTask(threads);
-    if (!pool.isOk())
-      raise(runError, pool.getStatus());
-    device = pool.take();
+/// Tensors by scope and key; as Parameters, made without arguments.
+struct PythonParameters {
+  PythonParameters() : parameters(takeOrRaise(Parameters::create(), loadError)) {}
+  void addFile(const std::string &scope, const std::string &path) {
+    if (Status status = parameters.addFile(scope, path.c_str()); !status.isOk())
+      raise(loadError, status);
   }
-  Result<Session> session = Session::create(program, device, SessionOptions());
-  if (!session.isOk())
-    raise(runError, session.getStatus());
-  return session.take();
+  void add(const std::string &scope, const std::string &key, const InputArray &array) {
+    if (Status status = parameters.add(scope, key, borrowArray(array)); !status.isOk())
+      raise(loadError, status);
+  }
+  Parameters parameters;
+};
+
+/// A session and the functions that its program calls.
+struct PythonSession {
+  std::vector<std::unique_ptr<nb::object>> ops;
+  std::unique_ptr<Session> session;
+};
+
+/// Calls a Python function (attributes, arguments) -> results, numbers and arrays.
+Status callOp(void *context, const char *attributes, std::span<const ExternalValue> arguments,
+              std::span<ExternalValue> results) {
+  nb::gil_scoped_acquire lock;
+  try {
+    nb::list given;
+    for (const ExternalValue &argument : arguments)
+      given.append(argument.tensor.isNull() ? nb::object(nb::int_(argument.integer)) : exportTensor(argument.tensor));
+    nb::list made = nb::cast<nb::list>((*static_cast<nb::object *>(context))(attributes, given));
+    if (made.size() != results.size())
+      return Status::error(StatusCode::Failed, "gave %zu results, not %zu", made.size(), results.size());
+    for (size_t i = 0; i < results.size(); ++i) {
+      if (nb::isinstance<nb::int_>(made[i]))
+        results[i].integer = nb::cast<int64_t>(made[i]);
+      else
+        results[i].tensor = borrowArray(nb::cast<InputArray>(made[i]));
+    }
+    return {};
+  } catch (const nb::python_error &error) { // One line, without the stack.
+    const nb::str type = nb::str(error.type().attr("__name__")), text = nb::str(error.value());
+    return Status::error(StatusCode::Failed, "%s: %s", type.c_str(), text.c_str());
+  } catch (const std::exception &error) {
+    return Status::error(StatusCode::Failed, "%s", error.what());
+  }
 }
 
-nb::list call(Session &session, const Program &program, const std::string &name, std::vector<InputArray> arrays) {
+PythonSession createSession(const Program &program, unsigned threads, const PythonParameters &parameters,
+                            const std::vector<std::pair<std::string, nb::object>> &ops) {
+  Device device = threads == 1 ? Device::localSync() : takeOrRaise(Device::localTask(threads), runError);
+  PythonSession result;
+  std::vector<ExternalBinding> bindings;
+  for (const auto &[name, function] : ops) {
+    result.ops.push_back(std::make_unique<nb::object>(function));
+    bindings.push_back({name.c_str(), nullptr, callOp, result.ops.back().get()});
+  }
+  SessionOptions options;
+  options.parameters = &parameters.parameters;
+  options.externals = bindings;
+  result.session = std::make_unique<Session>(takeOrRaise(Session::create(program, device, options), loadError));
+  return result;
+}
+
+std::vector<std::string> listState(const Program &program) {
+  std::vector<std::string> names;
+  for (unsigned i = 0; i < program.getStateCount(); ++i)
+    names.push_back(program.getState(i).name);
+  return names;
+}
+
+void raiseIfError(const Status &status) {
+  if (!status.isOk())
+    raise(runError, status);
+}
+
+nb::list call(PythonSession &session, const Program &program, const std::string &name, std::vector<InputArray> arrays) {
   unsigned function = findFunction(program, name);
   std::vector<Tensor> inputs;
   for (const InputArray &array : arrays)
@@ -196,7 +263,7 @@ nb::list call(Session &session, const Program &program, const std::string &name,
   Status status;
   {
     nb::gil_scoped_release unlock;
-    status = session.call(function, inputs, outputs);
+    status = session.session->call(function, inputs, outputs);
   }
   if (!status.isOk())
     raise(runError, status);
@@ -223,8 +290,27 @@ NB_MODULE(_runtime, m) {
       .def_static("load", &loadFile, nb::arg("path"))
       .def_static("from_bytes", &loadBytes, nb::arg("data"))
       .def_prop_ro("functions", &listFunctions)
+      .def_prop_ro("state", &listState)
       .def("describe", &describeFunction, nb::arg("function"));
-  nb::class_<Session>(m, "Session", "A program's state for one caller.")
+  nb::class_<PythonParameters>(m, "Parameters", "Weights outside of programs, by scope and key.")
+      .def(nb::init<>())
+      .def("add_file", &PythonParameters::addFile, nb::arg("scope"), nb::arg("path"))
+      .def("add", &PythonParameters::add, nb::arg("scope"), nb::arg("key"), nb::arg("array"));
+  nb::class_<PythonSession>(m, "Session", "A program's state for one caller.")
+      .def("reset", [](PythonSession &session) { raiseIfError(session.session->reset()); })
+      .def("get_state",
+           [](PythonSession &session, const std::string &name) {
+             return exportTensor(takeOrRaise(session.session->getState(name), runError));
+           })
+      .def("set_state",
+           [](PythonSession &session, const std::string &name, const InputArray &array) {
+             raiseIfError(session.session->setState(name, borrowArray(array)));
+           })
+      .def("save_state", [](PythonSession &session,
+                            const std::string &path) { raiseIfError(session.session->saveState(path.c_str())); })
+      .def("load_state", [](PythonSession &session,
+                            const std::string &path) { raiseIfError(session.session->loadState(path.c_str())); })
       .def("call", &call, nb::arg("program"), nb::arg("function"), nb::arg("inputs"));
-  m.def("create_session", &createSession, nb::arg("program"), nb::arg("threads"));
+  m.def("create_session", &createSession, nb::arg("program"), nb::arg("threads"), nb::arg("parameters"),
+        nb::arg("ops"));
 }

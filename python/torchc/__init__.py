@@ -13,9 +13,11 @@ __all__ = [
 ]
 
 
-def compile(program, *, inputs=(), target_cpu="host", threads=1, trust_model=False, dump_stages=None):
+def compile(program, *, inputs=(), target_cpu="host", threads=1, trust_model=False, dump_stages=None,
+            externalize_parameters=None, ops=None):
     """Compiles an ExportedProgram, a ScriptModule or a model file. See `torchc.compiler.compile`."""
     from torchc import compiler
 
     return compiler.compile(program, inputs=inputs, target_cpu=target_cpu, threads=threads,
-                            trust_model=trust_model, dump_stages=dump_stages)
+                            trust_model=trust_model, dump_stages=dump_stages,
+                            externalize_parameters=externalize_parameters, ops=ops)

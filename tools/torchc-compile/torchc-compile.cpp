@@ -56,6 +56,24 @@ void addOptions(CLI::App &app, Arguments &arguments, CompileOptions &options) {
       ->allow_extra_args(false);
   app.add_flag("--trust-model", options.trustModel, "TorchScript: load files that run code of their own")->group(model);
 
+  app.add_option_function<std::string>(
+         "--externalize-parameters",
+         [&options](const std::string &text) {
+           size_t equals = text.find('=');
+           bool hasScope = equals != std::string::npos;
+           options.pipeline.parameterScope = hasScope ? text.substr(0, equals) : "";
+           options.parameterFile = hasScope ? text.substr(equals + 1) : text;
+         },
+         "Write parameters and buffers to a safetensors file, from which torchc-run --parameters reads them")
+      ->group(model)
+      ->type_name("[SCOPE=]FILE");
+
+  app.add_option("--custom-ops", options.pipeline.customOps,
+                 "Operators that the program which runs the model registers, such as mylib.foo,mylib.bar")
+      ->delimiter(',')
+      ->group(model)
+      ->type_name("LIST");
+
   const char *target = "Target";
   app.add_option("--target-cpu", options.pipeline.target.cpu, "CPU to make code for, as LLVM names it; host is this one")
       ->group(target)
@@ -102,6 +120,10 @@ ExitCode compile(const Arguments &arguments, const CompileOptions &options) {
   std::optional<Stage> stage = parseStage(arguments.emit);
   if (!stage) {
     llvm::errs() << "torchc-compile: error: --emit=" << arguments.emit << " is not a stage; see --help\n";
+    return ExitCode::Usage;
+  }
+  if (options.pipeline.parameterScope && *stage != Stage::Package) {
+    llvm::errs() << "torchc-compile: error: --externalize-parameters is for --emit=vmfb\n";
     return ExitCode::Usage;
   }
   Compilation compilation(options);

@@ -30,7 +30,11 @@ def CheckSupport : Pass<"torchc-check-support", "::mlir::ModuleOp"> {
     `unsupported op aten.foo.default (x3)`, at the innermost user frame of its
     first use; all are reported in one run. The module is then marked as
     unsupported (see Support/Failure.h) and the pass fails.
+
+    Operators of `custom-ops` (`mylib.foo` or `mylib::foo`, of any overload) are left to
+    the host program: they get `torchc.custom_op`.
   }];
+  let options = [ListOption<"customOps", "custom-ops", "std::string", "Operators that the host program computes">];
 }
 
 #endif // TORCHC_DECOMPOSE_PASSES

@@ -38,4 +38,16 @@ def ConvertToValueSemantics : Pass<"torchc-convert-to-value-semantics", "::mlir:
   let dependentDialects = ["torch::TorchDialect"];
 }
 
+def ExternalizeParameters : Pass<"torchc-externalize-parameters", "::mlir::ModuleOp"> {
+  let summary = "Leaves the values of parameters and buffers to the run";
+  let description = [{
+    After: the constant globals that hold parameters and buffers of the model have
+    `torchc.parameter` with the scope; their names are the keys. Later stages know
+    their types, not their values. What the model writes is state and stays; so do
+    tensors that the model's code holds.
+  }];
+  let options = [Option<"scope", "scope", "std::string", /*default=*/"", "The scope of the parameters">];
+  let dependentDialects = ["::mlir::ml_program::MLProgramDialect"];
+}
+
 #endif // TORCHC_NORMALIZE_PASSES

@@ -42,6 +42,9 @@ struct CompileOptions {
   bool trustModel = false;
   /// A folder to write the IR of every stage to; empty for none.
   std::string dumpStages;
+  /// The safetensors file that a .vmfb's parameters are written to, if
+  /// `pipeline.parameterScope` is set.
+  std::string parameterFile;
   /// Print where the time went to standard error at the end.
   bool timing = false;
   /// Called before each stage.
@@ -79,6 +82,7 @@ public:
 private:
   ExitCode runStage(Stage stage);
   ExitCode dump(Stage stage);
+  ExitCode writeParameters();
   void report(const Message &message);
   /// Sends an error of its own and gives back `code`.
   ExitCode fail(ExitCode code, const llvm::Twine &text);

@@ -14,6 +14,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace torchc {
 
@@ -37,6 +38,11 @@ struct TargetOptions {
 /// Options of the whole way.
 struct PipelineOptions {
   TargetOptions target;
+  /// Parameters and buffers are read at run time, from this scope, and are no part of the
+  /// program.
+  std::optional<std::string> parameterScope;
+  /// Operators that the host program computes, such as "mylib.foo".
+  std::vector<std::string> customOps;
 };
 
 /// Adds the passes of one stage, which expect what the stage before left. The

@@ -92,4 +92,21 @@ def VM_FuncOp : VM_Op<"func", [FunctionOpInterface, IsolatedFromAbove, Symbol]> 
   }];
 }
 
+def VM_ExternalOp : VM_Op<"external", [Symbol]> {
+  let summary = "A function that the host program registers";
+  let description = [{
+    `vm.call_external` calls it. `host_attributes` is JSON for the host's function.
+
+    ```mlir
+    vm.external @"mylib::foo" "mylib::foo" {host_attributes = "{}"} : (!vm.ref, i64) -> !vm.ref
+    ```
+  }];
+  let arguments = (ins
+    SymbolNameAttr:$sym_name,
+    StrAttr:$host_name,
+    TypeAttrOf<FunctionType>:$function_type,
+    StrAttr:$host_attributes);
+  let assemblyFormat = "$sym_name $host_name attr-dict `:` $function_type";
+}
+
 #endif // TORCHC_DIALECT_VM_IR_VMOPS
