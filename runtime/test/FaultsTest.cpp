@@ -106,7 +106,8 @@ std::vector<uint8_t> makeModule() {
       input "x" type=f32 dims=[s0]
       output "y" type=f32 dims=[s0]
       output "state" type=i64 dims=[]
-  )", builder);
+  )",
+           builder);
   builder.addKernel("add_constant", 1, 1, 1);
   builder.addKernel("number_groups", 0, 1, 0);
   builder.addKernel("fail_from", 0, 0, 2);
@@ -136,7 +137,8 @@ std::vector<uint8_t> makeModule() {
   return builder.build();
 }
 
-Status returnArgument(void *, const char *, std::span<const ExternalValue> arguments, std::span<ExternalValue> results) {
+Status returnArgument(void *, const char *, std::span<const ExternalValue> arguments,
+                      std::span<ExternalValue> results) {
   results[0].tensor = arguments[0].tensor;
   return {};
 }
@@ -193,7 +195,8 @@ protected:
   void TearDown() override { std::filesystem::remove_all(folder); }
 
   void write(std::span<const uint8_t> contents) {
-    std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char *>(contents.data()), std::streamsize(contents.size()));
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char *>(contents.data()), std::streamsize(contents.size()));
   }
 
   std::filesystem::path folder, path;
