@@ -9,11 +9,10 @@ cmake -S runtime -B $build -G Ninja -DCMAKE_C_COMPILER=clang-22 -DCMAKE_CXX_COMP
   -DCMAKE_EXE_LINKER_FLAGS="-fprofile-instr-generate" > $build.log 2>&1 || { cat $build.log; exit 1; }
 tests=(torchc-runtime-test torchc-faults-test)
 ninja -C $build "${tests[@]}" > $build.log 2>&1 || { cat $build.log; exit 1; }
-objects=()
 for test in "${tests[@]}"; do
   LLVM_PROFILE_FILE=$PWD/$build/$test.profraw $build/bin/$test --gtest_brief=1 > $build.log 2>&1 || { cat $build.log; exit 1; }
-  objects+=(-object "$build/bin/$test")
 done
+objects=($build/bin/torchc-runtime-test -object $build/bin/torchc-faults-test)
 llvm-profdata-22 merge -o $build/all.profdata $build/*.profraw
 files=(runtime/src/module/{ModuleFile,Verify*,Disassembler}.cpp runtime/src/vm/*.cpp)
 llvm-cov-22 show "${objects[@]}" -instr-profile=$build/all.profdata -format=html -output-dir=$build/html "${files[@]}" > /dev/null 2>&1

@@ -7,7 +7,7 @@
 #   build_tools/fuzz.sh --runs=N   N mutants
 #
 # Modules that are given as MODULES=dir (torchc-compile's, say) are seeds, too. What
-# fails is left in build/fuzz/; the last line is the figure.
+# fails is left in build/fuzz/ (or BUILD=dir); the last line is the figure.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 runs=1000000 limit=()
@@ -19,7 +19,8 @@ for option in "$@"; do
   esac
 done
 
-build=build/fuzz
+build=${BUILD:-build/fuzz}
+mkdir -p "$(dirname "$build")"
 cmake -S runtime -B $build -G Ninja -DCMAKE_C_COMPILER=clang-22 -DCMAKE_CXX_COMPILER=clang++-22 -DCMAKE_BUILD_TYPE=Release \
   -DTORCHC_ENABLE_TESTS=OFF -DTORCHC_SANITIZE=address,undefined,fuzzer-no-link > $build.log 2>&1 || { cat $build.log; exit 1; }
 ninja -C $build torchc-runtime-fuzz torchc-edit-every-byte torchc-runtime-fuzz-corpus > $build.log 2>&1 || { cat $build.log; exit 1; }
