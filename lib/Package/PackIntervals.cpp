@@ -17,14 +17,9 @@
 
 using namespace torchc;
 
-uint64_t torchc::packIntervals(llvm::MutableArrayRef<MemoryRequest> requests, uint64_t alignment) {
-  std::vector<unsigned> order(requests.size());
-  for (unsigned i = 0; i < order.size(); ++i)
-    order[i] = i;
-  llvm::sort(order, [&](unsigned a, unsigned b) {
-    return std::tuple(requests[b].isLow, requests[b].size, a) < std::tuple(requests[a].isLow, requests[a].size, b);
-  });
-
+/// Places requests one after the other, each into the smallest gap that holds it.
+static uint64_t placeInOrder(llvm::MutableArrayRef<MemoryRequest> requests, llvm::ArrayRef<unsigned> order,
+                             uint64_t alignment) {
   uint64_t total = 0;
   std::vector<unsigned> placed; // By offset.
   for (unsigned i : order) {
@@ -49,6 +44,37 @@ uint64_t torchc::packIntervals(llvm::MutableArrayRef<MemoryRequest> requests, ui
     total = std::max(total, llvm::alignTo(request.offset + request.size, alignment));
   }
   return total;
+}
+
+uint64_t torchc::packIntervals(llvm::MutableArrayRef<MemoryRequest> requests, uint64_t alignment) {
+  // No order is best for all programs: the largest first, the longest-lived, those of
+  // the most bytes by time, the earliest.
+  using Rank = uint64_t (*)(const MemoryRequest &);
+  static constexpr Rank ranks[] = {
+      [](const MemoryRequest &request) { return request.size; },
+      [](const MemoryRequest &request) { return uint64_t(request.interval.end - request.interval.begin); },
+      [](const MemoryRequest &request) {
+        return llvm::SaturatingMultiply(request.size, uint64_t(request.interval.end - request.interval.begin));
+      },
+      [](const MemoryRequest &request) { return ~uint64_t(request.interval.begin); }};
+  std::vector<unsigned> order(requests.size());
+  for (unsigned i = 0; i < order.size(); ++i)
+    order[i] = i;
+  std::vector<MemoryRequest> best;
+  uint64_t least = std::numeric_limits<uint64_t>::max();
+  for (Rank rank : ranks) {
+    llvm::sort(order, [&](unsigned a, unsigned b) {
+      return std::tuple(requests[b].isLow, rank(requests[b]), requests[b].size, a) <
+             std::tuple(requests[a].isLow, rank(requests[a]), requests[a].size, b);
+    });
+    uint64_t total = placeInOrder(requests, order, alignment);
+    if (total < least) {
+      least = total;
+      best.assign(requests.begin(), requests.end());
+    }
+  }
+  llvm::copy(best, requests.begin());
+  return least;
 }
 
 uint64_t torchc::getLargestLiveSet(llvm::ArrayRef<MemoryRequest> requests) {

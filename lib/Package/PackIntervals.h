@@ -19,13 +19,13 @@ namespace torchc {
 struct MemoryRequest {
   Interval interval;
   uint64_t size;
-  bool isLow = false;   ///< Placed before those that are not, so at lower offsets.
-  uint64_t offset = 0;  ///< Set by packIntervals.
+  bool isLow = false;  ///< Placed before those that are not, so at lower offsets.
+  uint64_t offset = 0; ///< Set by packIntervals.
 };
 
 /// Places requests so that those alive at the same time do not overlap, at offsets
-/// that are multiples of `alignment`: the largest first, each into the smallest gap
-/// that holds it. Returns the size of the whole, a multiple of `alignment`.
+/// that are multiples of `alignment`: the best of several orders, each request into the
+/// smallest gap that holds it. Returns the size of the whole, a multiple of `alignment`.
 uint64_t packIntervals(llvm::MutableArrayRef<MemoryRequest> requests, uint64_t alignment);
 
 /// The most bytes that are needed at one time: no placement is smaller.

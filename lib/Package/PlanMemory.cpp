@@ -8,7 +8,9 @@
 //
 // A size is a known factor times a product of extents: 3072 * batch * length. Sizes
 // with the same extents are packed by their factors, as static sizes are, and the
-// pack, a region, is scaled by the extents when the function is entered. A region
+// pack, a region, is scaled by the extents when the function is entered. Offsets are
+// multiples of 64 then, since the factors are multiples of a granule and the scale is
+// rounded up to a multiple of 64 / granule. A region
 // begins behind what is in use in earlier regions while any of its own tensors is:
 // what is above, at other times, shares its bytes.
 //
@@ -102,10 +104,11 @@ struct Tensor {
 /// The tensors whose sizes have the same extents, packed by their factors.
 struct Region {
   std::vector<unsigned> members;
-  std::vector<MemoryRequest> requests;  ///< Of the members, in their order.
-  uint64_t factor;                      ///< Bytes of the pack for extents of 1.
-  Value scale;                          ///< The product of the extents.
-  Value base;                           ///< Where it begins in the slab.
+  std::vector<MemoryRequest> requests; ///< Of the members, in their order.
+  uint64_t granule;                    ///< Of which offsets in the pack are multiples.
+  uint64_t factor;                     ///< Bytes of the pack for a scale of 1.
+  Value scale;                         ///< The product of the extents, rounded up.
+  Value base;                          ///< Where it begins in the slab.
 };
 } // namespace
 
@@ -159,6 +162,21 @@ static void dropAfterUse(vm::SlabReserveOp reserve) {
     builder.setInsertionPointAfter(last);
     vm::DropOp::create(builder, last->getLoc(), alias);
   }
+}
+
+/// The granule of sizes with extents: the largest that wastes little on rounding factors
+/// up, as what it lacks of the alignment is wasted on rounding the extents up.
+static uint64_t chooseGranule(ArrayRef<MemoryRequest> requests) {
+  for (uint64_t granule = runtime::kSectionAlignment; granule > 1; granule /= 2) {
+    uint64_t exact = 0, rounded = 0;
+    for (const MemoryRequest &request : requests) {
+      exact += request.size;
+      rounded += llvm::alignTo(request.size, granule);
+    }
+    if (rounded - exact <= exact / 32)
+      return granule;
+  }
+  return 1;
 }
 
 //===----------------------------------------------------------------------===//
@@ -225,17 +243,19 @@ void PlanMemory::plan(vm::FuncOp function, MutableArrayRef<Tensor> tensors) {
 
   std::vector<Region> packs;
   for (auto &[key, members] : regions)
-    packs.push_back({members, {}, 0, Value(), Value()});
+    packs.push_back({members, {}, runtime::kSectionAlignment, 0, Value(), Value()});
   auto overlaps = [&](const Tensor &tensor, const Region &region) {
     return llvm::any_of(region.members, [&](unsigned i) { return tensors[i].interval.overlaps(tensor.interval); });
   };
   for (Region &region : packs) {
     for (unsigned i : region.members) {
-      bool isShared = llvm::any_of(
-          packs, [&](const Region &other) { return &other != &region && overlaps(tensors[i], other); });
+      bool isShared =
+          llvm::any_of(packs, [&](const Region &other) { return &other != &region && overlaps(tensors[i], other); });
       region.requests.push_back({tensors[i].interval, tensors[i].size.factor, isShared});
     }
-    region.factor = packIntervals(region.requests, runtime::kSectionAlignment);
+    if (!tensors[region.members.front()].size.extents.empty())
+      region.granule = chooseGranule(region.requests);
+    region.factor = packIntervals(region.requests, region.granule);
   }
   if (packs.size() == 1 && tensors.front().size.extents.empty()) {
     function.setSlabBytes(packs.front().factor);
@@ -252,11 +272,15 @@ void PlanMemory::plan(vm::FuncOp function, MutableArrayRef<Tensor> tensors) {
     region.scale = vm.constant(1);
     for (Value extent : tensors[region.members.front()].size.extents)
       region.scale = vm.mul(region.scale, extent);
+    if (uint64_t multiple = runtime::kSectionAlignment / region.granule; multiple > 1) {
+      Value rounded = vm.floorDiv(vm.add(region.scale, vm.constant(multiple - 1)), vm.constant(multiple));
+      region.scale = vm.mul(rounded, vm.constant(multiple));
+    }
     for (const Region &earlier : ArrayRef(packs).take_front(number)) {
       uint64_t top = 0;
       for (auto [i, request] : llvm::zip_equal(earlier.members, earlier.requests))
         if (overlaps(tensors[i], region))
-          top = std::max(top, llvm::alignTo(request.offset + request.size, runtime::kSectionAlignment));
+          top = std::max(top, llvm::alignTo(request.offset + request.size, earlier.granule));
       if (top != 0)
         raise(region.base, vm.add(earlier.base, vm.mul(vm.constant(top), earlier.scale)));
     }

@@ -33,14 +33,20 @@ vm.func @static(%x: !vm.ref) -> !vm.ref {
 
 // -----
 
-// Sizes with the same extents are packed by their factors: 64 n behind 128 n.
+// Sizes with the same extents are packed by their factors: 4 n behind 100 n, for n rounded
+// up to a multiple of 16, so that every offset is one of 64.
 // CHECK-LABEL: vm.func @dynamic
 // CHECK-NOT: slab_bytes
-// CHECK-DAG: %[[C128:.*]] = vm.const_i64 128
-// CHECK-DAG: %[[C192:.*]] = vm.const_i64 192
+// CHECK-DAG: %[[C15:.*]] = vm.const_i64 15
+// CHECK-DAG: %[[C16:.*]] = vm.const_i64 16
+// CHECK-DAG: %[[C100:.*]] = vm.const_i64 100
+// CHECK-DAG: %[[C104:.*]] = vm.const_i64 104
 // CHECK: %[[N:.*]] = vm.tensor_dim %arg0, 0
-// CHECK: %[[B:.*]] = vm.mul_i64 %[[C128]], %[[N]]
-// CHECK: %[[TOTAL:.*]] = vm.mul_i64 %[[C192]], %[[N]]
+// CHECK: %[[UP:.*]] = vm.add_i64 %[[N]], %[[C15]]
+// CHECK: %[[TURNS:.*]] = vm.floor_div_i64 %[[UP]], %[[C16]]
+// CHECK: %[[SCALE:.*]] = vm.mul_i64 %[[TURNS]], %[[C16]]
+// CHECK: %[[B:.*]] = vm.mul_i64 %[[C100]], %[[SCALE]]
+// CHECK: %[[TOTAL:.*]] = vm.mul_i64 %[[C104]], %[[SCALE]]
 // CHECK: %[[SLAB:.*]] = vm.slab_reserve %[[TOTAL]]
 // CHECK: vm.view %[[SLAB]], %{{.*}}, i8, [%{{.*}}, %[[N]]]
 // CHECK: vm.view %[[SLAB]], %[[B]], f32, [%[[N]]]
