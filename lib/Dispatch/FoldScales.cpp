@@ -74,6 +74,9 @@ bool ScaledAnchor::findWeight() {
   for (OpOperand *input : anchor.getDpsInputOperands())
     if (isComputedOfConstants(input->get()) && input->get().hasOneUse())
       weight = input;
+  // The window of a pooling has a shape, but no values.
+  if (weight && anchor.getMatchingBlockArgument(weight).use_empty())
+    return false;
   auto fill = anchor.getDpsInits()[0].getDefiningOp<linalg::FillOp>();
   if (!weight || !fill || !matchPattern(fill.getInputs()[0], m_AnyZeroFloat()))
     return false;
