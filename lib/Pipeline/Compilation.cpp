@@ -21,6 +21,7 @@
 #include "torchc/Support/UserLocation.h"
 #include "torchc/runtime/Format.h"
 
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/Support/FileSystem.h"
@@ -78,6 +79,10 @@ static Stage detectStage(ModuleOp module) {
   bool hasTorch = false, hasKernels = false, hasExecutables = false, hasImages = false;
   module.walk([&](Operation *op) {
     hasTorch |= isa_and_nonnull<torch::TorchDialect>(op->getDialect());
+    // A function that only hands on its inputs has no ops.
+    if (auto function = dyn_cast<func::FuncOp>(op))
+      hasTorch |= llvm::any_of(function.getArgumentTypes(),
+                               [](Type type) { return isa<torch::TorchDialect>(type.getDialect()); });
     if (auto executable = dyn_cast<dispatch::ExecutableOp>(op)) {
       hasExecutables = true;
       hasImages |= executable.getImage().has_value();
