@@ -31,3 +31,27 @@ dispatch.kernel @bias_relu(%x: tensor<?x100xf32>, %b: tensor<100xf32>, %n: index
   } -> tensor<?x100xf32>
   dispatch.return %y : tensor<?x100xf32>
 }
+
+// A loop in the body of an op runs for every element on its own.
+// CHECK-LABEL: llvm.func @scalar_loop(
+// CHECK: scf.for
+// CHECK:   %[[SUM:.*]] = scf.for %{{.*}} iter_args(%[[ACC:.*]] = %{{.*}}) -> (f32)
+// CHECK:     arith.addf %[[ACC]], %{{.*}} : f32
+// CHECK:   llvm.store %[[SUM]]
+dispatch.kernel @scalar_loop(%x: tensor<100xf32>) -> tensor<100xf32> attributes {dims = [array<i64>, array<i64>]} {
+  %e = tensor.empty() : tensor<100xf32>
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %y = linalg.generic {indexing_maps = [affine_map<(i) -> (i)>, affine_map<(i) -> (i)>], iterator_types = ["parallel"]}
+      ins(%x : tensor<100xf32>) outs(%e : tensor<100xf32>) {
+  ^bb0(%p: f32, %o: f32):
+    %n = arith.fptosi %p : f32 to i64
+    %m = arith.index_cast %n : i64 to index
+    %s = scf.for %i = %c0 to %m step %c1 iter_args(%a = %p) -> (f32) {
+      %b = arith.addf %a, %p : f32
+      scf.yield %b : f32
+    }
+    linalg.yield %s : f32
+  } -> tensor<100xf32>
+  dispatch.return %y : tensor<100xf32>
+}

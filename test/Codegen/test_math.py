@@ -51,7 +51,7 @@ def test_unary(name):
         assert ulps(y, function(x.astype(np.float64)), floor) <= limit
 
 
-@pytest.mark.parametrize("name", ["exp", "exp2", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "tanh", "sinh", "cosh"])
+@pytest.mark.parametrize("name", ["exp", "exp2", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "atan", "tanh", "sinh", "cosh"])
 def test_unary_double(name):
     function, low, high, _, _ = UNARY[name]
     x = RNG.uniform(low, high, 2000)

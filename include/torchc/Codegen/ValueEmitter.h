@@ -233,6 +233,7 @@ private:
                                            llvm::ArrayRef<Index> loops);
   mlir::Value emitRegionOp(mlir::Operation *op, llvm::DenseMap<mlir::Value, mlir::Value> &values,
                            llvm::ArrayRef<Index> loops);
+  void emitForOp(mlir::scf::ForOp op, llvm::DenseMap<mlir::Value, mlir::Value> &values, llvm::ArrayRef<Index> loops);
   mlir::Value emitAssert(mlir::Operation *op, mlir::Value condition);
   mlir::Value emitConstantTensor(mlir::arith::ConstantOp op, llvm::ArrayRef<Index> at);
   mlir::Value emitReshape(mlir::Operation *op, llvm::ArrayRef<Index> at);

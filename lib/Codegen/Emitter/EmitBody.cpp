@@ -171,6 +171,9 @@ SmallVector<Value> ValueEmitter::emitBlock(Block &block, DenseMap<Value, Value> 
       continue;
     } else if (isa<tensor::DimOp, affine::AffineApplyOp>(op)) {
       value = emitScalar(op.getResult(0));
+    } else if (auto loop = dyn_cast<scf::ForOp>(op)) {
+      emitForOp(loop, values, loops);
+      continue;
     } else if (op.getNumRegions() != 0) {
       value = emitRegionOp(&op, values, loops);
     } else if (op.getNumResults() != 1 || !isa_and_present<arith::ArithDialect, math::MathDialect>(op.getDialect())) {
@@ -193,6 +196,35 @@ Value ValueEmitter::emitRegionOp(Operation *op, DenseMap<Value, Value> &values, 
   return emitIfValue(
       condition, [&] { return emitBlock(*ifOp.thenBlock(), values, loops)[0]; },
       [&] { return emitBlock(*ifOp.elseBlock(), values, loops)[0]; });
+}
+
+/// A loop over scalars; its trip count is computed.
+void ValueEmitter::emitForOp(scf::ForOp op, DenseMap<Value, Value> &values, ArrayRef<Index> loops) {
+  auto get = [&](Value value) {
+    auto known = values.find(value);
+    return known != values.end() ? known->second : emitScalar(value);
+  };
+  if (width != 1 || llvm::any_of(op.getResultTypes(), [](Type type) { return !type.isIntOrIndexOrFloat(); })) {
+    Value failure = fail(op, "no code for scf.for of vectors or tensors in the body of an op");
+    for (Value result : op.getResults())
+      values[result] = failure;
+    return;
+  }
+  SmallVector<Value> inits = llvm::map_to_vector(op.getInitArgs(), get);
+  auto loop = scf::ForOp::create(b, get(op.getLowerBound()), get(op.getUpperBound()), get(op.getStep()), inits);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToStart(loop.getBody());
+    Scope scope(*this);
+    values[op.getInductionVar()] = loop.getInductionVar();
+    for (auto [ours, theirs] : llvm::zip_equal(op.getRegionIterArgs(), loop.getRegionIterArgs()))
+      values[ours] = theirs;
+    SmallVector<Value> yielded = emitBlock(*op.getBody(), values, loops);
+    if (!inits.empty())
+      scf::YieldOp::create(b, yielded);
+  }
+  for (auto [ours, theirs] : llvm::zip_equal(op.getResults(), loop.getResults()))
+    values[ours] = theirs;
 }
 
 /// The code of an assertion's message: its place among those of the program.
@@ -235,5 +267,7 @@ Value ValueEmitter::emitAssert(Operation *op, Value condition) {
 }
 
 bool ValueEmitter::canVectorize(dispatch::KernelOp kernel) {
-  return !kernel.walk([](scf::IfOp) { return WalkResult::interrupt(); }).wasInterrupted();
+  return !kernel.walk([](Operation *op) {
+    return isa<scf::IfOp, scf::ForOp>(op) ? WalkResult::interrupt() : WalkResult::advance();
+  }).wasInterrupted();
 }

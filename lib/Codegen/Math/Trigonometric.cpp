@@ -20,8 +20,8 @@ using namespace torchc;
 
 namespace {
 struct Reduced {
-  Value rest;      ///< f64
-  Value quadrant;  ///< i32: 0 to 3
+  Value rest;     ///< f64
+  Value quadrant; ///< i32: 0 to 3
 };
 } // namespace
 
@@ -55,8 +55,8 @@ static Value getCosine(Formula &f, Value r) {
   Value z = f.mul(r, r), one = f.constant(1, r.getType());
   Value start = f.fma(z, f.constant(-0.5, r.getType()), one);
   if (isSingle(r))
-    return f.fma(f.mul(z, z),
-                 f.polynomial(z, {4.166664568298827e-2, -1.388731625493765e-3, 2.443315711809948e-5}), start);
+    return f.fma(f.mul(z, z), f.polynomial(z, {4.166664568298827e-2, -1.388731625493765e-3, 2.443315711809948e-5}),
+                 start);
   SmallVector<double> series{1.0 / 24};
   for (int i = 3; i <= 9; ++i)
     series.push_back(-series.back() / ((2 * i - 1) * (2 * i)));
@@ -126,8 +126,8 @@ struct ExpandTan : OpRewritePattern<math::TanOp> {
 };
 } // namespace
 
-/// atan(a) for a >= 0, f32: Cephes' atanf. Above tan(3 pi/8) by 1/a, above
-/// tan(pi/8) by (a - 1) / (a + 1).
+/// atan(a) for a >= 0. Above tan(3 pi/8) by 1/a, above tan(pi/8) by (a - 1) / (a + 1); what is
+/// left is at most 0.42: Cephes' polynomial for f32, Taylor's series for f64.
 static Value getArcTangent(Formula &f, Value a) {
   Type type = a.getType();
   Value one = f.constant(1, type), zero = f.constant(0, type);
@@ -138,18 +138,24 @@ static Value getArcTangent(Formula &f, Value a) {
   Value start = f.select(large, f.constant(1.5707963267948966, type),
                          f.select(middle, f.constant(0.7853981633974483, type), zero));
   Value t = f.div(numerator, denominator), z = f.mul(t, t);
+  if (isDouble(a)) {
+    SmallVector<double> series;
+    for (int i = 1; i <= 21; ++i)
+      series.push_back((i % 2 == 0 ? 1.0 : -1.0) / (2 * i + 1));
+    return f.add(start, f.fma(f.mul(t, z), f.polynomial(z, series), t));
+  }
   Value p = f.polynomial(z, {-3.33329491539e-1, 1.99777106478e-1, -1.38776856032e-1, 8.05374449538e-2});
   return f.add(start, f.fma(f.mul(t, z), p, t));
 }
 
 namespace {
-/// f32: 2 ulp.
+/// f32 and f64: 2 ulp.
 struct ExpandAtan : OpRewritePattern<math::AtanOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(math::AtanOp op, PatternRewriter &rewriter) const override {
     Value x = op.getOperand();
-    if (!isSingle(x))
-      return rewriter.notifyMatchFailure(op, "not f32");
+    if (!isSingle(x) && !isDouble(x))
+      return rewriter.notifyMatchFailure(op, "not f32 or f64");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Formula f(b, x.getType());
     rewriter.replaceOp(op, f.copySign(getArcTangent(f, f.abs(x)), x));
@@ -157,24 +163,24 @@ struct ExpandAtan : OpRewritePattern<math::AtanOp> {
   }
 };
 
-/// atan2(y, x): the angle of |y| / |x|, then the quadrant by the signs. f32: 3 ulp.
+/// atan2(y, x): the angle of |y| / |x|, then the quadrant by the signs. f32 and f64: 3 ulp.
 struct ExpandAtan2 : OpRewritePattern<math::Atan2Op> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(math::Atan2Op op, PatternRewriter &rewriter) const override {
     Value y = op.getLhs(), x = op.getRhs();
-    if (!isSingle(x))
-      return rewriter.notifyMatchFailure(op, "not f32");
+    if (!isSingle(x) && !isDouble(x))
+      return rewriter.notifyMatchFailure(op, "not f32 or f64");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Formula f(b, x.getType());
-    Type type = x.getType(), i32 = b.getI32Type();
+    Type type = x.getType(), integer = isSingle(x) ? b.getI32Type() : b.getI64Type();
     Value ratio = f.div(f.abs(y), f.abs(x));
     // 0 / 0 is 0 here, and infinity / infinity 1.
     Value same = f.compare(arith::CmpFPredicate::OEQ, f.abs(y), f.abs(x));
     Value isZero = f.compare(arith::CmpFPredicate::OEQ, y, f.constant(0, type));
     ratio = f.select(same, f.select(isZero, f.constant(0, type), f.constant(1, type)), ratio);
     Value angle = getArcTangent(f, ratio);
-    Value bits = arith::BitcastOp::create(b, f.shaped(i32), x);
-    Value left = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, bits, f.constantInt(0, i32));
+    Value bits = arith::BitcastOp::create(b, f.shaped(integer), x);
+    Value left = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, bits, f.constantInt(0, integer));
     angle = f.select(left, f.sub(f.constant(3.14159265358979323846, type), angle), angle);
     Value undefined = f.compare(arith::CmpFPredicate::UNO, x, y);
     rewriter.replaceOp(op, f.select(undefined, f.add(x, y), f.copySign(angle, y)));
