@@ -37,6 +37,77 @@ static FailureOr<Value> DecomposeAtenAddbmm(AtenAddbmmOp op, Decomposer &b) {
   return b.createAs<AtenAddmmOp>(op.getType(), op.getSelf(), lhs, rhs, op.getBeta(), op.getAlpha());
 }
 
+/// beta x + alpha product, in the dtype of x
+static Value addScaled(Value x, Value product, Value beta, Value alpha, Decomposer &b) {
+  // A beta of 0 leaves out even what is not finite.
+  if (getConstantNumber(beta) == 0.0)
+    return b.create<AtenMulScalarOp>(product, alpha);
+  return b.create<AtenAddTensorOp>(b.create<AtenMulScalarOp>(x, beta), product, alpha);
+}
+static FailureOr<Value> DecomposeAtenAddmv(AtenAddmvOp op, Decomposer &b) {
+  Value product = b.create<AtenMvOp>(op.getMat(), op.getVec());
+  return addScaled(op.getSelf(), product, op.getBeta(), op.getAlpha(), b);
+}
+static FailureOr<Value> DecomposeAtenAddr(AtenAddrOp op, Decomposer &b) {
+  Value product = b.mulTensors(b.unsqueeze(op.getVec1(), 1), op.getVec2());
+  return addScaled(op.getSelf(), product, op.getBeta(), op.getAlpha(), b);
+}
+
+/// Of real numbers, vdot is dot.
+static FailureOr<Value> DecomposeAtenVdot(AtenVdotOp op, Decomposer &b) {
+  if (isComplexDtype(getTensorType(op.getSelf()).getDtype()))
+    return b.unsupported("on complex numbers");
+  return b.createAs<AtenDotOp>(op.getType(), op.getSelf(), op.getOther());
+}
+/// sum(x y) along a dim
+static FailureOr<Value> DecomposeAtenLinalgVecdot(AtenLinalgVecdotOp op, Decomposer &b) {
+  auto dim = getConstantInt(op.getDim());
+  Type dtype = getTensorType(op.getResult()).getDtype();
+  if (!dim || isComplexDtype(dtype))
+    return b.unsupported("a dim that is not constant, or on complex numbers");
+  return b.convert(b.sum(b.mulTensors(op.getX(), op.getY()), {*dim}, false), dtype);
+}
+
+/// (a x b)[i] = a[i + 1] b[i + 2] - a[i + 2] b[i + 1], indices modulo 3
+static Value buildCross(Value lhs, Value rhs, int64_t dim, Decomposer &b) {
+  auto roll = [&](Value x, int64_t shift) {
+    return b.create<AtenRollOp>(x, b.list(ArrayRef<int64_t>{shift}), b.list(ArrayRef<int64_t>{dim}));
+  };
+  return b.subTensors(b.mulTensors(roll(lhs, -1), roll(rhs, -2)), b.mulTensors(roll(lhs, -2), roll(rhs, -1)));
+}
+static FailureOr<Value> DecomposeAtenLinalgCross(AtenLinalgCrossOp op, Decomposer &b) {
+  auto dim = getConstantInt(op.getDim());
+  if (!dim)
+    return b.unsupported("a dim that is not constant");
+  auto axis = wrapDim(*dim, getTensorType(op.getSelf()).getRank());
+  if (!axis)
+    return b.unsupported("a dim out of range");
+  return buildCross(op.getSelf(), op.getOther(), *axis - getTensorType(op.getSelf()).getRank(), b);
+}
+/// Without a dim, the first one of size 3.
+static FailureOr<Value> DecomposeAtenCross(AtenCrossOp op, Decomposer &b) {
+  BaseTensorType type = getTensorType(op.getSelf());
+  auto dim = getConstantInt(op.getDim());
+  if (isNone(op.getDim())) {
+    auto first = llvm::find(type.getSizes(), 3);
+    dim = first == type.getSizes().end() ? std::nullopt : std::optional<int64_t>(first - type.getSizes().begin());
+  }
+  auto axis = dim ? wrapDim(*dim, type.getRank()) : std::nullopt;
+  if (!axis)
+    return b.unsupported("no dim of size 3");
+  return buildCross(op.getSelf(), op.getOther(), *axis - type.getRank(), b);
+}
+
+/// x^0, x^1, ... in a new last dim
+static FailureOr<Value> DecomposeAtenLinalgVander(AtenLinalgVanderOp op, Decomposer &b) {
+  Value count = isNone(op.getN()) ? b.size(op.getX(), -1) : op.getN();
+  Value powers = b.convert(b.range(count), getTensorType(op.getResult()).getDtype());
+  return b.create<AtenPowTensorTensorOp>(b.unsqueeze(op.getX(), -1), powers);
+}
+
 void torchc::populateContractionPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenMv, DecomposeAtenDot, DecomposeAtenOuter, DecomposeAtenAddbmm);
+  addDecompositions(patterns, DecomposeAtenAddmv, DecomposeAtenAddr, DecomposeAtenVdot, DecomposeAtenLinalgVecdot,
+                    DecomposeAtenLinalgCross, DecomposeAtenCross, DecomposeAtenLinalgVander,
+                    decomposeAs<AtenOuterOp, AtenGerOp>);
 }

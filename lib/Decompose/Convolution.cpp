@@ -31,6 +31,30 @@ static FailureOr<Value> DecomposeAtenConv2d(AtenConv2dOp op, Decomposer &b) {
   return buildConvolution(op.getInput(), op.getWeight(), op.getBias(), op.getStride(), op.getPadding(),
                           op.getDilation(), op.getGroups(), b);
 }
+static FailureOr<Value> DecomposeAtenConv3d(AtenConv3dOp op, Decomposer &b) {
+  return buildConvolution(op.getInput(), op.getWeight(), op.getBias(), op.getStride(), op.getPadding(),
+                          op.getDilation(), op.getGroups(), b);
+}
+
+/// The same with zeros between the elements of the input.
+template <typename Op>
+static FailureOr<Value> decomposeTransposed(Op op, Decomposer &b) {
+  Value input = op.getInput();
+  bool batched = getTensorType(input).getRank() == getTensorType(op.getWeight()).getRank();
+  Value result = b.create<AtenConvolutionOp>(batched ? input : b.unsqueeze(input, 0), op.getWeight(), op.getBias(),
+                                             op.getStride(), op.getPadding(), op.getDilation(), b.boolean(true),
+                                             op.getOutputPadding(), op.getGroups());
+  return batched ? result : b.squeeze(result, 0);
+}
+static FailureOr<Value> DecomposeAtenConvTranspose1d(AtenConvTranspose1dOp op, Decomposer &b) {
+  return decomposeTransposed(op, b);
+}
+static FailureOr<Value> DecomposeAtenConvTranspose2dInput(AtenConvTranspose2dInputOp op, Decomposer &b) {
+  return decomposeTransposed(op, b);
+}
+static FailureOr<Value> DecomposeAtenConvTranspose3dInput(AtenConvTranspose3dInputOp op, Decomposer &b) {
+  return decomposeTransposed(op, b);
+}
 static FailureOr<Value> DecomposeAten_Convolution(Aten_ConvolutionOp op, Decomposer &b) {
   return b.createAs<AtenConvolutionOp>(op.getType(), op.getInput(), op.getWeight(), op.getBias(), op.getStride(),
                                        op.getPadding(), op.getDilation(), op.getTransposed(), op.getOutputPadding(),
@@ -75,8 +99,13 @@ static FailureOr<Value> DecomposeAtenConv1dPadding(AtenConv1dPaddingOp op, Decom
 static FailureOr<Value> DecomposeAtenConv2dPadding(AtenConv2dPaddingOp op, Decomposer &b) {
   return decomposeNamedPadding(op, b);
 }
+static FailureOr<Value> DecomposeAtenConv3dPadding(AtenConv3dPaddingOp op, Decomposer &b) {
+  return decomposeNamedPadding(op, b);
+}
 
 void torchc::populateConvolutionPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenConv1d, DecomposeAtenConv2d, DecomposeAten_Convolution,
                     DecomposeAtenConv1dPadding, DecomposeAtenConv2dPadding);
+  addDecompositions(patterns, DecomposeAtenConv3d, DecomposeAtenConv3dPadding, DecomposeAtenConvTranspose1d,
+                    DecomposeAtenConvTranspose2dInput, DecomposeAtenConvTranspose3dInput);
 }

@@ -90,10 +90,85 @@ static FailureOr<Value> DecomposeAtenEye(AtenEyeOp op, Decomposer &b) {
   return b.convert(b.create<AtenEqTensorOp>(b.unsqueeze(steps, 1), steps), getResultDtype(op));
 }
 
+static FailureOr<Value> DecomposeAtenEyeM(AtenEyeMOp op, Decomposer &b) {
+  Value rows = b.unsqueeze(b.range(op.getN()), 1);
+  return b.convert(b.create<AtenEqTensorOp>(rows, b.range(op.getM())), getResultDtype(op));
+}
+
+/// start + i step for the first half, end - (steps - 1 - i) step for the second
+static FailureOr<Value> buildSteps(Operation *op, Value start, Value end, Value stepsValue, Value base, Decomposer &b) {
+  auto steps = getConstantInt(stepsValue);
+  Type dtype = getResultDtype(op);
+  if (!steps || isComplexDtype(dtype))
+    return b.unsupported("a number of steps that is not constant, or complex numbers");
+  // Integers step in f64, as PyTorch's double accumulator does not round 2^24 and more.
+  Type computed = isFloatDtype(dtype) ? getComputeDtype(dtype) : Type(b.getBuilder().getF64Type());
+  auto toTensor = [&](Value end) {
+    return isa<BaseTensorType>(end.getType()) ? b.convert(end, computed) : b.scalarTensor(end, computed);
+  };
+  Value first = toTensor(start), last = toTensor(end), values = b.expand(first, {stepsValue});
+  if (*steps > 1) {
+    Value step = b.mulNumber(b.subTensors(last, first), 1);
+    step = b.create<AtenDivScalarOp>(step, b.integer(*steps - 1));
+    Value places = b.convert(b.range(stepsValue), computed);
+    Value fromStart = b.addTensors(first, b.mulTensors(places, step));
+    Value rest = b.addNumber(b.create<AtenNegOp>(places), static_cast<double>(*steps - 1));
+    Value fromEnd = b.subTensors(last, b.mulTensors(rest, step));
+    values = b.where(b.create<AtenLtScalarOp>(places, b.integer(*steps / 2)), fromStart, fromEnd);
+  }
+  if (base)
+    values = b.create<AtenPowScalarOp>(base, values);
+  return b.convert(values, dtype);
+}
+template <typename Op>
+static FailureOr<Value> decomposeLinspace(Op op, Decomposer &b) {
+  return buildSteps(op, op.getStart(), op.getEnd(), op.getSteps(), Value(), b);
+}
+template <typename Op>
+static FailureOr<Value> decomposeLogspace(Op op, Decomposer &b) {
+  return buildSteps(op, op.getStart(), op.getEnd(), op.getSteps(), op.getBase(), b);
+}
+static FailureOr<Value> DecomposeAtenLinspace(AtenLinspaceOp op, Decomposer &b) { return decomposeLinspace(op, b); }
+static FailureOr<Value> DecomposeAtenLinspaceScalarTensor(AtenLinspaceScalarTensorOp op, Decomposer &b) {
+  return decomposeLinspace(op, b);
+}
+static FailureOr<Value> DecomposeAtenLinspaceTensorScalar(AtenLinspaceTensorScalarOp op, Decomposer &b) {
+  return decomposeLinspace(op, b);
+}
+static FailureOr<Value> DecomposeAtenLinspaceTensorTensor(AtenLinspaceTensorTensorOp op, Decomposer &b) {
+  return decomposeLinspace(op, b);
+}
+static FailureOr<Value> DecomposeAtenLogspace(AtenLogspaceOp op, Decomposer &b) { return decomposeLogspace(op, b); }
+static FailureOr<Value> DecomposeAtenLogspaceScalarTensor(AtenLogspaceScalarTensorOp op, Decomposer &b) {
+  return decomposeLogspace(op, b);
+}
+static FailureOr<Value> DecomposeAtenLogspaceTensorScalar(AtenLogspaceTensorScalarOp op, Decomposer &b) {
+  return decomposeLogspace(op, b);
+}
+static FailureOr<Value> DecomposeAtenLogspaceTensorTensor(AtenLogspaceTensorTensorOp op, Decomposer &b) {
+  return decomposeLogspace(op, b);
+}
+
+/// Strides are the compiler's own.
+static FailureOr<Value> DecomposeAtenEmptyPermuted(AtenEmptyPermutedOp op, Decomposer &b) {
+  return buildEmpty(op, op.getSize(), b);
+}
+static FailureOr<Value> DecomposeAtenEmptyStrided(AtenEmptyStridedOp op, Decomposer &b) {
+  return buildEmpty(op, op.getSize(), b);
+}
+static FailureOr<Value> DecomposeAtenNewEmptyStrided(AtenNewEmptyStridedOp op, Decomposer &b) {
+  return buildEmpty(op, op.getSize(), b);
+}
+
 void torchc::populateCreationPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenZeros, DecomposeAtenOnes, DecomposeAtenNewZeros, DecomposeAtenNewOnes,
                     DecomposeAtenNewFull, DecomposeAtenZerosLike, DecomposeAtenOnesLike, DecomposeAtenFullLike,
                     DecomposeAtenZero, DecomposeAtenFillScalar, DecomposeAtenNewEmpty, DecomposeAtenEmptyLike,
                     DecomposeAtenCopy, DecomposeAtenFillTensor, DecomposeAtenArange, DecomposeAtenArangeStart,
                     DecomposeAtenEye);
+  addDecompositions(patterns, DecomposeAtenEyeM, DecomposeAtenLinspace, DecomposeAtenLinspaceScalarTensor,
+                    DecomposeAtenLinspaceTensorScalar, DecomposeAtenLinspaceTensorTensor, DecomposeAtenLogspace,
+                    DecomposeAtenLogspaceScalarTensor, DecomposeAtenLogspaceTensorScalar,
+                    DecomposeAtenLogspaceTensorTensor, DecomposeAtenEmptyPermuted, DecomposeAtenEmptyStrided,
+                    DecomposeAtenNewEmptyStrided);
 }

@@ -26,15 +26,23 @@ struct DecomposeOps : public torchc::impl::DecomposeOpsBase<DecomposeOps> {
     RewritePatternSet owned(context);
     populateAttentionPatterns(owned);
     populateContractionPatterns(owned);
+    populateContractionEinsumPatterns(owned);
     populateConvolutionPatterns(owned);
     populateCreationPatterns(owned);
     populateElementwisePatterns(owned);
     populateIndexingPatterns(owned);
+    populateIndexingGridPatterns(owned);
+    populateIndexingResizePatterns(owned);
+    populateIndexingScatterPatterns(owned);
     populateNormalizationPatterns(owned);
     populatePoolingPatterns(owned);
     populateReductionPatterns(owned);
+    populateReductionLossPatterns(owned);
+    populateReductionNormPatterns(owned);
     populateScalarPatterns(owned);
     populateShapePatterns(owned);
+    populateShapeJoinPatterns(owned);
+    populateSortPatterns(owned);
     // The op table says what is decomposed. A pattern for another op would
     // take away what Lower, or a user of the table, counts on.
     for (const auto &pattern : owned.getNativePatterns()) {

@@ -8,6 +8,8 @@
 
 #include "Patterns.h"
 
+#include <numbers>
+
 using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
@@ -36,6 +38,37 @@ static FailureOr<Value> DecomposeAtenLogSigmoid(AtenLogSigmoidOp op, Decomposer 
   Value x = b.convert(op.getSelf(), getComputeDtype(dtype));
   Value tail = b.create<AtenLog1pOp>(b.create<AtenExpOp>(b.create<AtenNegOp>(b.create<AtenAbsOp>(x))));
   return b.convert(b.subTensors(b.create<AtenClampMaxOp>(x, b.integer(0)), tail), dtype);
+}
+
+/// x > 0 ? x : weight x, the weight along the second dim
+static FailureOr<Value> DecomposeAtenPrelu(AtenPreluOp op, Decomposer &b) {
+  Value x = op.getSelf(), weight = op.getWeight();
+  int64_t rank = getTensorType(x).getRank();
+  if (getTensorType(weight).getRank() == 1 && rank >= 2)
+    for (int64_t dim = 2; dim < rank; ++dim)
+      weight = b.unsqueeze(weight, -1);
+  else if (getTensorType(weight).getRank() == 1 && rank == 0)
+    weight = b.squeeze(weight, 0);
+  return b.where(b.create<AtenGtScalarOp>(x, b.integer(0)), x, b.mulTensors(x, weight));
+}
+
+/// Outside of training, leaky_relu with the mean of both slopes
+static FailureOr<Value> DecomposeAtenRrelu(AtenRreluOp op, Decomposer &b) {
+  auto lower = getConstantNumber(op.getLower()), upper = getConstantNumber(op.getUpper());
+  if (!lower || !upper)
+    return b.unsupported("slopes that are not constant");
+  if (getConstantBool(op.getTraining()) != false)
+    return b.unsupported("in training mode");
+  return b.createAs<AtenLeakyReluOp>(op.getType(), op.getSelf(), b.floating((*lower + *upper) / 2));
+}
+
+/// The first half times the sigmoid of the second
+static FailureOr<Value> DecomposeAtenGlu(AtenGluOp op, Decomposer &b) {
+  auto dim = getConstantInt(op.getDim());
+  if (!dim)
+    return b.unsupported("a dim that is not constant");
+  Value x = op.getSelf(), size = b.size(x, *dim), half = b.floordiv(size, b.integer(2));
+  return b.mulTensors(b.slice(x, *dim, b.integer(0), half), b.create<AtenSigmoidOp>(b.slice(x, *dim, half, size)));
 }
 
 //===----------------------------------------------------------------------===//
@@ -69,8 +102,7 @@ static FailureOr<Value> DecomposeAtenFloorDivideScalar(AtenFloorDivideScalarOp o
 
 /// float_power(x, y) = f64(x) ^ y
 static FailureOr<Value> DecomposeAtenFloatPowerTensorScalar(AtenFloatPowerTensorScalarOp op, Decomposer &b) {
-  return b.createAs<AtenPowTensorScalarOp>(op.getType(), b.convert(op.getSelf(), getResultDtype(op)),
-                                           op.getExponent());
+  return b.createAs<AtenPowTensorScalarOp>(op.getType(), b.convert(op.getSelf(), getResultDtype(op)), op.getExponent());
 }
 
 static FailureOr<Value> DecomposeAten__And__Tensor(Aten__And__TensorOp op, Decomposer &b) {
@@ -78,6 +110,69 @@ static FailureOr<Value> DecomposeAten__And__Tensor(Aten__And__TensorOp op, Decom
 }
 static FailureOr<Value> DecomposeAten__Or__Tensor(Aten__Or__TensorOp op, Decomposer &b) {
   return b.createAs<AtenBitwiseOrTensorOp>(op.getType(), op.getSelf(), op.getOther());
+}
+
+/// float_power(x, y) = f64(x) ^ f64(y)
+static FailureOr<Value> DecomposeAtenFloatPowerTensorTensor(AtenFloatPowerTensorTensorOp op, Decomposer &b) {
+  Type dtype = getResultDtype(op);
+  return b.createAs<AtenPowTensorTensorOp>(op.getType(), b.convert(op.getSelf(), dtype),
+                                           b.convert(op.getExponent(), dtype));
+}
+static FailureOr<Value> DecomposeAtenFloatPowerScalar(AtenFloatPowerScalarOp op, Decomposer &b) {
+  return b.createAs<AtenPowScalarOp>(op.getType(), op.getSelf(), b.convert(op.getExponent(), getResultDtype(op)));
+}
+
+/// x 2^y
+static FailureOr<Value> DecomposeAtenLdexpTensor(AtenLdexpTensorOp op, Decomposer &b) {
+  Type dtype = getResultDtype(op);
+  Value power = b.create<AtenPowScalarOp>(b.floating(2), b.convert(op.getOther(), dtype));
+  return b.mulTensors(b.convert(op.getSelf(), dtype), power);
+}
+
+/// log gamma_p(x) = p (p - 1) / 4 log pi + the sum of log gamma(x - i / 2), i < p
+static FailureOr<Value> DecomposeAtenMvlgamma(AtenMvlgammaOp op, Decomposer &b) {
+  auto p = getConstantInt(op.getP());
+  if (!p || *p < 1)
+    return b.unsupported("an order that is not constant");
+  Value x = b.convert(op.getSelf(), getResultDtype(op)), sum;
+  for (int64_t i = 0; i < *p; ++i) {
+    Value term = b.create<AtenLgammaOp>(b.addNumber(x, -0.5 * static_cast<double>(i)));
+    sum = sum ? b.addTensors(sum, term) : term;
+  }
+  return b.addNumber(sum, static_cast<double>(*p * (*p - 1)) / 4 * std::log(std::numbers::pi));
+}
+static FailureOr<Value> DecomposeAtenSpecialPolygamma(AtenSpecialPolygammaOp op, Decomposer &b) {
+  return b.createAs<AtenPolygammaOp>(op.getType(), op.getN(), op.getSelf());
+}
+
+/// |x - y| <= atol + rtol |y|, or the same infinity, or two NaNs where they count as equal
+static FailureOr<Value> DecomposeAtenIsclose(AtenIscloseOp op, Decomposer &b) {
+  auto rtol = getConstantNumber(op.getRtol()), atol = getConstantNumber(op.getAtol());
+  auto equalNan = getConstantBool(op.getEqualNan());
+  if (!rtol || !atol || !equalNan)
+    return b.unsupported("an option that is not constant");
+  Value x = op.getSelf(), y = op.getOther();
+  Value close = b.create<AtenEqTensorOp>(x, y);
+  if (*equalNan)
+    close = b.create<AtenLogicalOrOp>(close,
+                                      b.create<AtenLogicalAndOp>(b.create<AtenIsnanOp>(x), b.create<AtenIsnanOp>(y)));
+  if (*rtol == 0 && *atol == 0)
+    return close;
+  if (isBoolDtype(getTensorType(x).getDtype())) {
+    Type si64 = b.getBuilder().getIntegerType(64, true);
+    x = b.convert(x, si64);
+    y = b.convert(y, si64);
+  }
+  Value allowed = b.addNumber(b.create<AtenAbsOp>(b.mulNumber(y, *rtol)), *atol);
+  Value distance = b.create<AtenAbsOp>(b.subTensors(x, y));
+  Value isNear =
+      b.create<AtenLogicalAndOp>(b.create<AtenIsfiniteOp>(distance), b.create<AtenLeTensorOp>(distance, allowed));
+  return b.create<AtenLogicalOrOp>(close, isNear);
+}
+
+/// Real numbers are all real.
+static FailureOr<Value> DecomposeAtenIsreal(AtenIsrealOp op, Decomposer &b) {
+  return b.full(b.sizes(op.getSelf()), b.boolean(true), getResultDtype(op));
 }
 
 //===----------------------------------------------------------------------===//
@@ -138,6 +233,24 @@ static FailureOr<Value> DecomposeAtenDetach(AtenDetachOp op, Decomposer &b) { re
 static FailureOr<Value> DecomposeAtenAlias(AtenAliasOp op, Decomposer &b) { return op.getSelf(); }
 static FailureOr<Value> DecomposeAtenLiftFreshCopy(AtenLiftFreshCopyOp op, Decomposer &b) { return op.getSelf(); }
 
+static FailureOr<Value> DecomposeAtenPositive(AtenPositiveOp op, Decomposer &b) { return op.getSelf(); }
+static FailureOr<Value> DecomposeAtenAliasCopy(AtenAliasCopyOp op, Decomposer &b) { return op.getSelf(); }
+/// A value is never a lazily conjugated or negated view.
+static FailureOr<Value> DecomposeAtenResolveConj(AtenResolveConjOp op, Decomposer &b) { return op.getSelf(); }
+static FailureOr<Value> DecomposeAtenResolveNeg(AtenResolveNegOp op, Decomposer &b) { return op.getSelf(); }
+/// Identities on real numbers.
+template <typename Op>
+static FailureOr<Value> decomposeOfReal(Op op, Decomposer &b) {
+  if (isComplexDtype(getTensorType(op.getSelf()).getDtype()))
+    return b.unsupported("on complex numbers");
+  return op.getSelf();
+}
+static FailureOr<Value> DecomposeAtenReal(AtenRealOp op, Decomposer &b) { return decomposeOfReal(op, b); }
+static FailureOr<Value> DecomposeAten_Conj(Aten_ConjOp op, Decomposer &b) { return decomposeOfReal(op, b); }
+static FailureOr<Value> DecomposeAtenConjPhysical(AtenConjPhysicalOp op, Decomposer &b) {
+  return decomposeOfReal(op, b);
+}
+
 /// Outside of training, dropout is the identity.
 template <typename Op>
 static FailureOr<Value> decomposeDropout(Op op, Decomposer &b) {
@@ -153,6 +266,14 @@ static FailureOr<Value> DecomposeAtenAlphaDropout(AtenAlphaDropoutOp op, Decompo
 }
 static FailureOr<Value> DecomposeAtenFeatureDropout(AtenFeatureDropoutOp op, Decomposer &b) {
   return decomposeDropout(op, b);
+}
+static FailureOr<Value> DecomposeAtenFeatureAlphaDropout(AtenFeatureAlphaDropoutOp op, Decomposer &b) {
+  return decomposeDropout(op, b);
+}
+/// gradient mask scale
+static FailureOr<Value> DecomposeAtenNativeDropoutBackward(AtenNativeDropoutBackwardOp op, Decomposer &b) {
+  Value masked = b.mulTensors(op.getGradOutput(), b.convert(op.getMask(), getResultDtype(op)));
+  return b.create<AtenMulScalarOp>(masked, op.getScale());
 }
 /// native_dropout(x) = x, all true
 static Decomposed DecomposeAtenNativeDropout(AtenNativeDropoutOp op, Decomposer &b) {
@@ -179,6 +300,18 @@ static Decomposed DecomposeAten_AssertTensorMetadata(Aten_AssertTensorMetadataOp
 }
 
 void torchc::populateElementwisePatterns(RewritePatternSet &patterns) {
+  addDecompositions(patterns, DecomposeAtenPrelu, DecomposeAtenRrelu, DecomposeAtenGlu,
+                    DecomposeAtenFloatPowerTensorTensor, DecomposeAtenFloatPowerScalar, DecomposeAtenLdexpTensor,
+                    DecomposeAtenMvlgamma, DecomposeAtenSpecialPolygamma, DecomposeAtenIsclose, DecomposeAtenIsreal,
+                    DecomposeAtenPositive, DecomposeAtenAliasCopy, DecomposeAtenResolveConj, DecomposeAtenResolveNeg,
+                    DecomposeAtenReal, DecomposeAten_Conj, DecomposeAtenConjPhysical, DecomposeAtenFeatureAlphaDropout,
+                    DecomposeAtenNativeDropoutBackward);
+  addDecompositions(patterns, decomposeAs<AtenMaximumOp, AtenMaxOtherOp>, decomposeAs<AtenMinimumOp, AtenMinOtherOp>,
+                    decomposeAs<AtenDivTensorOp, AtenDivideTensorOp>, decomposeAs<AtenDivScalarOp, AtenDivideScalarOp>,
+                    decomposeAs<AtenDivTensorModeOp, AtenDivideTensorModeOp>,
+                    decomposeAs<AtenMulTensorOp, AtenMultiplyTensorOp>,
+                    decomposeAs<AtenSubTensorOp, AtenSubtractTensorOp>,
+                    decomposeAs<AtenXlogyTensorOp, AtenSpecialXlogyOp>, decomposeAs<AtenLogitOp, AtenSpecialLogitOp>);
   addDecompositions(patterns, DecomposeAtenRelu6, DecomposeAtenThreshold, DecomposeAtenLogSigmoid);
   addDecompositions(patterns, DecomposeAtenSquare, DecomposeAtenRsubTensor, DecomposeAtenRsubScalar,
                     DecomposeAtenTrueDivideTensor, DecomposeAtenFloorDivide, DecomposeAtenFloorDivideScalar,

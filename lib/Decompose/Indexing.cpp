@@ -113,7 +113,10 @@ static FailureOr<Value> buildParts(Operation *op, Value x, int64_t dim, ArrayRef
   SmallVector<Value> parts;
   for (auto [start, end] : llvm::zip(bounds.drop_back(), bounds.drop_front()))
     parts.push_back(b.slice(x, dim, start, end));
-  // The readers' types, so that each part meets its reader as it is.
+  return buildTensorList(op, parts, b);
+}
+
+Value torchc::buildTensorList(Operation *op, SmallVector<Value> parts, Decomposer &b) {
   for (Operation *user : op->getUsers())
     if (isa<PrimListUnpackOp>(user) && user->getNumResults() == parts.size())
       for (auto [part, result] : llvm::zip(parts, user->getResults()))
@@ -143,7 +146,8 @@ static std::optional<int64_t> getConstantDim(Value dim, Value tensor) {
   return constant && rank > 0 ? wrapDim(*constant, rank) : std::nullopt;
 }
 
-static FailureOr<Value> DecomposeAtenSplitTensor(AtenSplitTensorOp op, Decomposer &b) {
+template <typename Op>
+static FailureOr<Value> decomposeSplit(Op op, Decomposer &b) {
   auto dim = getConstantDim(op.getDim(), op.getSelf());
   auto size = getConstantInt(op.getSplitSize());
   if (!dim || !size)
@@ -151,7 +155,13 @@ static FailureOr<Value> DecomposeAtenSplitTensor(AtenSplitTensorOp op, Decompose
   return buildEvenParts(op, op.getSelf(), dim, *size, b);
 }
 
-static FailureOr<Value> DecomposeAtenChunk(AtenChunkOp op, Decomposer &b) {
+static FailureOr<Value> DecomposeAtenSplitTensor(AtenSplitTensorOp op, Decomposer &b) { return decomposeSplit(op, b); }
+static FailureOr<Value> DecomposeAtenUnsafeSplitTensor(AtenUnsafeSplitTensorOp op, Decomposer &b) {
+  return decomposeSplit(op, b);
+}
+
+template <typename Op>
+static FailureOr<Value> decomposeChunk(Op op, Decomposer &b) {
   auto dim = getConstantDim(op.getDim(), op.getSelf());
   auto chunks = getConstantInt(op.getChunks());
   if (!dim || !chunks || *chunks <= 0)
@@ -166,6 +176,71 @@ static FailureOr<Value> DecomposeAtenChunk(AtenChunkOp op, Decomposer &b) {
   }
   return buildEvenParts(op, op.getSelf(), dim, llvm::divideCeil(whole, *chunks), b);
 }
+
+static FailureOr<Value> DecomposeAtenChunk(AtenChunkOp op, Decomposer &b) { return decomposeChunk(op, b); }
+static FailureOr<Value> DecomposeAtenUnsafeChunk(AtenUnsafeChunkOp op, Decomposer &b) { return decomposeChunk(op, b); }
+
+/// As many parts as are asked for: the first ones are longer by 1 where they are not equal.
+static FailureOr<Value> buildSections(Operation *op, Value x, int64_t dim, Value count, Decomposer &b) {
+  auto sections = getConstantInt(count);
+  int64_t whole = getTensorType(x).getSizes()[dim];
+  if (!sections || *sections <= 0 || ShapedType::isDynamic(whole))
+    return b.unsupported("of a dim that is not static, or a number that is not constant");
+  SmallVector<Value> bounds{b.integer(0)};
+  int64_t end = 0;
+  for (int64_t i = 0; i < *sections; ++i) {
+    end += whole / *sections + (i < whole % *sections ? 1 : 0);
+    bounds.push_back(b.integer(end));
+  }
+  return buildParts(op, x, dim, bounds, b);
+}
+/// Parts between the given places.
+static FailureOr<Value> buildSectionsAt(Operation *op, Value x, int64_t dim, ArrayRef<int64_t> places, Decomposer &b) {
+  Value start = b.integer(0);
+  SmallVector<Value> parts;
+  for (int64_t place : places) {
+    parts.push_back(b.slice(x, dim, start, b.integer(place)));
+    start = b.integer(place);
+  }
+  parts.push_back(b.slice(x, dim, start, b.integer(std::numeric_limits<int64_t>::max())));
+  return buildTensorList(op, parts, b);
+}
+static FailureOr<Value> DecomposeAtenTensorSplitSections(AtenTensorSplitSectionsOp op, Decomposer &b) {
+  auto dim = getConstantDim(op.getDim(), op.getSelf());
+  if (!dim)
+    return b.unsupported("a dim that is not constant");
+  return buildSections(op, op.getSelf(), *dim, op.getSections(), b);
+}
+static FailureOr<Value> DecomposeAtenTensorSplitIndices(AtenTensorSplitIndicesOp op, Decomposer &b) {
+  auto dim = getConstantDim(op.getDim(), op.getSelf());
+  auto places = getConstantIntList(op.getIndices());
+  if (!dim || !places)
+    return b.unsupported("a dim or indices that are not constant");
+  return buildSectionsAt(op, op.getSelf(), *dim, *places, b);
+}
+/// hsplit, vsplit, dsplit: along the second (of vectors the first), the first, the third dim.
+template <typename Op>
+static FailureOr<Value> decomposeSplitInto(Op op, int64_t dim, Decomposer &b) {
+  return buildSections(op, op.getSelf(), dim, op.getSections(), b);
+}
+template <typename Op>
+static FailureOr<Value> decomposeSplitAt(Op op, int64_t dim, Decomposer &b) {
+  auto places = getConstantIntList(op.getIndices());
+  if (!places)
+    return b.unsupported("indices that are not constant");
+  return buildSectionsAt(op, op.getSelf(), dim, *places, b);
+}
+static int64_t getHorizontalDim(Value x) { return getTensorType(x).getRank() == 1 ? 0 : 1; }
+static FailureOr<Value> DecomposeAtenHsplitInt(AtenHsplitIntOp op, Decomposer &b) {
+  return decomposeSplitInto(op, getHorizontalDim(op.getSelf()), b);
+}
+static FailureOr<Value> DecomposeAtenHsplitArray(AtenHsplitArrayOp op, Decomposer &b) {
+  return decomposeSplitAt(op, getHorizontalDim(op.getSelf()), b);
+}
+static FailureOr<Value> DecomposeAtenVsplitInt(AtenVsplitIntOp op, Decomposer &b) { return decomposeSplitInto(op, 0, b); }
+static FailureOr<Value> DecomposeAtenVsplitArray(AtenVsplitArrayOp op, Decomposer &b) { return decomposeSplitAt(op, 0, b); }
+static FailureOr<Value> DecomposeAtenDsplitInt(AtenDsplitIntOp op, Decomposer &b) { return decomposeSplitInto(op, 2, b); }
+static FailureOr<Value> DecomposeAtenDsplitArray(AtenDsplitArrayOp op, Decomposer &b) { return decomposeSplitAt(op, 2, b); }
 
 static FailureOr<Value> DecomposeAtenSplitWithSizes(AtenSplitWithSizesOp op, Decomposer &b) {
   auto dim = getConstantDim(op.getDim(), op.getSelf());
@@ -192,8 +267,122 @@ static FailureOr<Value> DecomposeAtenUnbindInt(AtenUnbindIntOp op, Decomposer &b
   return b.list(parts, cast<ListType>(op.getType()).getContainedType());
 }
 
+//===----------------------------------------------------------------------===//
+// Diagonals
+//===----------------------------------------------------------------------===//
+
+/// The mask of a diagonal of the last two dims: column - row == offset.
+static Value buildDiagonalMask(Value rows, Value columns, int64_t offset, Decomposer &b) {
+  Value distance = b.subTensors(b.range(columns), b.unsqueeze(b.range(rows), 1));
+  return b.create<AtenEqScalarOp>(distance, b.integer(offset));
+}
+/// x [.., n], one element a row: row i of `rows` has x[i + min(offset, 0)], as [.., rows, 1].
+static Value spreadOverRows(Value x, Value rows, int64_t offset, Decomposer &b) {
+  int64_t first = std::max<int64_t>(-offset, 0);
+  Value behind = b.sub(b.sub(rows, b.size(x, -1)), b.integer(first));
+  Value padded = b.create<AtenConstantPadNdOp>(x, b.list({b.integer(first), behind}), b.integer(0));
+  return b.unsqueeze(padded, -1);
+}
+static Value embedDiagonal(Value x, int64_t offset, Decomposer &b) {
+  Value size = b.add(b.size(x, -1), b.integer(std::abs(offset)));
+  return b.where(buildDiagonalMask(size, size, offset, b), spreadOverRows(x, size, offset, b),
+                 b.literal(getTensorType(x).getDtype(), 0));
+}
+static FailureOr<Value> DecomposeAtenDiagEmbed(AtenDiagEmbedOp op, Decomposer &b) {
+  int64_t rank = getTensorType(op.getSelf()).getRank() + 1;
+  auto offset = getConstantInt(op.getOffset()), dim1 = getConstantInt(op.getDim1()), dim2 = getConstantInt(op.getDim2());
+  auto row = dim1 ? wrapDim(*dim1, rank) : std::nullopt, column = dim2 ? wrapDim(*dim2, rank) : std::nullopt;
+  if (!offset || !row || !column)
+    return b.unsupported("dims or an offset that is not constant");
+  // Rows stand in the first of the two dims; the other way round, the diagonal lies on the other side.
+  int64_t side = *row < *column ? *offset : -*offset;
+  Value matrices = embedDiagonal(op.getSelf(), side, b);
+  return b.create<AtenMovedimIntlistOp>(matrices, b.list(ArrayRef<int64_t>{rank - 2, rank - 1}),
+                                        b.list(ArrayRef<int64_t>{std::min(*row, *column), std::max(*row, *column)}));
+}
+static FailureOr<Value> DecomposeAtenDiag(AtenDiagOp op, Decomposer &b) {
+  auto offset = getConstantInt(op.getDiagonal());
+  if (!offset)
+    return b.unsupported("a diagonal that is not constant");
+  if (getTensorType(op.getSelf()).getRank() == 1)
+    return embedDiagonal(op.getSelf(), *offset, b);
+  return b.createAs<AtenDiagonalOp>(op.getType(), op.getSelf(), op.getDiagonal(), b.integer(0), b.integer(1));
+}
+static FailureOr<Value> DecomposeAtenDiagflat(AtenDiagflatOp op, Decomposer &b) {
+  auto offset = getConstantInt(op.getOffset());
+  if (!offset)
+    return b.unsupported("an offset that is not constant");
+  return embedDiagonal(b.create<AtenReshapeOp>(op.getSelf(), b.list(ArrayRef<int64_t>{-1})), *offset, b);
+}
+/// trace(x) = sum(diagonal(x))
+static FailureOr<Value> DecomposeAtenTrace(AtenTraceOp op, Decomposer &b) {
+  Value diagonal = b.create<AtenDiagonalOp>(op.getSelf(), b.integer(0), b.integer(0), b.integer(1));
+  return b.createAs<AtenSumOp>(op.getType(), diagonal, b.none());
+}
+static FailureOr<Value> DecomposeAtenDiagonalScatter(AtenDiagonalScatterOp op, Decomposer &b) {
+  Value x = op.getSelf();
+  int64_t rank = getTensorType(x).getRank();
+  auto offset = getConstantInt(op.getOffset()), dim1 = getConstantInt(op.getDim1()), dim2 = getConstantInt(op.getDim2());
+  auto row = dim1 ? wrapDim(*dim1, rank) : std::nullopt, column = dim2 ? wrapDim(*dim2, rank) : std::nullopt;
+  if (!offset || !row || !column)
+    return b.unsupported("dims or an offset that is not constant");
+  SmallVector<int64_t> order, back(rank);
+  for (int64_t dim = 0; dim < rank; ++dim)
+    if (dim != *row && dim != *column)
+      order.push_back(dim);
+  llvm::append_values(order, *row, *column);
+  for (auto [place, dim] : llvm::enumerate(order))
+    back[dim] = place;
+  Value matrices = b.permute(x, order);
+  Value rows = b.size(matrices, -2), columns = b.size(matrices, -1);
+  Value source = b.convert(op.getSrc(), getTensorType(x).getDtype());
+  Value result = b.where(buildDiagonalMask(rows, columns, *offset, b), spreadOverRows(source, rows, *offset, b), matrices);
+  return b.permute(result, back);
+}
+
+//===----------------------------------------------------------------------===//
+// Elements by their places
+//===----------------------------------------------------------------------===//
+
+/// x[index] of the flattened x; negative places count from the end
+static FailureOr<Value> DecomposeAtenTake(AtenTakeOp op, Decomposer &b) {
+  Value flat = b.create<AtenReshapeOp>(op.getSelf(), b.list(ArrayRef<int64_t>{-1}));
+  return b.createAs<AtenIndexTensorOp>(op.getType(), flat, b.list({op.getIndex()}, op.getIndex().getType()));
+}
+static FailureOr<Value> DecomposeAtenTakeAlongDim(AtenTakeAlongDimOp op, Decomposer &b) {
+  Value x = op.getSelf(), index = op.getIndices();
+  if (isNone(op.getDim())) {
+    x = b.create<AtenReshapeOp>(x, b.list(ArrayRef<int64_t>{-1}));
+    index = b.create<AtenReshapeOp>(index, b.list(ArrayRef<int64_t>{-1}));
+    return b.create<AtenGatherOp>(x, b.integer(0), index, b.boolean(false));
+  }
+  int64_t rank = getTensorType(x).getRank();
+  auto dim = getConstantDim(op.getDim(), x);
+  if (!dim || getTensorType(index).getRank() != rank)
+    return b.unsupported("a dim that is not constant, or indices of another rank");
+  SmallVector<Value> sizes = b.sizes(x), indexSizes = b.sizes(index);
+  for (int64_t i = 0; i < rank; ++i) {
+    if (i == *dim)
+      continue;
+    if (getTensorType(x).getSizes()[i] == 1)
+      sizes[i] = indexSizes[i];
+    else
+      indexSizes[i] = sizes[i];
+  }
+  return b.create<AtenGatherOp>(b.expand(x, sizes), b.integer(*dim), b.expand(index, indexSizes), b.boolean(false));
+}
+
 void torchc::populateIndexingPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenNarrow, DecomposeAtenDiagonal, DecomposeAtenOneHot, DecomposeAtenDiff);
   addDecompositions(patterns, DecomposeAtenSplitTensor, DecomposeAtenSplitWithSizes, DecomposeAtenChunk,
-                    DecomposeAtenUnbindInt);
+                    DecomposeAtenUnbindInt, DecomposeAtenUnsafeSplitTensor, DecomposeAtenUnsafeChunk,
+                    DecomposeAtenTensorSplitSections, DecomposeAtenTensorSplitIndices, DecomposeAtenHsplitInt,
+                    DecomposeAtenHsplitArray, DecomposeAtenVsplitInt, DecomposeAtenVsplitArray, DecomposeAtenDsplitInt,
+                    DecomposeAtenDsplitArray, decomposeAs<AtenSplitWithSizesOp, AtenSplitWithSizesCopyOp>,
+                    decomposeAs<AtenUnbindIntOp, AtenUnbindCopyIntOp>, decomposeAs<AtenSplitTensorOp, AtenSplitCopyTensorOp>,
+                    decomposeAs<AtenSplitWithSizesOp, AtenSplitSizesOp>);
+  addDecompositions(patterns, DecomposeAtenDiagEmbed, DecomposeAtenDiag, DecomposeAtenDiagflat, DecomposeAtenTrace,
+                    DecomposeAtenDiagonalScatter, decomposeAs<AtenDiagonalOp, AtenDiagonalCopyOp>,
+                    decomposeAs<AtenDiagonalOp, AtenLinalgDiagonalOp>, decomposeAs<AtenNarrowOp, AtenNarrowCopyOp>);
+  addDecompositions(patterns, DecomposeAtenTake, DecomposeAtenTakeAlongDim);
 }

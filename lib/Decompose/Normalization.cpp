@@ -27,6 +27,28 @@ static FailureOr<Value> DecomposeAtenLogSoftmaxInt(AtenLogSoftmaxIntOp op, Decom
   return b.createAs<Aten_LogSoftmaxOp>(op.getType(), x, op.getDim(), b.boolean(false));
 }
 
+/// softmax, but 0 where a whole row is -inf
+static FailureOr<Value> DecomposeAten_SafeSoftmax(Aten_SafeSoftmaxOp op, Decomposer &b) {
+  auto dim = getConstantInt(op.getDim());
+  if (!dim)
+    return b.unsupported("a dim that is not constant");
+  Value x = b.convert(op.getSelf(), getResultDtype(op));
+  Value isMasked = b.create<AtenEqScalarOp>(x, b.floating(-std::numeric_limits<double>::infinity()));
+  Value isEmpty = b.create<AtenAllDimOp>(isMasked, op.getDim(), b.boolean(true));
+  Value result = b.create<Aten_SoftmaxOp>(x, op.getDim(), b.boolean(false));
+  return b.where(isEmpty, b.literal(getResultDtype(op), 0), result);
+}
+/// y (g - sum(g y))
+static FailureOr<Value> DecomposeAten_SoftmaxBackwardData(Aten_SoftmaxBackwardDataOp op, Decomposer &b) {
+  auto dim = getConstantInt(op.getDim());
+  if (!dim)
+    return b.unsupported("a dim that is not constant");
+  Type dtype = getResultDtype(op), computed = getComputeDtype(getTensorType(op.getOutput()).getDtype());
+  Value y = b.convert(op.getOutput(), computed), g = b.convert(op.getGradOutput(), computed);
+  Value sum = b.sum(b.mulTensors(g, y), {*dim}, true);
+  return b.convert(b.mulTensors(y, b.subTensors(g, sum)), dtype);
+}
+
 //===----------------------------------------------------------------------===//
 // Batch norm
 //===----------------------------------------------------------------------===//
@@ -68,9 +90,38 @@ static Decomposed DecomposeAten_NativeBatchNormLegitNoTraining(Aten_NativeBatchN
   SmallVector<Value> values{buildBatchNorm(op.getInput(), op.getWeight(), op.getBias(), op.getRunningMean(),
                                            op.getRunningVar(), op.getEps(), b)};
   for (Value statistics : op->getResults().drop_front())
-    values.push_back(statistics.use_empty()
-                         ? Value()
-                         : b.full({b.integer(0)}, b.floating(0), getTensorType(statistics).getDtype()));
+    values.push_back(
+        statistics.use_empty() ? Value() : b.full({b.integer(0)}, b.floating(0), getTensorType(statistics).getDtype()));
+  return values;
+}
+
+/// With the statistics of the batch, which are results too, where there are no running ones to update.
+static Decomposed DecomposeAtenNativeBatchNorm(AtenNativeBatchNormOp op, Decomposer &b) {
+  auto training = getConstantBool(op.getTraining());
+  bool hasRunning = !isNone(op.getRunningMean()) && !isNone(op.getRunningVar());
+  auto eps = getConstantNumber(op.getEps());
+  if (!training || !eps || (*training && hasRunning) || (!*training && !hasRunning))
+    return b.unsupported("in training mode with running statistics, or without any");
+  Type dtype = getTensorType(op.getInput()).getDtype(), computed = getComputeDtype(dtype);
+  if (!*training) {
+    SmallVector<Value> values{buildBatchNorm(op.getInput(), op.getWeight(), op.getBias(), op.getRunningMean(),
+                                             op.getRunningVar(), op.getEps(), b)};
+    for (Value statistics : op->getResults().drop_front())
+      values.push_back(b.full({b.integer(0)}, b.floating(0), getTensorType(statistics).getDtype()));
+    return values;
+  }
+  SmallVector<int64_t> dims;
+  for (int64_t dim = 0; dim < getTensorType(op.getInput()).getRank(); ++dim)
+    if (dim != 1)
+      dims.push_back(dim);
+  Value x = b.convert(op.getInput(), computed), kept = b.mean(x, dims, true);
+  Value deviation = b.subTensors(x, kept);
+  Value variance = b.mean(b.mulTensors(deviation, deviation), dims, false), mean = b.mean(x, dims, false);
+  Value inverse = b.create<AtenRsqrtOp>(b.addNumber(variance, *eps));
+  SmallVector<Value> values{
+      buildBatchNorm(op.getInput(), op.getWeight(), op.getBias(), mean, variance, op.getEps(), b)};
+  for (auto [statistics, result] : llvm::zip(std::array{mean, inverse}, op->getResults().drop_front()))
+    values.push_back(b.convert(statistics, getTensorType(result).getDtype()));
   return values;
 }
 
@@ -130,8 +181,7 @@ static Value buildGroupNorm(Value x, Value groups, Value weight, Value bias, Val
   Value wide = b.convert(x, computed);
   Value grouped = groupChannels(wide, groups, b);
   Value none = b.none();
-  Value normalized =
-      b.create<AtenLayerNormOp>(grouped, b.list({b.size(grouped, 2)}), none, none, eps, b.boolean(true));
+  Value normalized = b.create<AtenLayerNormOp>(grouped, b.list({b.size(grouped, 2)}), none, none, eps, b.boolean(true));
   Value result = b.view(normalized, b.sizes(wide));
   if (!isNone(weight))
     result = b.mulTensors(result, alongChannels(b.convert(weight, computed), type.getRank(), b));
@@ -144,8 +194,7 @@ static FailureOr<Value> DecomposeAtenGroupNorm(AtenGroupNormOp op, Decomposer &b
   return buildGroupNorm(op.getInput(), op.getNumGroups(), op.getWeight(), op.getBias(), op.getEps(), b);
 }
 static Decomposed DecomposeAtenNativeGroupNorm(AtenNativeGroupNormOp op, Decomposer &b) {
-  SmallVector<Value> values{
-      buildGroupNorm(op.getInput(), op.getGroup(), op.getWeight(), op.getBias(), op.getEps(), b)};
+  SmallVector<Value> values{buildGroupNorm(op.getInput(), op.getGroup(), op.getWeight(), op.getBias(), op.getEps(), b)};
   Value grouped = groupChannels(op.getInput(), op.getGroup(), b);
   appendStatistics(op, grouped, {2}, op.getEps(), b.list({op.getN(), op.getGroup()}), b, values);
   return values;
@@ -167,5 +216,6 @@ static FailureOr<Value> DecomposeAtenInstanceNorm(AtenInstanceNormOp op, Decompo
 void torchc::populateNormalizationPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenSoftmaxInt, DecomposeAtenLogSoftmaxInt, DecomposeAtenBatchNorm,
                     DecomposeAten_NativeBatchNormLegitNoTraining, DecomposeAtenNativeLayerNorm, DecomposeAtenGroupNorm,
-                    DecomposeAtenNativeGroupNorm, DecomposeAtenInstanceNorm);
+                    DecomposeAtenNativeGroupNorm, DecomposeAtenInstanceNorm, DecomposeAten_SafeSoftmax,
+                    DecomposeAten_SoftmaxBackwardData, DecomposeAtenNativeBatchNorm);
 }

@@ -109,17 +109,34 @@ void addDecompositions(mlir::RewritePatternSet &patterns, Result (*...functions)
   (patterns.add(std::make_unique<DecompositionPattern<Op, Result>>(patterns.getContext(), functions)), ...);
 }
 
+/// An op that is another one under its own name: the same operands, the same result.
+template <typename To, typename From>
+mlir::FailureOr<mlir::Value> decomposeAs(From op, Decomposer &b) {
+  return b.createOp(To::getOperationName(), op->getResult(0).getType(), llvm::to_vector(op->getOperands()))->getResult(0);
+}
+
+/// The list that `op` gives, made of `parts`, each in the type that its reader takes it in.
+mlir::Value buildTensorList(mlir::Operation *op, llvm::SmallVector<mlir::Value> parts, Decomposer &b);
+
 void populateAttentionPatterns(mlir::RewritePatternSet &patterns);
 void populateContractionPatterns(mlir::RewritePatternSet &patterns);
+void populateContractionEinsumPatterns(mlir::RewritePatternSet &patterns);
 void populateConvolutionPatterns(mlir::RewritePatternSet &patterns);
 void populateCreationPatterns(mlir::RewritePatternSet &patterns);
 void populateElementwisePatterns(mlir::RewritePatternSet &patterns);
 void populateIndexingPatterns(mlir::RewritePatternSet &patterns);
+void populateIndexingGridPatterns(mlir::RewritePatternSet &patterns);
+void populateIndexingResizePatterns(mlir::RewritePatternSet &patterns);
+void populateIndexingScatterPatterns(mlir::RewritePatternSet &patterns);
 void populateNormalizationPatterns(mlir::RewritePatternSet &patterns);
 void populatePoolingPatterns(mlir::RewritePatternSet &patterns);
 void populateReductionPatterns(mlir::RewritePatternSet &patterns);
+void populateReductionNormPatterns(mlir::RewritePatternSet &patterns);
+void populateReductionLossPatterns(mlir::RewritePatternSet &patterns);
 void populateScalarPatterns(mlir::RewritePatternSet &patterns);
+void populateSortPatterns(mlir::RewritePatternSet &patterns);
 void populateShapePatterns(mlir::RewritePatternSet &patterns);
+void populateShapeJoinPatterns(mlir::RewritePatternSet &patterns);
 
 } // namespace torchc
 

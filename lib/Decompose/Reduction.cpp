@@ -170,12 +170,115 @@ static FailureOr<Value> DecomposeAtenStdDim(AtenStdDimOp op, Decomposer &b) {
                        .variance;
   return orFailure(variance ? b.create<AtenSqrtOp>(variance) : Value());
 }
+static FailureOr<Value> DecomposeAtenStd(AtenStdOp op, Decomposer &b) {
+  Value variance = buildMoments(op.getSelf(), b.none(), getUnbiasedCorrection(op.getUnbiased()), false, b).variance;
+  return orFailure(variance ? b.create<AtenSqrtOp>(variance) : Value());
+}
+static Decomposed getBoth(Moments moments, bool wantsRoot, Decomposer &b) {
+  if (!moments.variance)
+    return failure();
+  return SmallVector<Value>{wantsRoot ? b.create<AtenSqrtOp>(moments.variance) : moments.variance, moments.mean};
+}
+static Decomposed DecomposeAtenVarMean(AtenVarMeanOp op, Decomposer &b) {
+  return getBoth(buildMoments(op.getSelf(), b.none(), getUnbiasedCorrection(op.getUnbiased()), false, b), false, b);
+}
+static Decomposed DecomposeAtenVarMeanDim(AtenVarMeanDimOp op, Decomposer &b) {
+  return getBoth(buildMoments(op.getSelf(), op.getDim(), getUnbiasedCorrection(op.getUnbiased()),
+                              getConstantBool(op.getKeepdim()), b),
+                 false, b);
+}
+static Decomposed DecomposeAtenStdMean(AtenStdMeanOp op, Decomposer &b) {
+  return getBoth(buildMoments(op.getSelf(), b.none(), getUnbiasedCorrection(op.getUnbiased()), false, b), true, b);
+}
+static Decomposed DecomposeAtenStdMeanDim(AtenStdMeanDimOp op, Decomposer &b) {
+  return getBoth(buildMoments(op.getSelf(), op.getDim(), getUnbiasedCorrection(op.getUnbiased()),
+                              getConstantBool(op.getKeepdim()), b),
+                 true, b);
+}
+static Decomposed DecomposeAtenStdMeanCorrection(AtenStdMeanCorrectionOp op, Decomposer &b) {
+  return getBoth(buildMoments(op.getSelf(), op.getDim(), getCorrection(op.getCorrection()),
+                              getConstantBool(op.getKeepdim()), b),
+                 true, b);
+}
 static Decomposed DecomposeAtenVarMeanCorrection(AtenVarMeanCorrectionOp op, Decomposer &b) {
   Moments moments = buildMoments(op.getSelf(), op.getDim(), getCorrection(op.getCorrection()),
                                  getConstantBool(op.getKeepdim()), b);
   if (!moments.variance)
     return failure();
   return SmallVector<Value>{moments.variance, moments.mean};
+}
+
+//===----------------------------------------------------------------------===//
+// Of some elements
+//===----------------------------------------------------------------------===//
+
+static Decomposed DecomposeAtenAminmax(AtenAminmaxOp op, Decomposer &b) {
+  SmallVector<int64_t> dims = getAllDims(op.getSelf());
+  if (!isNone(op.getDim())) {
+    auto dim = getConstantInt(op.getDim());
+    if (!dim)
+      return b.unsupported("a dim that is not constant");
+    dims = {*dim};
+  }
+  Value list = b.list(dims);
+  return SmallVector<Value>{b.create<AtenAminOp>(op.getSelf(), list, op.getKeepdim()),
+                            b.create<AtenAmaxOp>(op.getSelf(), list, op.getKeepdim())};
+}
+
+static FailureOr<Value> buildCount(Value x, ArrayRef<int64_t> dims, Decomposer &b) {
+  Value isCounted = b.create<AtenNeScalarOp>(x, b.integer(0));
+  return dims.empty() ? b.convert(isCounted, b.getBuilder().getIntegerType(64, true)) : b.sum(isCounted, dims, false);
+}
+static FailureOr<Value> DecomposeAtenCountNonzero(AtenCountNonzeroOp op, Decomposer &b) {
+  auto dim = getConstantInt(op.getDim());
+  if (!dim && !isNone(op.getDim()))
+    return b.unsupported("a dim that is not constant");
+  return buildCount(op.getSelf(), dim ? SmallVector<int64_t>{*dim} : getAllDims(op.getSelf()), b);
+}
+static FailureOr<Value> DecomposeAtenCountNonzeroDimIntList(AtenCountNonzeroDimIntListOp op, Decomposer &b) {
+  auto dims = getConstantIntList(op.getDim());
+  if (!dims)
+    return b.unsupported("dims that are not constant");
+  return buildCount(op.getSelf(), dims->empty() ? getAllDims(op.getSelf()) : *dims, b);
+}
+
+/// NaN counts as 0; `counted` is where it does not stand.
+static Value dropNans(Value x, Value &counted, Decomposer &b) {
+  counted = b.create<AtenLogicalNotOp>(b.create<AtenIsnanOp>(x));
+  return b.where(counted, x, b.literal(getTensorType(x).getDtype(), 0));
+}
+static FailureOr<Value> DecomposeAtenNansum(AtenNansumOp op, Decomposer &b) {
+  Value counted, x = op.getSelf();
+  if (isFloatDtype(getTensorType(x).getDtype()))
+    x = dropNans(x, counted, b);
+  return b.createAs<AtenSumDimIntListOp>(op.getType(), x, op.getDim(), op.getKeepdim(), op.getDtype());
+}
+static FailureOr<Value> DecomposeAtenNanmean(AtenNanmeanOp op, Decomposer &b) {
+  Type dtype = getResultDtype(op), computed = getComputeDtype(dtype);
+  Value counted, x = dropNans(b.convert(op.getSelf(), computed), counted, b);
+  Value sum = b.create<AtenSumDimIntListOp>(x, op.getDim(), op.getKeepdim(), b.none());
+  Value count = b.create<AtenSumDimIntListOp>(b.convert(counted, computed), op.getDim(), op.getKeepdim(), b.none());
+  return b.convert(b.divTensors(sum, count), dtype);
+}
+
+/// The leading dims that `size` lacks and those it has with 1 are summed up.
+static FailureOr<Value> DecomposeAtenSumToSize(AtenSumToSizeOp op, Decomposer &b) {
+  auto sizes = getConstantIntList(op.getSize());
+  BaseTensorType type = getTensorType(op.getSelf());
+  if (!sizes || static_cast<int64_t>(sizes->size()) > type.getRank())
+    return b.unsupported("sizes that are not constant");
+  int64_t lead = type.getRank() - sizes->size();
+  SmallVector<int64_t> dims = llvm::to_vector(llvm::seq<int64_t>(0, lead));
+  for (int64_t dim = lead; dim < type.getRank(); ++dim)
+    if ((*sizes)[dim - lead] == 1 && type.getSizes()[dim] != 1)
+      dims.push_back(dim);
+  Value x = op.getSelf();
+  if (dims.empty())
+    return x;
+  x = b.create<AtenSumDimIntListOp>(x, b.list(dims), b.boolean(true), b.dtype(type.getDtype()));
+  for (int64_t i = 0; i < lead; ++i)
+    x = b.squeeze(x, 0);
+  return x;
 }
 
 //===----------------------------------------------------------------------===//
@@ -241,5 +344,9 @@ void torchc::populateReductionPatterns(RewritePatternSet &patterns) {
                     DecomposeAtenProd, DecomposeAtenAny, DecomposeAtenAll, DecomposeAtenAnyDims, DecomposeAtenAllDims);
   addDecompositions(patterns, DecomposeAtenVarCorrection, DecomposeAtenVarDim, DecomposeAtenVar,
                     DecomposeAtenStdCorrection, DecomposeAtenStdDim, DecomposeAtenVarMeanCorrection);
+  addDecompositions(patterns, DecomposeAtenStd, DecomposeAtenVarMean, DecomposeAtenVarMeanDim, DecomposeAtenStdMean,
+                    DecomposeAtenStdMeanDim, DecomposeAtenStdMeanCorrection);
+  addDecompositions(patterns, DecomposeAtenAminmax, DecomposeAtenCountNonzero, DecomposeAtenCountNonzeroDimIntList,
+                    DecomposeAtenNansum, DecomposeAtenNanmean, DecomposeAtenSumToSize);
   addDecompositions(patterns, DecomposeAtenLogsumexp, DecomposeAtenLinalgVectorNorm, DecomposeAtenNormScalarOptDim);
 }

@@ -35,11 +35,12 @@ Aliasing torchc::getAliasing(Operation *op) {
   };
   return llvm::TypeSwitch<Operation *, Aliasing>(op)
       .Case<AtenToDtypeOp, AtenToDeviceOp, AtenToDtypeLayoutOp, AtenToOtherOp>(conversion)
-      .Case<AtenDropoutOp, AtenAlphaDropoutOp, AtenFeatureDropoutOp>(dropout)
+      .Case<AtenDropoutOp, AtenAlphaDropoutOp, AtenFeatureDropoutOp, AtenFeatureAlphaDropoutOp>(dropout)
       .Case<AtenAliasOp, AtenDetachOp>([](auto) { return Aliasing::Alias; })
       .Case([&](AtenTypeAsOp) { return Aliasing::Unknown; })
       .Case<AtenReshapeOp, AtenReshapeAsOp, AtenFlattenUsingIntsOp, AtenRavelOp, AtenContiguousOp, AtenAtleast1dOp,
-            AtenPixelShuffleOp>([](auto) { return Aliasing::Unknown; })
+            AtenAtleast2dOp, AtenAtleast3dOp, AtenPixelShuffleOp, AtenPixelUnshuffleOp, AtenSumToSizeOp, AtenEinsumOp,
+            AtenLinalgMatrixPowerOp>([](auto) { return Aliasing::Unknown; })
       .Case<AtenExpandOp, AtenBroadcastToOp, AtenExpandAsOp, AtenViewOp, AtenViewAsOp, AtenUnflattenIntOp,
             AtenPermuteOp, AtenTransposeIntOp, AtenSwapaxesOp, AtenTOp, AtenMTOp, AtenNumpyTOp, AtenMovedimIntlistOp,
             AtenUnsqueezeOp, AtenSqueezeOp, AtenSqueezeDimOp, AtenSqueezeDimsOp, AtenSliceTensorOp, AtenSelectIntOp,

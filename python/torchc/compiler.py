@@ -29,7 +29,7 @@ def compile_file(source, output, *, emit="vmfb", inputs=(), target_cpu="host", t
         os.fspath(dump_stages or ""), _scope_and_file(externalize_parameters), list(custom_ops))
     errors = [text for severity, text in messages if severity == "error"]
     if code == _UNSUPPORTED_OP:
-        raise UnsupportedOpError("\n".join(errors), re.findall(r"unsupported op (\S+)", "\n".join(errors)))
+        raise UnsupportedOpError("\n".join(errors), re.findall(r"unsupported op ([\w.]+)", "\n".join(errors)))
     if code != 0:
         raise CompileError("\n".join(errors))
 

@@ -161,5 +161,18 @@ def _to_array(value, torch, dtype=None):
     return array if array.flags.c_contiguous else array.copy(order="C")
 
 
+class _Capsule:
+    """A DLPack capsule as the object that numpy wants."""
+
+    def __init__(self, capsule):
+        self._capsule = capsule
+
+    def __dlpack__(self, **_):
+        return self._capsule
+
+    def __dlpack_device__(self):
+        return 1, 0  # The CPU.
+
+
 def _to_numpy(result):
-    return np.from_dlpack(result)
+    return np.from_dlpack(_Capsule(result) if type(result).__name__ == "PyCapsule" else result)

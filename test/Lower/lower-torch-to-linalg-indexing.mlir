@@ -67,3 +67,31 @@ func.func @select_dynamic(%x: !torch.vtensor<[3,5],f32>, %i: !torch.int) -> !tor
   %r = torch.aten.select.int %x, %0, %i : !torch.vtensor<[3,5],f32>, !torch.int, !torch.int -> !torch.vtensor<[5],f32>
   return %r : !torch.vtensor<[5],f32>
 }
+
+// -----
+
+// Every element looks for the updates that are meant for it; an index outside fails the kernel.
+// CHECK-LABEL: func.func @scatter(
+// CHECK: linalg.generic {{.*}}iterator_types = ["parallel", "parallel", "reduction"]
+// CHECK-SAME: ins(%arg1, %arg2 : tensor<2x3xi64>, tensor<2x3xf32>) outs(%arg0 : tensor<2x7xf32>)
+// CHECK: %[[OK:.*]] = arith.cmpi ult
+// CHECK: cf.assert %[[OK]], "index out of range in aten.scatter.src"
+// CHECK: arith.cmpi eq
+// CHECK: arith.select
+func.func @scatter(%x: !torch.vtensor<[2,7],f32>, %i: !torch.vtensor<[2,3],si64>, %s: !torch.vtensor<[2,3],f32>) -> !torch.vtensor<[2,7],f32> {
+  %dim = torch.constant.int 1
+  %r = torch.aten.scatter.src %x, %dim, %i, %s : !torch.vtensor<[2,7],f32>, !torch.int, !torch.vtensor<[2,3],si64>, !torch.vtensor<[2,3],f32> -> !torch.vtensor<[2,7],f32>
+  return %r : !torch.vtensor<[2,7],f32>
+}
+
+// -----
+
+// The host reads how many rows the result has.
+// CHECK-LABEL: func.func @nonzero(
+// CHECK: %[[COUNT:.*]] = tensor.extract %{{.*}}[] : tensor<i64>
+// CHECK: %[[ROWS:.*]] = arith.index_cast %[[COUNT]] : i64 to index
+// CHECK: tensor.empty(%[[ROWS]]) : tensor<?x2xi64>
+func.func @nonzero(%x: !torch.vtensor<[3,100],f32>) -> !torch.vtensor<[?,2],si64> {
+  %r = torch.aten.nonzero %x : !torch.vtensor<[3,100],f32> -> !torch.vtensor<[?,2],si64>
+  return %r : !torch.vtensor<[?,2],si64>
+}

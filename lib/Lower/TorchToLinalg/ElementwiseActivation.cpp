@@ -101,6 +101,31 @@ static Value lowerAtenHardswish(ElementBuilder &b, ValueRange x) {
   return arith::DivFOp::create(b, multiply(b, x[0], clamped), b.number(6));
 }
 
+/// x where x > 0, else alpha (exp(x / alpha) - 1)
+static Value lowerAtenCelu(ElementBuilder &b, ValueRange x) {
+  Value exp = math::ExpM1Op::create(b, b.createOrFold<arith::DivFOp>(x[0], x[1]));
+  return arith::SelectOp::create(b, b.compare(CmpIPredicate::sgt, x[0], b.number(0)), x[0], multiply(b, exp, x[1]));
+}
+/// elu of fixed scales, for which mean 0 and variance 1 are stable (G. Klambauer et al., 2017)
+static Value lowerAtenSelu(ElementBuilder &b, ValueRange x) {
+  constexpr double kAlpha = 1.6732632423543772848170429916717, kScale = 1.0507009873554804934193349852946;
+  return lowerAtenElu(b, {x[0], b.number(kAlpha), b.number(kScale), b.number(1)});
+}
+/// x without what lies within lambda of 0
+static Value lowerAtenHardshrink(ElementBuilder &b, ValueRange x) {
+  Value isAbove = b.compare(CmpIPredicate::sge, x[0], arith::NegFOp::create(b, x[1]));
+  Value isSmall = arith::AndIOp::create(b, isAbove, b.compare(CmpIPredicate::sle, x[0], x[1]));
+  return arith::SelectOp::create(b, isSmall, b.number(0), x[0]);
+}
+/// x moved by lambda towards 0, 0 within
+static Value lowerAtenSoftshrink(ElementBuilder &b, ValueRange x) {
+  Value minus = arith::NegFOp::create(b, x[1]);
+  // NaN times 0 is NaN.
+  Value inner = arith::MulFOp::create(b, x[0], b.number(0));
+  Value low = arith::SelectOp::create(b, b.compare(CmpIPredicate::slt, x[0], minus), add(b, x[0], x[1]), inner);
+  return arith::SelectOp::create(b, b.compare(CmpIPredicate::sgt, x[0], x[1]), arith::SubFOp::create(b, x[0], x[1]), low);
+}
+
 static const ElementwiseOp activations[] = {
     {"torch.aten.relu", ComputeIn::Result, 1, lowerAtenRelu},
     {"torch.aten.gelu", ComputeIn::Result, 1, lowerAtenGelu, -1, hasKnownApproximation,
@@ -114,6 +139,12 @@ static const ElementwiseOp activations[] = {
     {"torch.aten.clamp.Tensor", ComputeIn::Result, 3, lowerAtenClamp},
     {"torch.aten.clamp_min", ComputeIn::Result, 2, lowerAtenClampMin},
     {"torch.aten.clamp_max", ComputeIn::Result, 2, lowerAtenClampMax},
+    {"torch.aten.clamp_min.Tensor", ComputeIn::Result, 2, lowerAtenClampMin},
+    {"torch.aten.clamp_max.Tensor", ComputeIn::Result, 2, lowerAtenClampMax},
+    {"torch.aten.celu", ComputeIn::Result, 2, lowerAtenCelu},
+    {"torch.aten.selu", ComputeIn::Result, 1, lowerAtenSelu},
+    {"torch.aten.hardshrink", ComputeIn::Result, 2, lowerAtenHardshrink},
+    {"torch.aten.softshrink", ComputeIn::Result, 2, lowerAtenSoftshrink},
     {"torch.aten.hardtanh", ComputeIn::Result, 3, lowerAtenClamp},
     {"torch.aten.hardsigmoid", ComputeIn::Result, 1, lowerAtenHardsigmoid},
     {"torch.aten.hardswish", ComputeIn::Result, 1, lowerAtenHardswish},

@@ -253,6 +253,7 @@ static const ElementwiseOp arithmetic[] = {
     {"torch.aten.pow.Tensor_Scalar", ComputeIn::Result, 2, lowerAtenPow},
     {"torch.aten.pow.Scalar", ComputeIn::Result, 2, lowerAtenPow},
     {"torch.aten.lerp.Scalar", ComputeIn::Result, 3, lowerAtenLerp},
+    {"torch.aten.lerp.Tensor", ComputeIn::Result, 3, lowerAtenLerp},
     {"torch.aten.addcmul", ComputeIn::Result, 4, lowerAtenAddcmul},
     {"torch.aten.addcdiv", ComputeIn::Result, 4, lowerAtenAddcdiv},
 };

@@ -55,6 +55,47 @@ static Value lowerAtenIsinf(ElementBuilder &b, ValueRange x) {
   return arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, math::AbsFOp::create(b, x[0]), infinity);
 }
 
+/// A number is finite where it minus itself is 0.
+static Value lowerAtenIsfinite(ElementBuilder &b, ValueRange x) {
+  if (!b.isFloat())
+    return arith::ConstantIntOp::create(b, 1, 1);
+  Value infinity = arith::ConstantOp::create(b, getHighest(b, b.getDtype()));
+  return arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, math::AbsFOp::create(b, x[0]), infinity);
+}
+template <bool isNegative>
+static Value lowerByInfinity(ElementBuilder &b, ValueRange x) {
+  if (!b.isFloat())
+    return arith::ConstantIntOp::create(b, 0, 1);
+  TypedAttr infinity = isNegative ? getLowest(b, b.getDtype()) : getHighest(b, b.getDtype());
+  return b.compare(CmpIPredicate::eq, x[0], arith::ConstantOp::create(b, infinity));
+}
+static Value lowerAtenSignbit(ElementBuilder &b, ValueRange x) {
+  if (b.isUnsigned())
+    return arith::ConstantIntOp::create(b, 0, 1);
+  Value sign = b.isFloat() ? math::CopySignOp::create(b, b.number(1), x[0]).getResult() : x[0];
+  return b.compare(CmpIPredicate::slt, sign, b.number(0));
+}
+/// NaN loses.
+static Value lowerAtenFmax(ElementBuilder &b, ValueRange x) {
+  return b.isFloat() ? arith::MaxNumFOp::create(b, x[0], x[1]).getResult() : lowerAtenMaximum(b, x);
+}
+/// NaN loses.
+static Value lowerAtenFmin(ElementBuilder &b, ValueRange x) {
+  return b.isFloat() ? arith::MinNumFOp::create(b, x[0], x[1]).getResult() : lowerAtenMinimum(b, x);
+}
+/// Shifts by the width or more give what as many single steps would.
+template <bool isLeft>
+static Value lowerByShift(ElementBuilder &b, ValueRange x) {
+  unsigned width = b.getDtype().getIntOrFloatBitWidth();
+  Value isWide = arith::CmpIOp::create(b, CmpIPredicate::uge, x[1], b.number(width));
+  Value amount = arith::SelectOp::create(b, isWide, b.number(width - 1), x[1]);
+  if (isLeft)
+    return arith::SelectOp::create(b, isWide, b.number(0), arith::ShLIOp::create(b, x[0], amount));
+  if (b.isUnsigned())
+    return arith::SelectOp::create(b, isWide, b.number(0), arith::ShRUIOp::create(b, x[0], amount));
+  return arith::ShRSIOp::create(b, x[0], amount);
+}
+
 static const ElementwiseOp comparisons[] = {
     {"torch.aten.eq.Tensor", ComputeIn::Operands, 2, lowerByComparison<CmpIPredicate::eq>},
     {"torch.aten.eq.Scalar", ComputeIn::Operands, 2, lowerByComparison<CmpIPredicate::eq>},
@@ -72,6 +113,17 @@ static const ElementwiseOp comparisons[] = {
     {"torch.aten.isinf", ComputeIn::Operands, 1, lowerAtenIsinf},
     {"torch.aten.maximum", ComputeIn::Result, 2, lowerAtenMaximum},
     {"torch.aten.minimum", ComputeIn::Result, 2, lowerAtenMinimum},
+    {"torch.aten.isfinite", ComputeIn::Operands, 1, lowerAtenIsfinite},
+    {"torch.aten.isposinf", ComputeIn::Operands, 1, lowerByInfinity<false>},
+    {"torch.aten.isneginf", ComputeIn::Operands, 1, lowerByInfinity<true>},
+    {"torch.aten.signbit", ComputeIn::Operands, 1, lowerAtenSignbit},
+    {"torch.aten.fmax", ComputeIn::Result, 2, lowerAtenFmax},
+    {"torch.aten.fmin", ComputeIn::Result, 2, lowerAtenFmin},
+    {"torch.aten.bitwise_left_shift.Tensor", ComputeIn::Result, 2, lowerByShift<true>},
+    {"torch.aten.bitwise_left_shift.Tensor_Scalar", ComputeIn::Result, 2, lowerByShift<true>},
+    {"torch.aten.bitwise_right_shift.Tensor", ComputeIn::Result, 2, lowerByShift<false>},
+    {"torch.aten.bitwise_right_shift.Tensor_Scalar", ComputeIn::Result, 2, lowerByShift<false>},
+    {"torch.aten.bitwise_xor.Scalar", ComputeIn::Result, 2, lowerByBits<arith::XOrIOp>},
     {"torch.aten.where.self", ComputeIn::Result, 3, lowerAtenWhere, /*condition=*/0},
     {"torch.aten.logical_not", ComputeIn::Bool, 1, lowerAtenNot},
     {"torch.aten.logical_and", ComputeIn::Bool, 2, lowerByBits<arith::AndIOp>},

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Elementwise.h"
+#include "Reshape.h"
 #include "Sizes.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -69,9 +70,13 @@ struct LowerAtenIndexSelect : LowerOp<LowerAtenIndexSelect, AtenIndexSelectOp> {
   FailureOr<Value> lower(AtenIndexSelectOp op, Lowering &b) const {
     std::optional<int64_t> constant = getConstantInt(op.getDim());
     Value self = b.get(op.getSelf()), index = b.get(op.getIndex());
+    // A tensor without dims is one element.
+    bool isElement = cast<RankedTensorType>(self.getType()).getRank() == 0;
+    if (isElement)
+      self = insertUnitDims(b, self, 0);
     SmallVector<OpFoldResult> sizes = getDims(b, self);
-    if (!constant || sizes.empty())
-      return b.refuse("dim is not constant, or self has no dims");
+    if (!constant)
+      return b.refuse("dim is not constant");
     if (failed(checkIndexTensor(b, op.getIndex())))
       return failure();
     int64_t dim = wrapDim(*constant, sizes.size());
@@ -82,7 +87,7 @@ struct LowerAtenIndexSelect : LowerOp<LowerAtenIndexSelect, AtenIndexSelectOp> {
     if (!isScalar)
       read.push_back(b.getAffineDimExpr(dim));
     MappedOperand operand = {index, AffineMap::get(sizes.size(), 0, read, b.getContext())};
-    return createMapped(b, operand, sizes, cast<RankedTensorType>(self.getType()).getElementType(),
+    Value picked = createMapped(b, operand, sizes, cast<RankedTensorType>(self.getType()).getElementType(),
                         [&](ImplicitLocOpBuilder &body, ValueRange elements) {
                           SmallVector<Value> source;
                           for (size_t i = 0; i < sizes.size(); ++i)
@@ -90,6 +95,7 @@ struct LowerAtenIndexSelect : LowerOp<LowerAtenIndexSelect, AtenIndexSelectOp> {
                           source[dim] = checkIndex(body, op, elements[0], extent, /*wraps=*/false);
                           return tensor::ExtractOp::create(body, self, source).getResult();
                         });
+    return isElement ? dropUnitDims(b, picked, 0) : picked;
   }
 };
 
@@ -142,6 +148,8 @@ struct LowerAtenIndexTensor : LowerOp<LowerAtenIndexTensor, AtenIndexTensorOp> {
     SmallVector<int64_t> indexed;
     SmallVector<Value> tensors;
     for (auto [dim, index] : llvm::enumerate(*list)) {
+      while (auto derefine = index.getDefiningOp<DerefineOp>())
+        index = derefine.getOperand();
       if (isNone(index))
         continue;
       if (failed(checkIndexTensor(b, index)))

@@ -8,6 +8,7 @@
 
 #include "Lowering.h"
 #include "torchc/Lower/Passes.h"
+#include "torchc/Support/Failure.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -79,17 +80,19 @@ static void eraseUnused(ModuleOp module) {
 static LogicalResult reportRefusals(ModuleOp module, const LoweringContext &context) {
   bool failed = false;
   module.walk([&](Operation *op) {
-    bool isLeft = isa<TorchDialect>(op->getDialect()) && !op->hasTrait<OpTrait::ConstantLike>() &&
-                  !isa<PrimListConstructOp>(op);
+    bool isLeft =
+        isa<TorchDialect>(op->getDialect()) && !op->hasTrait<OpTrait::ConstantLike>() && !isa<PrimListConstructOp>(op);
     if (!isLeft)
       return;
     auto reason = context.refusals.find(op);
-    op->emitError() << op->getName().stripDialect() << ": "
+    op->emitError() << "unsupported op " << op->getName().stripDialect() << ": "
                     << (reason == context.refusals.end() ? "no lowering to linalg" : reason->second);
     failed = true;
   });
-  if (failed)
+  if (failed) {
+    markUnsupported(module);
     return failure();
+  }
   module.walk([&](Operation *op) {
     if (!isa<TorchDialect>(op->getDialect()) && !isa<UnrealizedConversionCastOp>(op))
       return;
@@ -108,9 +111,12 @@ void LowerTorchToLinalg::runOnOperation() {
   populateProgramPatterns(patterns, context);
   populateElementwiseArithmeticPatterns(patterns, context);
   populateElementwiseMathPatterns(patterns, context);
+  populateElementwiseBesselPatterns(patterns, context);
+  populateElementwiseSpecialPatterns(patterns, context);
   populateElementwiseActivationPatterns(patterns, context);
   populateElementwiseComparisonPatterns(patterns, context);
   populateReductionPatterns(patterns, context);
+  populateReductionRunningPatterns(patterns, context);
   populateContractionPatterns(patterns, context);
   populateConvolutionPatterns(patterns, context);
   populatePoolingPatterns(patterns, context);
@@ -119,8 +125,11 @@ void LowerTorchToLinalg::runOnOperation() {
   populateShapeCopyPatterns(patterns, context);
   populateIndexingSlicePatterns(patterns, context);
   populateIndexingGatherPatterns(patterns, context);
+  populateIndexingNonzeroPatterns(patterns, context);
+  populateIndexingScatterPatterns(patterns, context);
   populateCreationPatterns(patterns, context);
   populateScalarPatterns(patterns, context);
+  populateSortPatterns(patterns, context);
   populateFunctionOpInterfaceTypeConversionPattern<func::FuncOp>(patterns, context.types);
   populateReturnOpTypeConversionPattern(patterns, context.types);
   populateCallOpTypeConversionPattern(patterns, context.types);

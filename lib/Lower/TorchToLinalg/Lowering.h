@@ -117,9 +117,12 @@ void addPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context) {
 void populateProgramPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateElementwiseArithmeticPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateElementwiseMathPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
+void populateElementwiseBesselPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
+void populateElementwiseSpecialPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateElementwiseActivationPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateElementwiseComparisonPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateReductionPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
+void populateReductionRunningPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateContractionPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateConvolutionPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populatePoolingPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
@@ -128,8 +131,11 @@ void populateShapeViewPatterns(mlir::RewritePatternSet &patterns, LoweringContex
 void populateShapeCopyPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateIndexingSlicePatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateIndexingGatherPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
+void populateIndexingNonzeroPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
+void populateIndexingScatterPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateCreationPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateScalarPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
+void populateSortPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 
 } // namespace torchc
 

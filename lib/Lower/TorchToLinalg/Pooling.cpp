@@ -16,52 +16,56 @@ using namespace torchc;
 using namespace torchc::torch;
 using arith::CmpIPredicate;
 
-/// An int[2] argument, where one int may stand for both; the default for an empty list.
-static std::optional<SmallVector<int64_t>> getPair(Value list, ArrayRef<int64_t> ifEmpty = {}) {
+/// An int[2] or int[3] argument, where one int may stand for all; the default for an empty list.
+static std::optional<SmallVector<int64_t>> getNumbers(Value list, int64_t spatial, ArrayRef<int64_t> ifEmpty = {}) {
   std::optional<SmallVector<int64_t>> values = getConstantIntList(list);
   if (values && values->empty())
     values->assign(ifEmpty.begin(), ifEmpty.end());
   if (values && values->size() == 1)
-    values->push_back(values->front());
-  return values && values->size() == 2 ? values : std::nullopt;
+    values->assign(spatial, int64_t(values->front()));
+  return values && static_cast<int64_t>(values->size()) == spatial ? values : std::nullopt;
 }
 
 template <typename OpT>
-static FailureOr<Window> getWindow(OpT op, Lowering &b) {
-  std::optional<SmallVector<int64_t>> kernel = getPair(op.getKernelSize()), padding = getPair(op.getPadding());
-  std::optional<SmallVector<int64_t>> stride = kernel ? getPair(op.getStride(), *kernel) : std::nullopt;
+static FailureOr<Window> getWindow(OpT op, Lowering &b, int64_t spatial) {
+  std::optional<SmallVector<int64_t>> kernel = getNumbers(op.getKernelSize(), spatial),
+                                      padding = getNumbers(op.getPadding(), spatial);
+  std::optional<SmallVector<int64_t>> stride = kernel ? getNumbers(op.getStride(), spatial, *kernel) : std::nullopt;
   std::optional<bool> ceilMode = getConstantBool(op.getCeilMode());
   if (!kernel || !padding || !stride || !ceilMode)
     return b.refuse("kernel_size, stride, padding or ceil_mode is not constant");
   if (isa<ComplexType>(Lowering::getDtype(op.getSelf())))
     return b.refuse("complex numbers");
-  return Window{*kernel, *stride, *padding, {1, 1}, *ceilMode};
+  return Window{*kernel, *stride, *padding, SmallVector<int64_t>(spatial, 1), *ceilMode};
 }
 
-/// [N, C, H, W] or [C, H, W] as [N, H, W, C].
-static Value loadImages(Lowering &b, Value torchTensor) {
+/// [N, C, spatial...] or [C, spatial...] as [N, spatial..., C].
+static Value loadImages(Lowering &b, Value torchTensor, int64_t spatial) {
   Value tensor = b.get(torchTensor);
-  if (cast<RankedTensorType>(tensor.getType()).getRank() == 3)
+  if (cast<RankedTensorType>(tensor.getType()).getRank() == spatial + 1)
     tensor = insertUnitDims(b, tensor, 0);
   return toChannelsLast(b, tensor);
 }
 
-/// The way back from [N, H, W, C].
+/// The way back from [N, spatial..., C].
 static Value storeImages(Lowering &b, Value images, Value torchTensor) {
   Value tensor = toChannelsFirst(b, images);
-  return b.getTensorType(torchTensor).getRank() == 3 ? dropUnitDims(b, tensor, 0) : tensor;
+  int64_t rank = cast<RankedTensorType>(images.getType()).getRank();
+  return b.getTensorType(torchTensor).getRank() == rank - 1 ? dropUnitDims(b, tensor, 0) : tensor;
 }
 
 static SmallVector<OpFoldResult> getPooledSizes(Lowering &b, Value images, const Window &window) {
   SmallVector<OpFoldResult> sizes = getDims(b, images);
-  for (int64_t i = 0; i < 2; ++i)
+  for (int64_t i = 0; i < window.getRank(); ++i)
     sizes[i + 1] = window.getOutputSize(b, i, sizes[i + 1]);
   return sizes;
 }
 
 /// The operand of named pooling ops that has the window's shape and no values.
 static Value createWindowShape(Lowering &b, const Window &window, Type element) {
-  return createEmpty(b, {b.getIndexAttr(window.kernel[0]), b.getIndexAttr(window.kernel[1])}, element);
+  SmallVector<OpFoldResult> sizes =
+      llvm::map_to_vector(window.kernel, [&](int64_t size) -> OpFoldResult { return b.getIndexAttr(size); });
+  return createEmpty(b, sizes, element);
 }
 
 //===----------------------------------------------------------------------===//
@@ -69,9 +73,11 @@ static Value createWindowShape(Lowering &b, const Window &window, Type element) 
 //===----------------------------------------------------------------------===//
 
 template <typename OpT>
-static FailureOr<Window> getMaxWindow(OpT op, Lowering &b) {
-  FailureOr<Window> window = getWindow(op, b);
-  std::optional<SmallVector<int64_t>> dilation = getPair(op.getDilation());
+static FailureOr<Window> getMaxWindow(OpT op, Lowering &b, int64_t spatial) {
+  FailureOr<Window> window = getWindow(op, b, spatial);
+  std::optional<SmallVector<int64_t>> dilation = getNumbers(op.getDilation(), spatial);
+  if (spatial == 3 && isUnsigned(Lowering::getDtype(op.getSelf())))
+    return b.refuse("unsigned integers in three dims");
   if (failed(window) || !dilation)
     return b.refuse("a number of the window is not constant, or complex numbers");
   window->dilation = *dilation;
@@ -83,85 +89,112 @@ static Value poolMaxima(Lowering &b, Value images, Type dtype, const Window &win
   Value output = createFilled(b, getPooledSizes(b, images, window), getLowest(b, dtype));
   Value shape = createWindowShape(b, window, getValueType(dtype));
   auto strides = b.getI64TensorAttr(window.stride), dilations = b.getI64TensorAttr(window.dilation);
+  if (window.getRank() == 3)
+    return linalg::PoolingNdhwcMaxOp::create(b, output.getType(), {padded, shape}, output, strides, dilations)
+        .getResult(0);
   if (isUnsigned(dtype))
     return linalg::PoolingNhwcMaxUnsignedOp::create(b, output.getType(), {padded, shape}, output, strides, dilations)
         .getResult(0);
-  return linalg::PoolingNhwcMaxOp::create(b, output.getType(), {padded, shape}, output, strides, dilations).getResult(0);
+  return linalg::PoolingNhwcMaxOp::create(b, output.getType(), {padded, shape}, output, strides, dilations)
+      .getResult(0);
 }
 
-/// Where each maximum stands in its plane of H x W; the first one, NaN before
-/// all numbers. Loops: n, y, x, c; then the window's.
+/// Whether an element is the maximum of its window or cell; NaN is.
+static Value isMaximum(ImplicitLocOpBuilder &body, Value element, Value maximum, Type dtype) {
+  if (!isFloat(dtype))
+    return arith::CmpIOp::create(body, CmpIPredicate::eq, element, maximum);
+  return arith::OrIOp::create(body, arith::CmpFOp::create(body, arith::CmpFPredicate::OEQ, element, maximum),
+                              arith::CmpFOp::create(body, arith::CmpFPredicate::UNO, element, element));
+}
+
+/// The place, if it wins against the one found so far.
+static Value keepFirst(ImplicitLocOpBuilder &body, Value wins, Value flat, Value found) {
+  Value place = arith::IndexCastOp::create(body, body.getI64Type(), flat);
+  Value earlier = arith::CmpIOp::create(body, CmpIPredicate::slt, place, found);
+  return arith::SelectOp::create(body, arith::AndIOp::create(body, wins, earlier), place, found);
+}
+
+/// Loops over the results of windows or cells [N, spatial..., C], then over each one: the map of an
+/// operand that has the dims of the latter.
+static AffineMap getInnerMap(Lowering &b, int64_t spatial) {
+  SmallVector<AffineExpr> inner;
+  for (int64_t i = 0; i < spatial; ++i)
+    inner.push_back(b.getAffineDimExpr(spatial + 2 + i));
+  return AffineMap::get(2 * spatial + 2, 0, inner, b.getContext());
+}
+static SmallVector<int64_t> getInnerLoops(int64_t spatial) {
+  return llvm::to_vector(llvm::seq<int64_t>(spatial + 2, 2 * spatial + 2));
+}
+
+/// Where each maximum stands in its image; the first one, NaN before all numbers.
 static Value poolPlaces(Lowering &b, Value images, Value maxima, Type dtype, const Window &window) {
-  SmallVector<OpFoldResult> sizes = getPooledSizes(b, images, window);
-  SmallVector<OpFoldResult> loops = sizes;
-  loops.append({b.getIndexAttr(window.kernel[0]), b.getIndexAttr(window.kernel[1])});
+  int64_t spatial = window.getRank();
+  SmallVector<OpFoldResult> loops = getPooledSizes(b, images, window);
+  for (int64_t size : window.kernel)
+    loops.push_back(b.getIndexAttr(size));
   Value shape = createWindowShape(b, window, b.getI1Type());
-  MappedOperand shapeOperand = {
-      shape, AffineMap::get(6, 0, {b.getAffineDimExpr(4), b.getAffineDimExpr(5)}, b.getContext())};
-  MappedOperand maximum = {maxima, getKeptMap(b.getContext(), 6, {4, 5})};
-  Value height = toIndex(b, getDim(b, images, 1)), width = toIndex(b, getDim(b, images, 2));
+  SmallVector<int64_t> inner = getInnerLoops(spatial);
+  MappedOperand maximum = {maxima, getKeptMap(b.getContext(), loops.size(), inner)};
+  SmallVector<Value> extents;
+  for (int64_t i = 0; i < spatial; ++i)
+    extents.push_back(toIndex(b, getDim(b, images, 1 + i)));
   return createReduction(
-      b, {shapeOperand, maximum}, loops, {4, 5}, b.getI64IntegerAttr(std::numeric_limits<int64_t>::max()),
-      [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-        Value zero = arith::ConstantIndexOp::create(body, 0), isInside;
-        SmallVector<Value> source(4), position(2);
-        for (int64_t i = 0; i < 2; ++i) {
+      b, {MappedOperand{shape, getInnerMap(b, spatial)}, maximum}, loops, inner,
+      b.getI64IntegerAttr(std::numeric_limits<int64_t>::max()), [&](ImplicitLocOpBuilder &body, ValueRange elements) {
+        Value zero = arith::ConstantIndexOp::create(body, 0), isInside, flat = zero;
+        SmallVector<Value> source(spatial + 2);
+        for (int64_t i = 0; i < spatial; ++i) {
           Value start = arith::MulIOp::create(body, linalg::IndexOp::create(body, 1 + i),
                                               arith::ConstantIndexOp::create(body, window.stride[i]));
-          Value step = arith::MulIOp::create(body, linalg::IndexOp::create(body, 4 + i),
+          Value step = arith::MulIOp::create(body, linalg::IndexOp::create(body, spatial + 2 + i),
                                              arith::ConstantIndexOp::create(body, window.dilation[i]));
           Value place = arith::SubIOp::create(body, arith::AddIOp::create(body, start, step),
                                               arith::ConstantIndexOp::create(body, window.padding[i]));
-          Value fits = arith::CmpIOp::create(body, CmpIPredicate::ult, place, i == 0 ? height : width);
+          Value fits = arith::CmpIOp::create(body, CmpIPredicate::ult, place, extents[i]);
           isInside = i == 0 ? fits : arith::AndIOp::create(body, isInside, fits).getResult();
-          position[i] = place;
+          flat = arith::AddIOp::create(body, arith::MulIOp::create(body, flat, extents[i]), place);
           source[1 + i] = arith::SelectOp::create(body, fits, place, zero);
         }
-        source[0] = linalg::IndexOp::create(body, 0);
-        source[3] = linalg::IndexOp::create(body, 3);
+        source.front() = linalg::IndexOp::create(body, 0);
+        source.back() = linalg::IndexOp::create(body, spatial + 1);
         Value element = tensor::ExtractOp::create(body, images, source);
-        Value isMaximum;
-        if (isFloat(dtype)) {
-          isMaximum = arith::CmpFOp::create(body, arith::CmpFPredicate::OEQ, element, elements[1]);
-          isMaximum = arith::OrIOp::create(
-              body, isMaximum, arith::CmpFOp::create(body, arith::CmpFPredicate::UNO, element, element));
-        } else {
-          isMaximum = arith::CmpIOp::create(body, CmpIPredicate::eq, element, elements[1]);
-        }
-        Value flat = arith::AddIOp::create(body, arith::MulIOp::create(body, position[0], width), position[1]);
-        Value place = arith::IndexCastOp::create(body, body.getI64Type(), flat);
-        Value earlier = arith::CmpIOp::create(body, CmpIPredicate::slt, place, elements[2]);
-        Value wins = arith::AndIOp::create(body, arith::AndIOp::create(body, isMaximum, isInside), earlier);
-        return arith::SelectOp::create(body, wins, place, elements[2]).getResult();
+        Value wins = arith::AndIOp::create(body, isMaximum(body, element, elements[1], dtype), isInside);
+        return keepFirst(body, wins, flat, elements[2]);
       });
 }
 
 namespace {
 
-struct LowerAtenMaxPool2d : LowerOp<LowerAtenMaxPool2d, AtenMaxPool2dOp> {
-  using LowerOp::LowerOp;
-  FailureOr<Value> lower(AtenMaxPool2dOp op, Lowering &b) const {
-    FailureOr<Window> window = getMaxWindow(op, b);
+template <typename OpT, int64_t spatial>
+struct LowerMaxPool : LowerOp<LowerMaxPool<OpT, spatial>, OpT> {
+  using LowerOp<LowerMaxPool<OpT, spatial>, OpT>::LowerOp;
+  FailureOr<Value> lower(OpT op, Lowering &b) const {
+    FailureOr<Window> window = getMaxWindow(op, b, spatial);
     if (failed(window))
       return failure();
-    Value maxima = poolMaxima(b, loadImages(b, op.getSelf()), Lowering::getDtype(op.getSelf()), *window);
+    Value maxima = poolMaxima(b, loadImages(b, op.getSelf(), spatial), Lowering::getDtype(op.getSelf()), *window);
     return storeImages(b, maxima, op.getResult());
   }
 };
+using LowerAtenMaxPool2d = LowerMaxPool<AtenMaxPool2dOp, 2>;
+using LowerAtenMaxPool3d = LowerMaxPool<AtenMaxPool3dOp, 3>;
 
-struct LowerAtenMaxPool2dWithIndices : LowerMultiResultOp<LowerAtenMaxPool2dWithIndices, AtenMaxPool2dWithIndicesOp> {
-  using LowerMultiResultOp::LowerMultiResultOp;
-  FailureOr<SmallVector<Value>> lower(AtenMaxPool2dWithIndicesOp op, Lowering &b) const {
-    FailureOr<Window> window = getMaxWindow(op, b);
+template <typename OpT, int64_t spatial>
+struct LowerMaxPoolWithIndices : LowerMultiResultOp<LowerMaxPoolWithIndices<OpT, spatial>, OpT> {
+  using LowerMultiResultOp<LowerMaxPoolWithIndices<OpT, spatial>, OpT>::LowerMultiResultOp;
+  FailureOr<SmallVector<Value>> lower(OpT op, Lowering &b) const {
+    FailureOr<Window> window = getMaxWindow(op, b, spatial);
     if (failed(window))
       return failure();
-    Value images = loadImages(b, op.getSelf());
+    Value images = loadImages(b, op.getSelf(), spatial);
     Type dtype = Lowering::getDtype(op.getSelf());
     Value maxima = poolMaxima(b, images, dtype, *window);
     Value places = poolPlaces(b, images, maxima, dtype, *window);
     return SmallVector<Value>{storeImages(b, maxima, op.getResult0()), storeImages(b, places, op.getResult1())};
   }
 };
+using LowerAtenMaxPool2dWithIndices = LowerMaxPoolWithIndices<AtenMaxPool2dWithIndicesOp, 2>;
+using LowerAtenMaxPool3dWithIndices = LowerMaxPoolWithIndices<AtenMaxPool3dWithIndicesOp, 3>;
 
 } // namespace
 
@@ -192,6 +225,10 @@ static Value poolSums(Lowering &b, Value images, Type dtype, const Window &windo
   Value padded = padForWindow(b, convertTensor(b, images, dtype, compute), window, getNumber(b, compute, 0));
   Value output = createFilled(b, getPooledSizes(b, images, window), getNumber(b, compute, 0));
   Value shape = createWindowShape(b, window, getValueType(compute));
+  if (window.getRank() == 3)
+    return linalg::PoolingNdhwcSumOp::create(b, output.getType(), {padded, shape}, output,
+                                             b.getI64TensorAttr(window.stride), b.getI64TensorAttr(window.dilation))
+        .getResult(0);
   return linalg::PoolingNhwcSumOp::create(b, output.getType(), {padded, shape}, output,
                                           b.getI64TensorAttr(window.stride), b.getI64TensorAttr(window.dilation))
       .getResult(0);
@@ -211,134 +248,223 @@ namespace {
 
 /// The divisor is divisor_override, the window's size, or where parts of
 /// windows do not count, a number computed for each position.
-struct LowerAtenAvgPool2d : LowerOp<LowerAtenAvgPool2d, AtenAvgPool2dOp> {
-  using LowerOp::LowerOp;
-  FailureOr<Value> lower(AtenAvgPool2dOp op, Lowering &b) const {
-    FailureOr<Window> window = getWindow(op, b);
+template <typename OpT, int64_t spatial>
+struct LowerAvgPool : LowerOp<LowerAvgPool<OpT, spatial>, OpT> {
+  using LowerOp<LowerAvgPool<OpT, spatial>, OpT>::LowerOp;
+  FailureOr<Value> lower(OpT op, Lowering &b) const {
+    FailureOr<Window> window = getWindow(op, b, spatial);
     std::optional<bool> countPadding = getConstantBool(op.getCountIncludePad());
     std::optional<int64_t> divisor = getConstantInt(op.getDivisorOverride());
     if (failed(window) || !countPadding || (!divisor && !isNone(op.getDivisorOverride())) || divisor == 0)
       return b.refuse("a number of the window is not constant or, the divisor, zero; or complex numbers");
     Type dtype = Lowering::getDtype(op.getSelf()), compute = getComputeDtype(dtype);
-    Value images = loadImages(b, op.getSelf());
+    Value images = loadImages(b, op.getSelf(), spatial);
     Value sums = poolSums(b, images, dtype, *window);
     bool isFull = !window->ceilMode &&
                   (*countPadding || llvm::all_of(window->padding, [](int64_t padding) { return padding == 0; }));
-    if (!divisor && isFull)
-      divisor = window->kernel[0] * window->kernel[1];
-    Value height = toIndex(b, getDim(b, images, 1)), width = toIndex(b, getDim(b, images, 2));
+    if (!divisor && isFull) {
+      divisor = 1;
+      for (int64_t size : window->kernel)
+        *divisor *= size;
+    }
+    SmallVector<Value> extents;
+    for (int64_t i = 0; i < spatial; ++i)
+      extents.push_back(toIndex(b, getDim(b, images, 1 + i)));
     Value means = createElementwise(
         b, sums, getDims(b, sums), getValueType(dtype), [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-          Value count;
-          if (divisor) {
-            count = arith::ConstantIntOp::create(body, *divisor, 64);
-          } else {
-            Value rows = countInDim(body, linalg::IndexOp::create(body, 1), height, *window, 0, *countPadding);
-            Value columns = countInDim(body, linalg::IndexOp::create(body, 2), width, *window, 1, *countPadding);
-            count = arith::IndexCastOp::create(body, body.getI64Type(), arith::MulIOp::create(body, rows, columns));
-          }
+          if (divisor)
+            return divideBy(body, elements[0], arith::ConstantIntOp::create(body, *divisor, 64), compute, dtype);
+          Value count = arith::ConstantIndexOp::create(body, 1);
+          for (int64_t i = 0; i < spatial; ++i)
+            count = arith::MulIOp::create(
+                body, count,
+                countInDim(body, linalg::IndexOp::create(body, 1 + i), extents[i], *window, i, *countPadding));
+          count = arith::IndexCastOp::create(body, body.getI64Type(), count);
           return divideBy(body, elements[0], count, compute, dtype);
         });
     return storeImages(b, means, op.getResult());
   }
 };
+using LowerAtenAvgPool2d = LowerAvgPool<AtenAvgPool2dOp, 2>;
+using LowerAtenAvgPool3d = LowerAvgPool<AtenAvgPool3dOp, 3>;
 
-/// Means of height x width cells that cover the image:
-/// cell i is [floor(i H / height), ceil((i + 1) H / height)).
-struct LowerAtenAdaptiveAvgPool2d : LowerOp<LowerAtenAdaptiveAvgPool2d, AtenAdaptiveAvgPool2dOp> {
-  using LowerOp::LowerOp;
-  FailureOr<Value> lower(AtenAdaptiveAvgPool2dOp op, Lowering &b) const {
-    std::optional<SmallVector<int64_t>> output = getPair(op.getOutputSize());
-    Type dtype = Lowering::getDtype(op.getSelf());
-    if (!output || !isFloat(dtype))
-      return b.refuse("output_size is not constant, or self is not a real float");
-    Value images = loadImages(b, op.getSelf());
-    if (llvm::all_of(*output, [](int64_t size) { return size == 1; }))
-      return storeImages(b, averageAll(b, images, dtype), op.getResult());
-    auto type = cast<RankedTensorType>(images.getType());
-    if (type.isDynamicDim(1) || type.isDynamicDim(2))
-      return b.refuse("height or width is dynamic and output_size is not 1");
-    return storeImages(b, averageCells(b, images, dtype, *output), op.getResult());
+} // namespace
+
+//===----------------------------------------------------------------------===//
+// Cells that cover the image: cell i of n is [floor(i extent / n), ceil((i + 1) extent / n))
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// The cells of channels-last images of static spatial extents.
+struct Cells {
+  SmallVector<int64_t> extents, counts;
+
+  int64_t getSpatial() const { return counts.size(); }
+  /// The largest size of a cell in spatial dim `i`.
+  int64_t getLargest(int64_t i) const {
+    int64_t largest = 0;
+    for (int64_t cell = 0; cell < counts[i]; ++cell)
+      largest =
+          std::max(largest, llvm::divideCeilSigned((cell + 1) * extents[i], counts[i]) - cell * extents[i] / counts[i]);
+    return largest;
   }
-
-  static Value averageAll(Lowering &b, Value images, Type dtype) {
-    Type compute = getComputeDtype(dtype);
-    SmallVector<OpFoldResult> sizes = getDims(b, images);
-    Value sums = createReduction(b, MappedOperand{images, b.getMultiDimIdentityMap(4)}, sizes, {1, 2},
-                                 getNumber(b, compute, 0), [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-                                   Value element = convertElement(body, elements[0], dtype, compute);
-                                   return createContractingAdd(body, elements[1], element);
-                                 });
-    Value count = toI64(b, mulSizes(b, sizes[1], sizes[2]));
-    Value means = createElementwise(b, sums, getDims(b, sums), getValueType(dtype),
-                                    [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-                                      return divideBy(body, elements[0], count, compute, dtype);
-                                    });
-    return insertUnitDims(b, means, {1, 2});
-  }
-
-  /// Cells of different sizes: each runs over the largest size, and adds
-  /// nothing behind its end. Loops: n, y, x, c, cell rows, cell columns.
-  static Value averageCells(Lowering &b, Value images, Type dtype, ArrayRef<int64_t> output) {
-    Type compute = getComputeDtype(dtype);
-    auto type = cast<RankedTensorType>(images.getType());
-    SmallVector<OpFoldResult> loops = getDims(b, images);
-    SmallVector<OpFoldResult> cell;
-    for (int64_t i = 0; i < 2; ++i) {
-      int64_t extent = type.getDimSize(1 + i), largest = 0;
-      for (int64_t position = 0; position < output[i]; ++position)
-        largest = std::max(largest, llvm::divideCeilSigned((position + 1) * extent, output[i]) - position * extent / output[i]);
-      loops[1 + i] = b.getIndexAttr(output[i]);
-      cell.push_back(b.getIndexAttr(largest));
-    }
-    loops.append(cell);
-    Value shape = createEmpty(b, cell, b.getI1Type());
-    MappedOperand shapeOperand = {
-        shape, AffineMap::get(6, 0, {b.getAffineDimExpr(4), b.getAffineDimExpr(5)}, b.getContext())};
-    Value sums = createReduction(
-        b, shapeOperand, loops, {4, 5}, getNumber(b, compute, 0), [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-          SmallVector<Value> source = {linalg::IndexOp::create(body, 0), {}, {}, linalg::IndexOp::create(body, 3)};
-          Value isInside;
-          for (int64_t i = 0; i < 2; ++i) {
-            auto [start, end] = getCell(body, linalg::IndexOp::create(body, 1 + i), type.getDimSize(1 + i), output[i]);
-            Value place = arith::AddIOp::create(body, start, linalg::IndexOp::create(body, 4 + i));
-            Value fits = arith::CmpIOp::create(body, CmpIPredicate::ult, place, end);
-            isInside = i == 0 ? fits : arith::AndIOp::create(body, isInside, fits).getResult();
-            source[1 + i] = arith::SelectOp::create(body, fits, place, start);
-          }
-          Value element = convertElement(body, tensor::ExtractOp::create(body, images, source), dtype, compute);
-          Value zero = arith::ConstantOp::create(body, getNumber(body, compute, 0));
-          Value term = arith::SelectOp::create(body, isInside, element, zero);
-          return createContractingAdd(body, elements[1], term);
-        });
-    return createElementwise(b, sums, getDims(b, sums), getValueType(dtype),
-                             [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-                               Value count;
-                               for (int64_t i = 0; i < 2; ++i) {
-                                 auto [start, end] = getCell(body, linalg::IndexOp::create(body, 1 + i),
-                                                             type.getDimSize(1 + i), output[i]);
-                                 Value size = arith::SubIOp::create(body, end, start);
-                                 count = i == 0 ? size : arith::MulIOp::create(body, count, size).getResult();
-                               }
-                               count = arith::IndexCastOp::create(body, body.getI64Type(), count);
-                               return divideBy(body, elements[0], count, compute, dtype);
-                             });
-  }
-
   /// First place and end of a cell.
-  static std::pair<Value, Value> getCell(ImplicitLocOpBuilder &body, Value position, int64_t extent, int64_t output) {
+  std::pair<Value, Value> getBounds(ImplicitLocOpBuilder &body, Value cell, int64_t i) const {
     auto constant = [&](int64_t value) { return arith::ConstantIndexOp::create(body, value); };
-    Value scaled = arith::MulIOp::create(body, position, constant(extent));
-    Value start = arith::DivUIOp::create(body, scaled, constant(output));
-    Value end = arith::DivUIOp::create(body, arith::AddIOp::create(body, scaled, constant(extent + output - 1)),
-                                       constant(output));
+    Value scaled = arith::MulIOp::create(body, cell, constant(extents[i]));
+    Value start = arith::DivUIOp::create(body, scaled, constant(counts[i]));
+    Value end = arith::DivUIOp::create(body, arith::AddIOp::create(body, scaled, constant(extents[i] + counts[i] - 1)),
+                                       constant(counts[i]));
     return {start, end};
   }
 };
 
 } // namespace
 
+/// Reduces the elements of each cell: `function` gets the element, whether it lies in the cell (cells of
+/// different sizes all run over the largest one), its place in the image, and the other operands' elements.
+static Value reduceCells(Lowering &b, Value images, const Cells &cells, ArrayRef<MappedOperand> more, TypedAttr init,
+                         function_ref<Value(ImplicitLocOpBuilder &, Value, Value, Value, ValueRange)> function) {
+  int64_t spatial = cells.getSpatial();
+  SmallVector<OpFoldResult> loops = getDims(b, images), inner;
+  for (int64_t i = 0; i < spatial; ++i) {
+    loops[1 + i] = b.getIndexAttr(cells.counts[i]);
+    inner.push_back(b.getIndexAttr(cells.getLargest(i)));
+  }
+  loops.append(inner);
+  SmallVector<MappedOperand> operands = {{createEmpty(b, inner, b.getI1Type()), getInnerMap(b, spatial)}};
+  operands.append(more.begin(), more.end());
+  return createReduction(
+      b, operands, loops, getInnerLoops(spatial), init, [&](ImplicitLocOpBuilder &body, ValueRange elements) {
+        SmallVector<Value> source(spatial + 2);
+        Value isInside, flat = arith::ConstantIndexOp::create(body, 0);
+        for (int64_t i = 0; i < spatial; ++i) {
+          auto [start, end] = cells.getBounds(body, linalg::IndexOp::create(body, 1 + i), i);
+          Value place = arith::AddIOp::create(body, start, linalg::IndexOp::create(body, spatial + 2 + i));
+          Value fits = arith::CmpIOp::create(body, CmpIPredicate::ult, place, end);
+          isInside = i == 0 ? fits : arith::AndIOp::create(body, isInside, fits).getResult();
+          flat = arith::AddIOp::create(
+              body, arith::MulIOp::create(body, flat, arith::ConstantIndexOp::create(body, cells.extents[i])), place);
+          source[1 + i] = arith::SelectOp::create(body, fits, place, start);
+        }
+        source.front() = linalg::IndexOp::create(body, 0);
+        source.back() = linalg::IndexOp::create(body, spatial + 1);
+        Value element = tensor::ExtractOp::create(body, images, source);
+        return function(body, element, isInside, flat, elements.drop_front());
+      });
+}
+
+static FailureOr<Cells> getCells(Lowering &b, Value images, Value outputSize, int64_t spatial) {
+  std::optional<SmallVector<int64_t>> output = getNumbers(outputSize, spatial);
+  auto type = cast<RankedTensorType>(images.getType());
+  if (!output)
+    return b.refuse("output_size is not constant");
+  Cells cells{{}, *output};
+  for (int64_t i = 0; i < spatial; ++i) {
+    if (type.isDynamicDim(1 + i) || type.getDimSize(1 + i) == 0)
+      return b.refuse("a spatial dim is dynamic and output_size is not 1, or a dim is empty");
+    cells.extents.push_back(type.getDimSize(1 + i));
+  }
+  return cells;
+}
+
+namespace {
+
+template <typename OpT, int64_t spatial>
+struct LowerAdaptiveAvgPool : LowerOp<LowerAdaptiveAvgPool<OpT, spatial>, OpT> {
+  using LowerOp<LowerAdaptiveAvgPool<OpT, spatial>, OpT>::LowerOp;
+  FailureOr<Value> lower(OpT op, Lowering &b) const {
+    std::optional<SmallVector<int64_t>> output = getNumbers(op.getOutputSize(), spatial);
+    Type dtype = Lowering::getDtype(op.getSelf());
+    if (!output || !isFloat(dtype))
+      return b.refuse("output_size is not constant, or self is not a real float");
+    Value images = loadImages(b, op.getSelf(), spatial);
+    if (llvm::all_of(*output, [](int64_t size) { return size == 1; }))
+      return storeImages(b, averageAll(b, images, dtype), op.getResult());
+    FailureOr<Cells> cells = getCells(b, images, op.getOutputSize(), spatial);
+    if (failed(cells))
+      return failure();
+    return storeImages(b, averageCells(b, images, dtype, *cells), op.getResult());
+  }
+
+  static Value averageAll(Lowering &b, Value images, Type dtype) {
+    Type compute = getComputeDtype(dtype);
+    SmallVector<OpFoldResult> sizes = getDims(b, images);
+    auto dims = llvm::to_vector(llvm::seq<int64_t>(1, spatial + 1));
+    Value sums = createReduction(b, MappedOperand{images, b.getMultiDimIdentityMap(spatial + 2)}, sizes, dims,
+                                 getNumber(b, compute, 0), [&](ImplicitLocOpBuilder &body, ValueRange elements) {
+                                   Value element = convertElement(body, elements[0], dtype, compute);
+                                   return createContractingAdd(body, elements[1], element);
+                                 });
+    Value count = toI64(b, multiplySizes(b, ArrayRef(sizes).slice(1, spatial)));
+    Value means = createElementwise(b, sums, getDims(b, sums), getValueType(dtype),
+                                    [&](ImplicitLocOpBuilder &body, ValueRange elements) {
+                                      return divideBy(body, elements[0], count, compute, dtype);
+                                    });
+    return insertUnitDims(b, means, dims);
+  }
+
+  static Value averageCells(Lowering &b, Value images, Type dtype, const Cells &cells) {
+    Type compute = getComputeDtype(dtype);
+    Value sums =
+        reduceCells(b, images, cells, {}, getNumber(b, compute, 0),
+                    [&](ImplicitLocOpBuilder &body, Value element, Value isInside, Value, ValueRange elements) {
+                      Value zero = arith::ConstantOp::create(body, getNumber(body, compute, 0));
+                      Value term =
+                          arith::SelectOp::create(body, isInside, convertElement(body, element, dtype, compute), zero);
+                      return createContractingAdd(body, elements[0], term);
+                    });
+    return createElementwise(b, sums, getDims(b, sums), getValueType(dtype),
+                             [&](ImplicitLocOpBuilder &body, ValueRange elements) {
+                               Value count = arith::ConstantIndexOp::create(body, 1);
+                               for (int64_t i = 0; i < spatial; ++i) {
+                                 auto [start, end] = cells.getBounds(body, linalg::IndexOp::create(body, 1 + i), i);
+                                 count = arith::MulIOp::create(body, count, arith::SubIOp::create(body, end, start));
+                               }
+                               count = arith::IndexCastOp::create(body, body.getI64Type(), count);
+                               return divideBy(body, elements[0], count, compute, dtype);
+                             });
+  }
+};
+using LowerAtenAdaptiveAvgPool2d = LowerAdaptiveAvgPool<AtenAdaptiveAvgPool2dOp, 2>;
+using LowerAtenAdaptiveAvgPool3d = LowerAdaptiveAvgPool<AtenAdaptiveAvgPool3dOp, 3>;
+
+template <typename OpT, int64_t spatial>
+struct LowerAdaptiveMaxPool : LowerMultiResultOp<LowerAdaptiveMaxPool<OpT, spatial>, OpT> {
+  using LowerMultiResultOp<LowerAdaptiveMaxPool<OpT, spatial>, OpT>::LowerMultiResultOp;
+  FailureOr<SmallVector<Value>> lower(OpT op, Lowering &b) const {
+    Type dtype = Lowering::getDtype(op.getSelf());
+    if (!isFloat(dtype))
+      return b.refuse("self is not a real float");
+    Value images = loadImages(b, op.getSelf(), spatial);
+    FailureOr<Cells> cells = getCells(b, images, op.getOutputSize(), spatial);
+    if (failed(cells))
+      return failure();
+    Value maxima = reduceCells(
+        b, images, *cells, {}, getLowest(b, dtype),
+        [&](ImplicitLocOpBuilder &body, Value element, Value isInside, Value, ValueRange elements) {
+          Value lowest = arith::ConstantOp::create(body, getLowest(body, dtype));
+          return arith::MaximumFOp::create(body, elements[0], arith::SelectOp::create(body, isInside, element, lowest))
+              .getResult();
+        });
+    MappedOperand maximum = {maxima, getKeptMap(b.getContext(), 2 * spatial + 2, getInnerLoops(spatial))};
+    Value places =
+        reduceCells(b, images, *cells, maximum, b.getI64IntegerAttr(std::numeric_limits<int64_t>::max()),
+                    [&](ImplicitLocOpBuilder &body, Value element, Value isInside, Value flat, ValueRange elements) {
+                      Value wins = arith::AndIOp::create(body, isMaximum(body, element, elements[0], dtype), isInside);
+                      return keepFirst(body, wins, flat, elements[1]);
+                    });
+    return SmallVector<Value>{storeImages(b, maxima, op.getResult0()), storeImages(b, places, op.getResult1())};
+  }
+};
+using LowerAtenAdaptiveMaxPool2d = LowerAdaptiveMaxPool<AtenAdaptiveMaxPool2dOp, 2>;
+using LowerAtenAdaptiveMaxPool3d = LowerAdaptiveMaxPool<AtenAdaptiveMaxPool3dOp, 3>;
+
+} // namespace
+
 void torchc::populatePoolingPatterns(RewritePatternSet &patterns, LoweringContext &context) {
-  addPatterns<LowerAtenMaxPool2d, LowerAtenMaxPool2dWithIndices, LowerAtenAvgPool2d, LowerAtenAdaptiveAvgPool2d>(
-      patterns, context);
+  addPatterns<LowerAtenMaxPool2d, LowerAtenMaxPool3d, LowerAtenMaxPool2dWithIndices, LowerAtenMaxPool3dWithIndices,
+              LowerAtenAvgPool2d, LowerAtenAvgPool3d, LowerAtenAdaptiveAvgPool2d, LowerAtenAdaptiveAvgPool3d,
+              LowerAtenAdaptiveMaxPool2d, LowerAtenAdaptiveMaxPool3d>(patterns, context);
 }

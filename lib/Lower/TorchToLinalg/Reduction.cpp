@@ -1,4 +1,4 @@
-//===- Reduction.cpp - sums, means, extrema, their places, running sums ---===//
+//===- Reduction.cpp - sums, means, extrema and their places ---===//
 //
 // Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -103,7 +103,8 @@ static Value combineByAnd(ElementBuilder &b, Value element, Value accumulator) {
 }
 
 /// Reduces a tensor with elements of dtype `from`, computing in dtype `compute`.
-static Value reduce(Lowering &b, Value tensor, Type from, Type compute, ArrayRef<int64_t> dims, const Reducer &reducer) {
+static Value reduce(Lowering &b, Value tensor, Type from, Type compute, ArrayRef<int64_t> dims,
+                    const Reducer &reducer) {
   SmallVector<OpFoldResult> sizes = getDims(b, tensor);
   MappedOperand operand = {tensor, b.getMultiDimIdentityMap(sizes.size())};
   return createReduction(b, operand, sizes, dims, reducer.init, [&](ImplicitLocOpBuilder &body, ValueRange elements) {
@@ -221,8 +222,8 @@ struct LowerExtremum : LowerOp<LowerExtremum<OpT, isMaximum>, OpT> {
     Type dtype = Lowering::getDtype(op.getSelf());
     if (isa<ComplexType>(dtype))
       return b.refuse("complex numbers");
-    Reducer reducer = isMaximum ? Reducer{getLowest(b, dtype), combineByMaximum}
-                                : Reducer{getHighest(b, dtype), combineByMinimum};
+    Reducer reducer =
+        isMaximum ? Reducer{getLowest(b, dtype), combineByMaximum} : Reducer{getHighest(b, dtype), combineByMinimum};
     return lowerReduction(b, op.getSelf(), op.getDim(), op.getKeepdim(), op.getResult(), dtype, reducer);
   }
 };
@@ -328,47 +329,10 @@ struct LowerPlace : LowerOp<LowerPlace<OpT, isMaximum>, OpT> {
 using LowerAtenArgmax = LowerPlace<AtenArgmaxOp, true>;
 using LowerAtenArgmin = LowerPlace<AtenArgminOp, false>;
 
-//===----------------------------------------------------------------------===//
-// Running sums
-//===----------------------------------------------------------------------===//
-
-/// out[i] = sum of x[j], j <= i. Each sum is its own reduction: quadratic, but
-/// without an order that a kernel would have to keep.
-struct LowerAtenCumsum : LowerOp<LowerAtenCumsum, AtenCumsumOp> {
-  using LowerOp::LowerOp;
-  FailureOr<Value> lower(AtenCumsumOp op, Lowering &b) const {
-    std::optional<int64_t> constant = getConstantInt(op.getDim());
-    FailureOr<Type> dtype = getReductionDtype(b, op.getSelf(), op.getResult());
-    if (!constant || failed(dtype))
-      return b.refuse("dim is not constant, or complex numbers");
-    Value tensor = b.get(op.getSelf());
-    Type from = Lowering::getDtype(op.getSelf()), resultDtype = Lowering::getDtype(op.getResult());
-    SmallVector<OpFoldResult> sizes = getDims(b, tensor);
-    int64_t rank = sizes.size(), dim = wrapDim(*constant, rank);
-    if (rank == 0)
-      return convertTensor(b, tensor, from, resultDtype);
-    sizes.push_back(sizes[dim]);
-    SmallVector<AffineExpr> read;
-    for (int64_t i = 0; i < rank; ++i)
-      read.push_back(b.getAffineDimExpr(i == dim ? rank : i));
-    MappedOperand operand = {tensor, AffineMap::get(rank + 1, 0, read, b.getContext())};
-    Value sums = createReduction(
-        b, operand, sizes, rank, getNumber(b, *dtype, 0), [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-          ElementBuilder builder(body, b.getOp(), *dtype);
-          Value isBefore = arith::CmpIOp::create(body, CmpIPredicate::ule, linalg::IndexOp::create(body, rank),
-                                                 linalg::IndexOp::create(body, dim));
-          Value element = convertElement(body, elements[0], from, *dtype);
-          Value term = arith::SelectOp::create(body, isBefore, element, builder.number(0));
-          return combineBySum(builder, term, elements[1]);
-        });
-    return convertTensor(b, sums, *dtype, resultDtype);
-  }
-};
-
 } // namespace
 
 void torchc::populateReductionPatterns(RewritePatternSet &patterns, LoweringContext &context) {
   addPatterns<LowerAtenSumDimIntList, LowerAtenMeanDim, LowerAtenProdDimInt, LowerAtenAmax, LowerAtenAmin,
-              LowerAtenAnyDim, LowerAtenAllDim, LowerAtenMaxDim, LowerAtenMinDim, LowerAtenArgmax, LowerAtenArgmin,
-              LowerAtenCumsum>(patterns, context);
+              LowerAtenAnyDim, LowerAtenAllDim, LowerAtenMaxDim, LowerAtenMinDim, LowerAtenArgmax, LowerAtenArgmin>(
+      patterns, context);
 }

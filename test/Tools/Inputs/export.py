@@ -15,8 +15,8 @@ class Mlp(torch.nn.Module):
 
 class Unsupported(torch.nn.Module):
     def forward(self, x):
-        y = torch.special.i0e(x)
-        z = torch.special.i0e(y)
+        y = torch.geqrf(x)[0]
+        z = torch.geqrf(y)[0]
         return torch.cholesky_inverse(z)
 
 

@@ -53,6 +53,18 @@ Value AtenBuilder::literal(Type dtype, double value) {
                                       DenseElementsAttr::get(type, element));
 }
 
+Value AtenBuilder::literal(Type dtype, ArrayRef<double> values, ArrayRef<int64_t> sizes) {
+  SmallVector<Attribute> elements;
+  for (double value : values) {
+    if (auto floatType = dyn_cast<mlir::FloatType>(dtype))
+      elements.push_back(builder.getFloatAttr(floatType, value));
+    else
+      elements.push_back(builder.getIntegerAttr(dtype, static_cast<int64_t>(value)));
+  }
+  return ValueTensorLiteralOp::create(builder, loc, ValueTensorType::get(builder.getContext(), sizes, dtype),
+                                      DenseElementsAttr::get(RankedTensorType::get(sizes, dtype), elements));
+}
+
 Value AtenBuilder::list(ValueRange elements, Type elementType) {
   return PrimListConstructOp::create(builder, loc, ListType::get(elementType), elements);
 }
@@ -138,6 +150,17 @@ Value AtenBuilder::expand(Value tensor, ValueRange sizes) {
 Value AtenBuilder::slice(Value tensor, int64_t dim, Value start, Value end) {
   return create<AtenSliceTensorOp>(tensor, integer(dim), start, end, integer(1));
 }
+Value AtenBuilder::select(Value tensor, int64_t dim, int64_t index) {
+  return create<AtenSelectIntOp>(tensor, integer(dim), integer(index));
+}
+Value AtenBuilder::cat(ArrayRef<Value> tensors, int64_t dim) {
+  Type dtype = getTensorType(tensors.front()).getOptionalDtype();
+  Type anyShape = ValueTensorType::get(builder.getContext(), false, {}, dtype);
+  return create<AtenCatOp>(list(tensors, anyShape), integer(dim));
+}
+Value AtenBuilder::flatten(Value tensor, int64_t first, int64_t last) {
+  return create<AtenFlattenUsingIntsOp>(tensor, integer(first), integer(last));
+}
 Value AtenBuilder::full(ValueRange sizes, Value number, Type dtype) {
   return create<AtenFullOp>(list(sizes), number, this->dtype(dtype), none(), none(), none());
 }
@@ -153,6 +176,12 @@ Value AtenBuilder::addTensors(Value a, Value b) { return create<AtenAddTensorOp>
 Value AtenBuilder::subTensors(Value a, Value b) { return create<AtenSubTensorOp>(a, b, integer(1)); }
 Value AtenBuilder::mulTensors(Value a, Value b) { return create<AtenMulTensorOp>(a, b); }
 Value AtenBuilder::divTensors(Value a, Value b) { return create<AtenDivTensorOp>(a, b); }
+Value AtenBuilder::addNumber(Value tensor, double number) {
+  return create<AtenAddScalarOp>(tensor, floating(number), integer(1));
+}
+Value AtenBuilder::mulNumber(Value tensor, double number) {
+  return create<AtenMulScalarOp>(tensor, floating(number));
+}
 Value AtenBuilder::sum(Value tensor, ArrayRef<int64_t> dims, bool keepdim) {
   return create<AtenSumDimIntListOp>(tensor, list(dims), boolean(keepdim), none());
 }

@@ -36,6 +36,8 @@ public:
   mlir::Value dtype(mlir::Type dtype);
   /// A tensor of rank 0.
   mlir::Value literal(mlir::Type dtype, double value);
+  /// A tensor of `sizes` with these elements, row-major.
+  mlir::Value literal(mlir::Type dtype, llvm::ArrayRef<double> values, llvm::ArrayRef<int64_t> sizes);
 
   // Lists.
   mlir::Value list(mlir::ValueRange elements, mlir::Type elementType);
@@ -74,6 +76,11 @@ public:
   mlir::Value view(mlir::Value tensor, llvm::ArrayRef<int64_t> sizes);
   mlir::Value expand(mlir::Value tensor, mlir::ValueRange sizes);
   mlir::Value slice(mlir::Value tensor, int64_t dim, mlir::Value start, mlir::Value end);
+  /// Position `index` of `dim`, which goes.
+  mlir::Value select(mlir::Value tensor, int64_t dim, int64_t index);
+  /// Tensors of one dtype, one behind the other.
+  mlir::Value cat(llvm::ArrayRef<mlir::Value> tensors, int64_t dim);
+  mlir::Value flatten(mlir::Value tensor, int64_t first = 0, int64_t last = -1);
   mlir::Value full(mlir::ValueRange sizes, mlir::Value number, mlir::Type dtype);
   /// 0, 1, ... count - 1 as si64.
   mlir::Value range(mlir::Value count);
@@ -83,6 +90,8 @@ public:
   mlir::Value subTensors(mlir::Value a, mlir::Value b);
   mlir::Value mulTensors(mlir::Value a, mlir::Value b);
   mlir::Value divTensors(mlir::Value a, mlir::Value b);
+  mlir::Value addNumber(mlir::Value tensor, double number);
+  mlir::Value mulNumber(mlir::Value tensor, double number);
   mlir::Value sum(mlir::Value tensor, llvm::ArrayRef<int64_t> dims, bool keepdim);
   mlir::Value mean(mlir::Value tensor, llvm::ArrayRef<int64_t> dims, bool keepdim);
   mlir::Value amax(mlir::Value tensor, llvm::ArrayRef<int64_t> dims, bool keepdim);

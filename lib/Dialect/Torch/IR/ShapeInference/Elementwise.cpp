@@ -85,15 +85,19 @@ void torchc::torch::addElementwiseInference(InferenceTable &table) {
                AtenLogSigmoidOp, AtenContiguousOp, AtenDropoutOp, AtenAlphaDropoutOp, AtenFeatureDropoutOp,
                AtenDetachOp, AtenAliasOp, AtenLiftFreshCopyOp>(inferLikeFirst);
   table.addAll<AtenExpOp, AtenExpm1Op, AtenLogOp, AtenLog1pOp, AtenLog2Op, AtenSqrtOp, AtenRsqrtOp, AtenReciprocalOp,
+               AtenLgammaOp, AtenDigammaOp, AtenErfcOp, AtenErfinvOp, AtenTanOp, AtenAsinOp, AtenAcosOp, AtenAtanOp,
+               AtenSinhOp, AtenCoshOp, AtenAsinhOp, AtenAcoshOp, AtenAtanhOp, AtenExp2Op, AtenLog10Op,
                AtenSinOp, AtenCosOp, AtenTanhOp, AtenSigmoidOp, AtenErfOp>(inferFloat);
-  table.addAll<AtenLogicalNotOp, AtenIsnanOp, AtenIsinfOp>(inferPredicate);
+  table.addAll<AtenLogicalNotOp, AtenIsnanOp, AtenIsinfOp, AtenIsfiniteOp, AtenIsposinfOp, AtenIsneginfOp,
+               AtenSignbitOp>(inferPredicate);
   table.addAll<AtenAddTensorOp, AtenAddScalarOp, AtenSubTensorOp, AtenSubScalarOp, AtenRsubScalarOp, AtenRsubTensorOp,
                AtenMulTensorOp, AtenMulScalarOp, AtenFloorDivideOp, AtenFloorDivideScalarOp, AtenRemainderTensorOp,
                AtenRemainderScalarOp, AtenFmodTensorOp, AtenFmodScalarOp, AtenPowTensorTensorOp, AtenPowTensorScalarOp,
-               AtenPowScalarOp, AtenMaximumOp, AtenMinimumOp, AtenClampMinOp, AtenClampMaxOp, AtenBitwiseAndTensorOp,
+               AtenPowScalarOp, AtenMaximumOp, AtenMinimumOp, AtenFmaxOp, AtenFminOp,
+               AtenClampMinTensorOp, AtenClampMaxTensorOp, AtenClampMinOp, AtenClampMaxOp, AtenBitwiseAndTensorOp,
                AtenBitwiseAndScalarOp, AtenBitwiseOrTensorOp, AtenBitwiseOrScalarOp, AtenBitwiseXorTensorOp,
                Aten__And__TensorOp, Aten__Or__TensorOp>(inferBinary);
-  table.addAll<AtenDivTensorOp, AtenDivScalarOp, AtenTrueDivideTensorOp, AtenAtan2Op>(inferFloatBinary);
+  table.addAll<AtenDivTensorOp, AtenDivScalarOp, AtenXlogyTensorOp, AtenCopysignTensorOp, AtenTrueDivideTensorOp, AtenAtan2Op>(inferFloatBinary);
   table.addAll<AtenDivTensorModeOp, AtenDivScalarModeOp>(inferRoundedDivision);
   table.addAll<AtenClampOp, AtenClampTensorOp>(inferPromoted);
   table.addAll<AtenAddcmulOp, AtenAddcdivOp>(inferTernary);
@@ -101,7 +105,8 @@ void torchc::torch::addElementwiseInference(InferenceTable &table) {
                AtenLeTensorOp, AtenLeScalarOp, AtenGtTensorOp, AtenGtScalarOp, AtenGeTensorOp, AtenGeScalarOp,
                AtenLogicalAndOp, AtenLogicalOrOp, AtenLogicalXorOp>(inferComparison);
   table.addAll<AtenWhereSelfOp, AtenWhereScalarSelfOp, AtenWhereScalarOtherOp, AtenWhereScalarOp>(inferWhere);
-  table.addAll<AtenMaskedFillScalarOp, AtenMaskedFillTensorOp, AtenLerpScalarOp>(inferFirstBroadcast);
+  table.addAll<AtenMaskedFillScalarOp, AtenMaskedFillTensorOp, AtenLerpScalarOp,
+               AtenLerpTensorOp>(inferFirstBroadcast);
   table.addAll<AtenSquareOp>(inferSquare);
   table.addAll<AtenFloatPowerTensorScalarOp>(inferDouble);
   table.add<AtenToDtypeOp>(inferConverted<AtenToDtypeOp>);

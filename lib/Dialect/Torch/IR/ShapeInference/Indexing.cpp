@@ -193,6 +193,12 @@ static Types inferOneHot(ValueRange operands) {
   return tensorOf(shape, getDtype(operands[0]));
 }
 
+/// Values and their places, both like the first operand.
+static Types inferSort(ValueRange operands) {
+  Type places = IntegerType::get(operands.front().getContext(), 64, IntegerType::Signed);
+  return concat({inferLikeFirst(operands), tensorOf(getShape(operands.front()), places)});
+}
+
 void torchc::torch::addIndexingInference(InferenceTable &table) {
   table.add<AtenSliceTensorOp>(inferSlice);
   table.add<AtenNarrowOp>(inferNarrow);
@@ -201,10 +207,12 @@ void torchc::torch::addIndexingInference(InferenceTable &table) {
   table.add<AtenIndexSelectOp>(inferIndexSelect);
   table.add<AtenGatherOp>(inferGather);
   table.add<AtenIndexTensorOp>(inferIndex);
-  table.addAll<AtenSliceScatterOp, AtenSelectScatterOp, AtenTrilOp, AtenTriuOp>(inferLikeFirst);
+  table.addAll<AtenSliceScatterOp, AtenSelectScatterOp, AtenScatterSrcOp, AtenScatterReduceTwoOp, AtenIndexPutOp,
+               AtenTrilOp, AtenTriuOp>(inferLikeFirst);
   table.addAll<AtenSplitTensorOp, AtenSplitWithSizesOp, AtenChunkOp>(inferListOf);
   table.addAll<AtenUnbindIntOp>(inferUnbind);
   table.add<AtenDiffOp>(inferDiff);
   table.add<AtenDiagonalOp>(inferDiagonal);
   table.addAll<AtenOneHotOp>(inferOneHot);
+  table.addAll<AtenSortStableOp>(inferSort);
 }

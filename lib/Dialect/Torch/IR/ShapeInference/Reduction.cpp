@@ -130,6 +130,9 @@ void torchc::torch::addReductionInference(InferenceTable &table) {
   table.add<AtenCumsumOp>([](AtenCumsumOp::Adaptor op) {
     return tensorOf(getShape(op.getSelf()), getAccumulatorDtype(op.getSelf(), op.getDtype()));
   });
+  table.add<AtenCumprodOp>([](AtenCumprodOp::Adaptor op) {
+    return tensorOf(getShape(op.getSelf()), getAccumulatorDtype(op.getSelf(), op.getDtype()));
+  });
   table.add<AtenLogsumexpOp>([](AtenLogsumexpOp::Adaptor op) {
     return tensorOf(reduce(op.getSelf(), op.getDim(), op.getKeepdim()), getFloatDtypeOf(op.getSelf()));
   });

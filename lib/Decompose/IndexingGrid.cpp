@@ -1,0 +1,194 @@
+//===- IndexingGrid.cpp - decompositions of sampling at a grid of points ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Patterns.h"
+
+using namespace mlir;
+using namespace torchc;
+using namespace torchc::torch;
+
+static int64_t getRank(Value tensor) { return getTensorType(tensor).getRank(); }
+
+namespace {
+
+enum class GridMode { Bilinear = 0, Nearest = 1, Bicubic = 2 };
+enum class GridPadding { Zeros = 0, Border = 1, Reflection = 2 };
+
+/// Samples images [N, C, spatial...] at points [N, out..., spatial dims reversed].
+class GridSampler {
+public:
+  GridSampler(Value input, Value grid, GridPadding padding, bool alignCorners, Decomposer &b)
+      : b(b), input(input), grid(grid), padding(padding), alignCorners(alignCorners),
+        sizes(getTensorType(input).getSizes().drop_front(2)) {}
+
+  Value sample(GridMode mode);
+
+private:
+  int64_t getSpatial() const { return sizes.size(); }
+  /// Coordinate of dim i in elements, [N, out...].
+  Value getPosition(int64_t i);
+  Value clip(Value position, int64_t i);
+  Value reflect(Value position, double low, double span);
+  Value moveInside(Value position, int64_t i);
+  /// The elements at integral coordinates, [N, C, out...]; 0 outside.
+  Value gather(ArrayRef<Value> places);
+  Value sampleBicubic();
+
+  Decomposer &b;
+  Value input, grid;
+  GridPadding padding;
+  bool alignCorners;
+  ArrayRef<int64_t> sizes;
+};
+
+} // namespace
+
+Value GridSampler::getPosition(int64_t i) {
+  Value x = b.select(grid, -1, getSpatial() - 1 - i);
+  auto extent = static_cast<double>(sizes[i]);
+  // -1 and 1 are the centers of the outer elements, or their outer edges.
+  if (alignCorners)
+    return b.mulNumber(b.addNumber(x, 1), (extent - 1) / 2);
+  return b.mulNumber(b.addNumber(b.mulNumber(b.addNumber(x, 1), extent), -1), 0.5);
+}
+
+Value GridSampler::clip(Value position, int64_t i) {
+  return b.create<AtenClampOp>(position, b.floating(0), b.floating(static_cast<double>(sizes[i] - 1)));
+}
+
+/// Back and forth between `low` and `low + span`.
+Value GridSampler::reflect(Value position, double low, double span) {
+  if (span == 0)
+    return b.mulNumber(b.create<AtenAbsOp>(position), 0);
+  Value distance = b.create<AtenAbsOp>(b.addNumber(position, -low));
+  Value extra = b.create<AtenFmodScalarOp>(distance, b.floating(span));
+  Value flips = b.create<AtenFloorOp>(b.mulNumber(distance, 1 / span));
+  Value isEven = b.create<AtenEqScalarOp>(b.create<AtenFmodScalarOp>(flips, b.floating(2)), b.integer(0));
+  return b.where(isEven, b.addNumber(extra, low), b.addNumber(b.create<AtenNegOp>(extra), span + low));
+}
+
+Value GridSampler::moveInside(Value position, int64_t i) {
+  auto extent = static_cast<double>(sizes[i]);
+  if (padding == GridPadding::Zeros)
+    return position;
+  if (padding == GridPadding::Reflection)
+    position = alignCorners ? reflect(position, 0, extent - 1) : reflect(position, -0.5, extent);
+  return clip(position, i);
+}
+
+Value GridSampler::gather(ArrayRef<Value> places) {
+  Type si64 = b.getBuilder().getIntegerType(64, /*isSigned=*/true);
+  Value isInside, flat;
+  for (auto [i, place] : llvm::enumerate(places)) {
+    auto last = static_cast<double>(sizes[i] - 1);
+    Value fits = b.create<AtenLogicalAndOp>(b.create<AtenGeScalarOp>(place, b.floating(0)),
+                                            b.create<AtenLeScalarOp>(place, b.floating(last)));
+    isInside = isInside ? b.create<AtenLogicalAndOp>(isInside, fits) : fits;
+    // NaN and what lies outside read element 0.
+    Value safe = b.convert(b.where(fits, place, b.literal(getTensorType(place).getDtype(), 0)), si64);
+    flat = flat ? b.addTensors(b.create<AtenMulScalarOp>(flat, b.integer(sizes[i])), safe) : safe;
+  }
+  Value channels = b.size(input, 1);
+  SmallVector<Value> outSizes = b.sizes(flat);
+  Value index = b.unsqueeze(b.flatten(flat, 1, -1), 1);
+  index = b.expand(index, {outSizes[0], channels, b.size(index, 2)});
+  Value picked = b.create<AtenGatherOp>(b.flatten(input, 2, -1), b.integer(2), index, b.boolean(false));
+  SmallVector<Value> shape{outSizes[0], channels};
+  llvm::append_range(shape, ArrayRef<Value>(outSizes).drop_front());
+  picked = b.create<AtenReshapeOp>(picked, b.list(shape));
+  return b.where(b.unsqueeze(isInside, 1), picked, b.literal(getTensorType(input).getDtype(), 0));
+}
+
+/// Four taps a dim by Keys' kernel with a = -3/4; each tap is moved inside on its own.
+Value GridSampler::sampleBicubic() {
+  constexpr double a = -0.75;
+  SmallVector<Value> floors, weights[2];
+  for (int64_t i = 0; i < 2; ++i) {
+    Value position = getPosition(i);
+    floors.push_back(b.create<AtenFloorOp>(position));
+    Value t = b.subTensors(position, floors.back());
+    auto near = [&](Value x) {
+      Value inner = b.addNumber(b.mulNumber(x, a + 2), -(a + 3));
+      return b.addNumber(b.mulTensors(b.mulTensors(inner, x), x), 1);
+    };
+    auto far = [&](Value x) {
+      Value inner = b.addNumber(b.mulNumber(x, a), -5 * a);
+      inner = b.addNumber(b.mulTensors(inner, x), 8 * a);
+      return b.addNumber(b.mulTensors(inner, x), -4 * a);
+    };
+    Value rest = b.addNumber(b.create<AtenNegOp>(t), 1);
+    weights[i] = {far(b.addNumber(t, 1)), near(t), near(rest), far(b.addNumber(rest, 1))};
+  }
+  Value sum;
+  for (int64_t y = 0; y < 4; ++y)
+    for (int64_t x = 0; x < 4; ++x) {
+      Value element = gather({moveInside(b.addNumber(floors[0], static_cast<double>(y - 1)), 0),
+                              moveInside(b.addNumber(floors[1], static_cast<double>(x - 1)), 1)});
+      Value term = b.mulTensors(element, b.unsqueeze(b.mulTensors(weights[0][y], weights[1][x]), 1));
+      sum = sum ? b.addTensors(sum, term) : term;
+    }
+  return sum;
+}
+
+Value GridSampler::sample(GridMode mode) {
+  if (mode == GridMode::Bicubic)
+    return sampleBicubic();
+  SmallVector<Value> positions, floors;
+  for (int64_t i = 0; i < getSpatial(); ++i)
+    positions.push_back(moveInside(getPosition(i), i));
+  if (mode == GridMode::Nearest) {
+    for (Value &position : positions)
+      position = b.create<AtenRoundOp>(position);
+    return gather(positions);
+  }
+  for (Value position : positions)
+    floors.push_back(b.create<AtenFloorOp>(position));
+  Value sum;
+  for (int64_t corner = 0; corner < (int64_t(1) << getSpatial()); ++corner) {
+    SmallVector<Value> places;
+    Value weight;
+    for (int64_t i = 0; i < getSpatial(); ++i) {
+      bool upper = corner >> i & 1;
+      places.push_back(upper ? b.addNumber(floors[i], 1) : floors[i]);
+      Value fraction = b.subTensors(positions[i], floors[i]);
+      Value factor = upper ? fraction : b.addNumber(b.create<AtenNegOp>(fraction), 1);
+      weight = weight ? b.mulTensors(weight, factor) : factor;
+    }
+    Value term = b.mulTensors(gather(places), b.unsqueeze(weight, 1));
+    sum = sum ? b.addTensors(sum, term) : term;
+  }
+  return sum;
+}
+
+template <typename Op>
+static FailureOr<Value> decomposeGridSampler(Op op, Decomposer &b) {
+  auto mode = getConstantInt(op.getInterpolationMode()), padding = getConstantInt(op.getPaddingMode());
+  auto alignCorners = getConstantBool(op.getAlignCorners());
+  BaseTensorType type = getTensorType(op.getInput());
+  if (!mode || !padding || !alignCorners || llvm::any_of(type.getSizes().drop_front(2), ShapedType::isDynamic))
+    return b.unsupported("an option that is not constant, or of a dim that is not static");
+  if (*mode == 2 && getRank(op.getInput()) != 4)
+    return b.unsupported("bicubic in other than two dims");
+  Type computed = getComputeDtype(type.getDtype());
+  GridSampler sampler(b.convert(op.getInput(), computed), b.convert(op.getGrid(), computed),
+                      static_cast<GridPadding>(*padding), *alignCorners, b);
+  return b.convert(sampler.sample(static_cast<GridMode>(*mode)), type.getDtype());
+}
+static FailureOr<Value> DecomposeAtenGridSampler(AtenGridSamplerOp op, Decomposer &b) {
+  return decomposeGridSampler(op, b);
+}
+static FailureOr<Value> DecomposeAtenGridSampler2d(AtenGridSampler2dOp op, Decomposer &b) {
+  return decomposeGridSampler(op, b);
+}
+static FailureOr<Value> DecomposeAtenGridSampler3d(AtenGridSampler3dOp op, Decomposer &b) {
+  return decomposeGridSampler(op, b);
+}
+
+void torchc::populateIndexingGridPatterns(RewritePatternSet &patterns) {
+  addDecompositions(patterns, DecomposeAtenGridSampler, DecomposeAtenGridSampler2d, DecomposeAtenGridSampler3d);
+}

@@ -1,0 +1,229 @@
+//===- IndexingResize.cpp - decompositions of interpolation: images in other sizes ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Patterns.h"
+
+using namespace mlir;
+using namespace torchc;
+using namespace torchc::torch;
+
+//
+// Every mode is separable: along one dim, an element of the result is a sum of elements
+// of the input, its taps. Sizes are static, so places and weights are literals.
+// Places are computed in f32, as PyTorch does, so that both choose the same neighbours.
+//
+
+namespace {
+
+enum class Interpolation { Nearest, NearestExact, Linear, Cubic, LinearAntialiased, CubicAntialiased };
+
+/// The taps of one dim: tap k of output i reads `places[k][i]` times `weights[k][i]`.
+struct Taps {
+  SmallVector<SmallVector<double>> places, weights;
+
+  void add(size_t tap, double place, double weight) {
+    if (places.size() <= tap) {
+      places.resize(tap + 1);
+      weights.resize(tap + 1);
+    }
+    places[tap].push_back(place);
+    weights[tap].push_back(weight);
+  }
+};
+
+} // namespace
+
+/// Keys' kernel with a = -3/4 (-1/2 where antialiased).
+static float getCubicWeight(float x, float a) {
+  x = std::abs(x);
+  if (x <= 1)
+    return ((a + 2) * x - (a + 3)) * x * x + 1;
+  return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
+}
+
+/// All elements within the support of the kernel, which grows as the image shrinks.
+static void addAntialiasedTaps(Taps &taps, int64_t i, int64_t extent, float scale, bool cubic) {
+  float factor = std::max(scale, 1.0f), support = (cubic ? 2.0f : 1.0f) * factor;
+  float center = scale * (static_cast<float>(i) + 0.5f);
+  int64_t first = std::max<int64_t>(static_cast<int64_t>(center - support + 0.5f), 0);
+  int64_t end = std::min<int64_t>(static_cast<int64_t>(center + support + 0.5f), extent);
+  SmallVector<float> weights;
+  float total = 0;
+  for (int64_t place = first; place < end; ++place) {
+    float distance = (static_cast<float>(place) - center + 0.5f) / factor;
+    weights.push_back(cubic ? getCubicWeight(distance, -0.5f) : std::max(0.0f, 1.0f - std::abs(distance)));
+    total += weights.back();
+  }
+  for (auto [k, weight] : llvm::enumerate(weights))
+    taps.add(k, static_cast<double>(first + k), weight / total);
+  // Other elements may have more.
+  for (size_t k = weights.size(); k < static_cast<size_t>(std::ceil(support) * 2 + 2); ++k)
+    taps.add(k, 0, 0);
+}
+
+static Taps getTaps(Interpolation mode, int64_t extent, int64_t output, double scaleFactor, bool alignCorners) {
+  float scale = scaleFactor > 0 ? static_cast<float>(1.0 / scaleFactor)
+                                : static_cast<float>(extent) / static_cast<float>(output);
+  if (alignCorners)
+    scale = output > 1 ? static_cast<float>(extent - 1) / static_cast<float>(output - 1) : 0.0f;
+  auto clamp = [&](int64_t place) { return static_cast<double>(std::clamp<int64_t>(place, 0, extent - 1)); };
+  Taps taps;
+  for (int64_t i = 0; i < output; ++i) {
+    auto position = static_cast<float>(i);
+    float source = alignCorners ? scale * position : scale * (position + 0.5f) - 0.5f;
+    switch (mode) {
+    case Interpolation::Nearest:
+      taps.add(0, clamp(static_cast<int64_t>(std::floor(position * scale))), 1);
+      break;
+    case Interpolation::NearestExact:
+      taps.add(0, clamp(static_cast<int64_t>(std::floor((position + 0.5f) * scale))), 1);
+      break;
+    case Interpolation::Linear: {
+      source = std::max(source, 0.0f);
+      auto place = std::min(static_cast<int64_t>(source), extent - 1);
+      float weight = std::clamp(source - static_cast<float>(place), 0.0f, 1.0f);
+      taps.add(0, clamp(place), 1.0f - weight);
+      taps.add(1, clamp(place + 1), weight);
+      break;
+    }
+    case Interpolation::Cubic: {
+      float floor = std::floor(source), t = source - floor;
+      for (int64_t k = 0; k < 4; ++k)
+        taps.add(k, clamp(static_cast<int64_t>(floor) + k - 1), getCubicWeight(t - static_cast<float>(k - 1), -0.75f));
+      break;
+    }
+    case Interpolation::LinearAntialiased:
+    case Interpolation::CubicAntialiased:
+      addAntialiasedTaps(taps, i, extent, scale, mode == Interpolation::CubicAntialiased);
+      break;
+    }
+  }
+  return taps;
+}
+
+static Value resizeDim(Value x, int64_t dim, const Taps &taps, bool isPlain, Decomposer &b) {
+  Type si64 = b.getBuilder().getIntegerType(64, /*isSigned=*/true), dtype = getTensorType(x).getDtype();
+  int64_t rank = getTensorType(x).getRank();
+  Value sum;
+  for (auto [places, weights] : llvm::zip(taps.places, taps.weights)) {
+    auto size = static_cast<int64_t>(places.size());
+    Value term = b.create<AtenIndexSelectOp>(x, b.integer(dim), b.literal(si64, places, {size}));
+    if (!isPlain) {
+      SmallVector<int64_t> shape(rank - dim, 1);
+      shape.front() = size;
+      term = b.mulTensors(term, b.literal(dtype, weights, shape));
+    }
+    sum = sum ? b.addTensors(sum, term) : term;
+  }
+  return sum;
+}
+
+/// x [N, C, spatial...]; the size is given, or follows from the scale factors.
+static FailureOr<Value> buildResize(Value x, Value outputSize, ArrayRef<std::optional<double>> factors,
+                                    Interpolation mode, bool alignCorners, Decomposer &b) {
+  BaseTensorType type = getTensorType(x);
+  int64_t spatial = type.getRank() - 2;
+  std::optional<SmallVector<int64_t>> output;
+  if (!isNone(outputSize))
+    output = getConstantIntList(outputSize);
+  if (static_cast<int64_t>(factors.size()) != spatial || (!output && !isNone(outputSize)))
+    return b.unsupported("a size that is not constant");
+  if (llvm::any_of(type.getSizes().drop_front(2), ShapedType::isDynamic) || !isFloatDtype(type.getDtype()))
+    return b.unsupported("of a dim that is not static, or on a dtype that is not floating point");
+  if (!output) {
+    output.emplace();
+    for (auto [extent, factor] : llvm::zip(type.getSizes().drop_front(2), factors)) {
+      if (!factor)
+        return b.unsupported("without a size");
+      output->push_back(static_cast<int64_t>(std::floor(static_cast<double>(extent) * *factor)));
+    }
+  }
+  bool isPlain = mode == Interpolation::Nearest || mode == Interpolation::NearestExact;
+  x = isPlain ? x : b.convert(x, getComputeDtype(type.getDtype()));
+  for (int64_t i = spatial; i-- > 0;) {
+    int64_t extent = type.getSizes()[2 + i];
+    if (extent == (*output)[i] && !factors[i].has_value())
+      continue;
+    x = resizeDim(x, 2 + i, getTaps(mode, extent, (*output)[i], factors[i].value_or(0), alignCorners), isPlain, b);
+  }
+  return b.convert(x, type.getDtype());
+}
+
+/// The `.vec` overloads: a size, or a list of factors, one a dim.
+static FailureOr<Value> resizeByList(Value x, Value outputSize, Value factors, Interpolation mode, bool alignCorners,
+                                     Decomposer &b) {
+  SmallVector<std::optional<double>> numbers(getTensorType(x).getRank() - 2);
+  if (!isNone(factors)) {
+    auto elements = getListElements(factors);
+    if (!elements || elements->size() != numbers.size())
+      return b.unsupported("scale factors that are not constant");
+    for (auto [number, element] : llvm::zip(numbers, *elements)) {
+      number = getConstantNumber(element);
+      if (!number)
+        return b.unsupported("scale factors that are not constant");
+    }
+  }
+  return buildResize(x, outputSize, numbers, mode, alignCorners, b);
+}
+template <typename Op>
+static FailureOr<Value> resizeNearest(Op op, Interpolation mode, Value x, Decomposer &b) {
+  return resizeByList(x, op.getOutputSize(), op.getScaleFactors(), mode, false, b);
+}
+template <typename Op>
+static FailureOr<Value> resizeSmooth(Op op, Interpolation mode, Decomposer &b) {
+  auto alignCorners = getConstantBool(op.getAlignCorners());
+  if (!alignCorners)
+    return b.unsupported("align_corners is not constant");
+  return resizeByList(op.getInput(), op.getOutputSize(), op.getScaleFactors(), mode, *alignCorners, b);
+}
+
+static FailureOr<Value> DecomposeAtenUpsampleNearest1dVec(AtenUpsampleNearest1dVecOp op, Decomposer &b) {
+  return resizeNearest(op, Interpolation::Nearest, op.getInput(), b);
+}
+static FailureOr<Value> DecomposeAtenUpsampleNearest2dVec(AtenUpsampleNearest2dVecOp op, Decomposer &b) {
+  return resizeNearest(op, Interpolation::Nearest, op.getInput(), b);
+}
+static FailureOr<Value> DecomposeAtenUpsampleNearest3dVec(AtenUpsampleNearest3dVecOp op, Decomposer &b) {
+  return resizeNearest(op, Interpolation::Nearest, op.getInput(), b);
+}
+static FailureOr<Value> DecomposeAten_UpsampleNearestExact1dVec(Aten_UpsampleNearestExact1dVecOp op, Decomposer &b) {
+  return resizeNearest(op, Interpolation::NearestExact, op.getInput(), b);
+}
+static FailureOr<Value> DecomposeAten_UpsampleNearestExact2dVec(Aten_UpsampleNearestExact2dVecOp op, Decomposer &b) {
+  return resizeNearest(op, Interpolation::NearestExact, op.getInput(), b);
+}
+static FailureOr<Value> DecomposeAten_UpsampleNearestExact3dVec(Aten_UpsampleNearestExact3dVecOp op, Decomposer &b) {
+  return resizeNearest(op, Interpolation::NearestExact, op.getInput(), b);
+}
+static FailureOr<Value> DecomposeAtenUpsampleLinear1dVec(AtenUpsampleLinear1dVecOp op, Decomposer &b) {
+  return resizeSmooth(op, Interpolation::Linear, b);
+}
+static FailureOr<Value> DecomposeAtenUpsampleBilinear2dVec(AtenUpsampleBilinear2dVecOp op, Decomposer &b) {
+  return resizeSmooth(op, Interpolation::Linear, b);
+}
+static FailureOr<Value> DecomposeAtenUpsampleTrilinear3dVec(AtenUpsampleTrilinear3dVecOp op, Decomposer &b) {
+  return resizeSmooth(op, Interpolation::Linear, b);
+}
+static FailureOr<Value> DecomposeAtenUpsampleBicubic2dVec(AtenUpsampleBicubic2dVecOp op, Decomposer &b) {
+  return resizeSmooth(op, Interpolation::Cubic, b);
+}
+static FailureOr<Value> DecomposeAten_UpsampleBilinear2dAaVec(Aten_UpsampleBilinear2dAaVecOp op, Decomposer &b) {
+  return resizeSmooth(op, Interpolation::LinearAntialiased, b);
+}
+static FailureOr<Value> DecomposeAten_UpsampleBicubic2dAaVec(Aten_UpsampleBicubic2dAaVecOp op, Decomposer &b) {
+  return resizeSmooth(op, Interpolation::CubicAntialiased, b);
+}
+
+void torchc::populateIndexingResizePatterns(RewritePatternSet &patterns) {
+  addDecompositions(patterns, DecomposeAtenUpsampleNearest1dVec, DecomposeAtenUpsampleNearest2dVec,
+                    DecomposeAtenUpsampleNearest3dVec, DecomposeAten_UpsampleNearestExact1dVec,
+                    DecomposeAten_UpsampleNearestExact2dVec, DecomposeAten_UpsampleNearestExact3dVec,
+                    DecomposeAtenUpsampleLinear1dVec, DecomposeAtenUpsampleBilinear2dVec,
+                    DecomposeAtenUpsampleTrilinear3dVec, DecomposeAtenUpsampleBicubic2dVec,
+                    DecomposeAten_UpsampleBilinear2dAaVec, DecomposeAten_UpsampleBicubic2dAaVec);
+}

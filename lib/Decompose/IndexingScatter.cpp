@@ -1,0 +1,436 @@
+//===- IndexingScatter.cpp - decompositions of ops that write elements by their places ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Patterns.h"
+
+using namespace mlir;
+using namespace torchc;
+using namespace torchc::torch;
+
+static Type getDtype(Value tensor) { return getTensorType(tensor).getDtype(); }
+static int64_t getRank(Value tensor) { return getTensorType(tensor).getRank(); }
+static Value flat(Value x, Decomposer &b) { return b.create<AtenReshapeOp>(x, b.list(ArrayRef<int64_t>{-1})); }
+
+//===----------------------------------------------------------------------===//
+// scatter: all of them are scatter.src or scatter_reduce.two
+//===----------------------------------------------------------------------===//
+
+/// "add", "multiply" and their like as scatter_reduce calls them
+static std::optional<StringRef> getReduceName(Value reduce) {
+  auto name = getConstantString(reduce);
+  if (name == "add")
+    return "sum";
+  if (name == "multiply")
+    return "prod";
+  return name;
+}
+static Value scatterReduce(Value x, Value dim, Value index, Value source, StringRef reduce, bool includesSelf,
+                           Decomposer &b) {
+  return b.create<AtenScatterReduceTwoOp>(x, dim, index, source, b.string(reduce), b.boolean(includesSelf));
+}
+
+static FailureOr<Value> DecomposeAtenScatterValue(AtenScatterValueOp op, Decomposer &b) {
+  Value source = b.full(b.sizes(op.getIndex()), op.getValue(), getDtype(op.getSelf()));
+  return b.createAs<AtenScatterSrcOp>(op.getType(), op.getSelf(), op.getDim(), op.getIndex(), source);
+}
+static FailureOr<Value> DecomposeAtenScatterReduce(AtenScatterReduceOp op, Decomposer &b) {
+  auto reduce = getReduceName(op.getReduce());
+  if (!reduce)
+    return b.unsupported("a reduction that is not constant");
+  return scatterReduce(op.getSelf(), op.getDim(), op.getIndex(), op.getSrc(), *reduce, true, b);
+}
+static FailureOr<Value> DecomposeAtenScatterValueReduce(AtenScatterValueReduceOp op, Decomposer &b) {
+  auto reduce = getReduceName(op.getReduce());
+  if (!reduce)
+    return b.unsupported("a reduction that is not constant");
+  Value source = b.full(b.sizes(op.getIndex()), op.getValue(), getDtype(op.getSelf()));
+  return scatterReduce(op.getSelf(), op.getDim(), op.getIndex(), source, *reduce, true, b);
+}
+static FailureOr<Value> DecomposeAtenScatterAdd(AtenScatterAddOp op, Decomposer &b) {
+  return scatterReduce(op.getSelf(), op.getDim(), op.getIndex(), op.getSrc(), "sum", true, b);
+}
+
+//===----------------------------------------------------------------------===//
+// One index for whole slices
+//===----------------------------------------------------------------------===//
+
+namespace {
+
+/// self, dim, index and source of an index_* op, the index as scatter takes it.
+struct SliceUpdate {
+  Value self, dim, index, source;
+  bool isScalar; ///< Everything got a dim of size 1.
+};
+
+} // namespace
+
+/// index [k] over a source whose dim `dim` is k long.
+static FailureOr<SliceUpdate> spreadIndex(Value self, Value dimValue, Value index, Value source, Decomposer &b) {
+  int64_t rank = getRank(self);
+  auto constant = getConstantInt(dimValue);
+  auto dim = constant ? wrapDim(*constant, rank) : std::nullopt;
+  if (!dim)
+    return b.unsupported("a dim that is not constant");
+  SliceUpdate update{self, b.integer(*dim), index, source, rank == 0};
+  if (update.isScalar)
+    update.self = b.unsqueeze(self, 0);
+  if (getRank(index) == 0)
+    update.index = b.unsqueeze(index, 0);
+  if (source && getRank(source) == 0)
+    update.source = b.unsqueeze(source, 0);
+  SmallVector<Value> sizes = b.sizes(update.self);
+  sizes[*dim] = b.size(update.index, 0);
+  for (int64_t i = *dim + 1; i < rank; ++i)
+    update.index = b.unsqueeze(update.index, -1);
+  if (source && getRank(update.source) != std::max<int64_t>(rank, 1))
+    return b.unsupported("a source of another rank");
+  update.index = b.expand(update.index, sizes);
+  return update;
+}
+static Value finish(const SliceUpdate &update, Value result, Decomposer &b) {
+  return update.isScalar ? b.squeeze(result, 0) : result;
+}
+
+/// x[.., index[k], ..] += alpha source[.., k, ..]
+static FailureOr<Value> DecomposeAtenIndexAdd(AtenIndexAddOp op, Decomposer &b) {
+  Value source = op.getSource();
+  if (getConstantNumber(op.getAlpha()) != 1.0)
+    source = b.create<AtenMulScalarOp>(source, op.getAlpha());
+  auto update = spreadIndex(op.getSelf(), op.getDim(), op.getIndex(), source, b);
+  if (failed(update))
+    return failure();
+  return finish(*update, scatterReduce(update->self, update->dim, update->index, update->source, "sum", true, b), b);
+}
+static FailureOr<Value> DecomposeAtenIndexReduce(AtenIndexReduceOp op, Decomposer &b) {
+  auto reduce = getConstantString(op.getReduce());
+  auto includesSelf = getConstantBool(op.getIncludeSelf());
+  auto update = spreadIndex(op.getSelf(), op.getDim(), op.getIndex(), op.getSource(), b);
+  if (failed(update))
+    return failure();
+  if (!reduce || !includesSelf)
+    return b.unsupported("a reduction that is not constant");
+  return finish(*update,
+                scatterReduce(update->self, update->dim, update->index, update->source, *reduce, *includesSelf, b), b);
+}
+static FailureOr<Value> DecomposeAtenIndexCopy(AtenIndexCopyOp op, Decomposer &b) {
+  auto update = spreadIndex(op.getSelf(), op.getDim(), op.getIndex(), op.getSource(), b);
+  if (failed(update))
+    return failure();
+  return finish(*update, b.create<AtenScatterSrcOp>(update->self, update->dim, update->index, update->source), b);
+}
+
+/// x[.., index, ..] = value; negative places count from the end
+static FailureOr<Value> buildIndexFill(Value x, Value dim, Value index, Value value, Decomposer &b) {
+  auto update = spreadIndex(x, dim, index, Value(), b);
+  if (failed(update))
+    return failure();
+  Value size = b.size(update->self, *getConstantInt(update->dim));
+  Value places = b.where(b.create<AtenLtScalarOp>(update->index, b.integer(0)),
+                         b.create<AtenAddScalarOp>(update->index, size, b.integer(1)), update->index);
+  Value source = b.expand(value, b.sizes(places));
+  return finish(*update, b.create<AtenScatterSrcOp>(update->self, update->dim, places, source), b);
+}
+static FailureOr<Value> DecomposeAtenIndexFillIntScalar(AtenIndexFillIntScalarOp op, Decomposer &b) {
+  Value value = b.scalarTensor(op.getValue(), getDtype(op.getSelf()));
+  return buildIndexFill(op.getSelf(), op.getDim(), op.getIndex(), value, b);
+}
+static FailureOr<Value> DecomposeAtenIndexFillIntTensor(AtenIndexFillIntTensorOp op, Decomposer &b) {
+  Value value = b.convert(op.getValue(), getDtype(op.getSelf()));
+  return buildIndexFill(op.getSelf(), op.getDim(), op.getIndex(), value, b);
+}
+
+//===----------------------------------------------------------------------===//
+// Places in the flattened tensor, masks
+//===----------------------------------------------------------------------===//
+
+/// index_put into the flattened x
+static FailureOr<Value> DecomposeAtenPut(AtenPutOp op, Decomposer &b) {
+  Value index = flat(op.getIndex(), b);
+  Value written = b.create<AtenIndexPutOp>(flat(op.getSelf(), b), b.list({index}, index.getType()),
+                                           flat(op.getSource(), b), op.getAccumulate());
+  return b.createAs<AtenReshapeOp>(op.getType(), written, b.list(b.sizes(op.getSelf())));
+}
+
+/// The n-th true place gets the n-th element of the source.
+static FailureOr<Value> DecomposeAtenMaskedScatter(AtenMaskedScatterOp op, Decomposer &b) {
+  Value x = op.getSelf();
+  Value mask = b.expand(op.getMask(), getRank(op.getMask()) > getRank(x) ? b.sizes(op.getMask()) : b.sizes(x));
+  x = b.expand(x, b.sizes(mask));
+  Value flatMask = flat(mask, b);
+  Value ranks =
+      b.create<AtenAddScalarOp>(b.create<AtenCumsumOp>(flatMask, b.integer(0), b.none()), b.integer(-1), b.integer(1));
+  ranks = b.where(flatMask, ranks, b.literal(getDtype(ranks), 0));
+  // A source without elements is never read, but has to be readable.
+  Value source = b.create<AtenConstantPadNdOp>(flat(op.getSource(), b), b.list(ArrayRef<int64_t>{0, 1}), b.integer(0));
+  Value picked = b.create<AtenIndexSelectOp>(b.convert(source, getDtype(x)), b.integer(0), ranks);
+  Value result = b.where(flatMask, picked, flat(x, b));
+  return b.createAs<AtenReshapeOp>(op.getType(), result, b.list(b.sizes(x)));
+}
+
+/// x[indices] where the mask is true, else fill; where it is false, an index may lie outside.
+static FailureOr<SmallVector<Value>> maskIndices(Value list, Value mask, Decomposer &b) {
+  auto indices = getListElements(list);
+  if (!indices)
+    return b.unsupported("indices of an unknown number");
+  for (Value &index : *indices) {
+    while (auto derefine = index.getDefiningOp<DerefineOp>())
+      index = derefine.getOperand();
+    if (isNone(index))
+      return b.unsupported("a dim without indices");
+    index = b.where(mask, index, b.literal(getDtype(index), 0));
+  }
+  return *indices;
+}
+static FailureOr<Value> DecomposeAten_UnsafeMaskedIndex(Aten_UnsafeMaskedIndexOp op, Decomposer &b) {
+  auto indices = maskIndices(op.getIndices(), op.getMask(), b);
+  if (failed(indices))
+    return failure();
+  Type anyShape = ValueTensorType::get(op.getContext(), false, {}, getDtype(indices->front()));
+  Value picked = b.create<AtenIndexTensorOp>(op.getSelf(), b.list(*indices, anyShape));
+  return b.where(op.getMask(), picked, b.scalarTensor(op.getFill(), getDtype(op.getSelf())));
+}
+static FailureOr<Value> DecomposeAten_UnsafeMaskedIndexPutAccumulate(Aten_UnsafeMaskedIndexPutAccumulateOp op,
+                                                                     Decomposer &b) {
+  auto indices = maskIndices(op.getIndices(), op.getMask(), b);
+  if (failed(indices))
+    return failure();
+  Type anyShape = ValueTensorType::get(op.getContext(), false, {}, getDtype(indices->front()));
+  Value values = b.where(op.getMask(), op.getValues(), b.literal(getDtype(op.getValues()), 0));
+  return b.createAs<AtenIndexPutOp>(op.getType(), op.getSelf(), b.list(*indices, anyShape), values, b.boolean(true));
+}
+
+/// Maxima back to the places that they came from, zeros elsewhere
+static FailureOr<Value> buildUnpool(Operation *op, Value x, Value indices, Value outputSize, int64_t spatial,
+                                    Decomposer &b) {
+  auto output = getListElements(outputSize);
+  int64_t lead = getRank(x) - spatial;
+  if (!output || static_cast<int64_t>(output->size()) != spatial)
+    return b.unsupported("an output size of unknown length");
+  SmallVector<Value> sizes = b.sizes(x), flatSizes(ArrayRef<Value>(sizes).take_front(lead));
+  Value count = b.integer(1);
+  for (Value size : *output)
+    count = b.mul(count, size);
+  flatSizes.push_back(count);
+  SmallVector<Value> resultSizes(ArrayRef<Value>(sizes).take_front(lead));
+  llvm::append_range(resultSizes, *output);
+  Value zeros = b.full(flatSizes, b.integer(0), getDtype(x));
+  Value written =
+      b.create<AtenScatterSrcOp>(zeros, b.integer(lead), b.flatten(indices, lead, -1), b.flatten(x, lead, -1));
+  return b.createAs<AtenReshapeOp>(op->getResult(0).getType(), written, b.list(resultSizes));
+}
+static FailureOr<Value> DecomposeAtenMaxUnpool2d(AtenMaxUnpool2dOp op, Decomposer &b) {
+  return buildUnpool(op, op.getSelf(), op.getIndices(), op.getOutputSize(), 2, b);
+}
+static FailureOr<Value> DecomposeAtenMaxUnpool3d(AtenMaxUnpool3dOp op, Decomposer &b) {
+  return buildUnpool(op, op.getSelf(), op.getIndices(), op.getOutputSize(), 3, b);
+}
+/// Every window's gradient to the place of its maximum
+static FailureOr<Value> DecomposeAtenMaxPool2dWithIndicesBackward(AtenMaxPool2dWithIndicesBackwardOp op,
+                                                                  Decomposer &b) {
+  int64_t lead = getRank(op.getSelf()) - 2;
+  SmallVector<Value> sizes = b.sizes(op.getSelf());
+  SmallVector<Value> flatSizes(ArrayRef<Value>(sizes).take_front(lead));
+  flatSizes.push_back(b.mul(sizes[lead], sizes[lead + 1]));
+  Value zeros = b.full(flatSizes, b.integer(0), getDtype(op.getSelf()));
+  Value sums = scatterReduce(zeros, b.integer(lead), b.flatten(op.getIndices(), lead, -1),
+                             b.flatten(op.getGradOutput(), lead, -1), "sum", true, b);
+  return b.createAs<AtenReshapeOp>(op.getType(), sums, b.list(sizes));
+}
+
+//===----------------------------------------------------------------------===//
+// Places of what is not 0
+//===----------------------------------------------------------------------===//
+
+static Value findNonzero(Value x, Decomposer &b) {
+  Type si64 = b.getBuilder().getIntegerType(64, /*isSigned=*/true);
+  Type type = ValueTensorType::get(b.getBuilder().getContext(), {ShapedType::kDynamic, getRank(x)}, si64);
+  return b.createAs<AtenNonzeroOp>(type, x);
+}
+static FailureOr<Value> DecomposeAtenArgwhere(AtenArgwhereOp op, Decomposer &b) { return findNonzero(op.getSelf(), b); }
+/// One tensor of coordinates for each dim
+static FailureOr<Value> DecomposeAtenNonzeroNumpy(AtenNonzeroNumpyOp op, Decomposer &b) {
+  Value x = getRank(op.getSelf()) == 0 ? b.unsqueeze(op.getSelf(), 0) : op.getSelf();
+  Value places = findNonzero(x, b);
+  SmallVector<Value> parts;
+  for (int64_t dim = 0; dim < getRank(x); ++dim)
+    parts.push_back(b.select(places, 1, dim));
+  return buildTensorList(op, parts, b);
+}
+/// Cut or filled up to a given number of rows
+static FailureOr<Value> DecomposeAtenNonzeroStatic(AtenNonzeroStaticOp op, Decomposer &b) {
+  Value places = findNonzero(op.getSelf(), b), zero = b.integer(0);
+  Value missing = b.sub(op.getSize(), b.size(places, 0));
+  return b.create<AtenConstantPadNdOp>(places, b.list({zero, zero, zero, missing}), op.getFillValue());
+}
+static FailureOr<Value> DecomposeAtenMaskedSelect(AtenMaskedSelectOp op, Decomposer &b) {
+  Value x = op.getSelf(), mask = op.getMask();
+  bool maskIsLarger = getRank(mask) > getRank(x);
+  SmallVector<Value> sizes = maskIsLarger ? b.sizes(mask) : b.sizes(x),
+                     other = maskIsLarger ? b.sizes(x) : b.sizes(mask);
+  for (auto [size, more] : llvm::zip(llvm::reverse(sizes), llvm::reverse(other)))
+    if (getConstantInt(size) == 1)
+      size = more;
+  Value places = b.select(findNonzero(flat(b.expand(mask, sizes), b), b), 1, 0);
+  return b.create<AtenIndexSelectOp>(flat(b.expand(x, sizes), b), b.integer(0), places);
+}
+
+//===----------------------------------------------------------------------===//
+// Bags and segments: sums over marked rows
+//===----------------------------------------------------------------------===//
+
+/// sum, mean or maximum of the embeddings of each bag; bag b starts at offsets[b].
+static Decomposed DecomposeAtenEmbeddingBagPaddingIdx(AtenEmbeddingBagPaddingIdxOp op, Decomposer &b) {
+  auto mode = getConstantInt(op.getMode());
+  auto padding = getConstantInt(op.getPaddingIdx());
+  auto includesLast = getConstantBool(op.getIncludeLastOffset());
+  if (!mode || !includesLast || (!padding && !isNone(op.getPaddingIdx())) || getRank(op.getIndices()) != 1)
+    return b.unsupported("an option that is not constant");
+  if (llvm::any_of(op->getResults().drop_front(), [](Value result) { return !result.use_empty(); }))
+    return b.unsupported("with results other than the first");
+  Type dtype = getDtype(op.getWeight()), computed = getComputeDtype(dtype);
+  Value indices = op.getIndices(), offsets = op.getOffsets();
+  if (*includesLast)
+    offsets = b.slice(offsets, 0, b.integer(0), b.integer(-1));
+  Value places = b.range(b.size(indices, 0));
+  // [bags, indices]: the last bag that starts at or before the place.
+  Value starts = b.create<AtenLeTensorOp>(b.unsqueeze(offsets, 1), places);
+  Value bag = b.create<AtenAddScalarOp>(b.sum(starts, {0}, false), b.integer(-1), b.integer(1));
+  Value isMember = b.create<AtenEqTensorOp>(b.unsqueeze(b.range(b.size(offsets, 0)), 1), bag);
+  if (padding) {
+    int64_t rows = getTensorType(op.getWeight()).getSizes().front();
+    if (*padding < 0 && ShapedType::isDynamic(rows))
+      return b.unsupported("a negative padding_idx of a table that is not static");
+    Value isKept = b.create<AtenNeScalarOp>(indices, b.integer(*padding < 0 ? *padding + rows : *padding));
+    isMember = b.create<AtenLogicalAndOp>(isMember, isKept);
+  }
+  Value rows = b.convert(b.create<AtenIndexSelectOp>(op.getWeight(), b.integer(0), indices), computed);
+  if (!isNone(op.getPerSampleWeights()))
+    rows = b.mulTensors(rows, b.unsqueeze(b.convert(op.getPerSampleWeights(), computed), 1));
+  Value counts = b.convert(b.sum(isMember, {1}, true), computed), result;
+  if (*mode == 2) {
+    Value least = b.literal(computed, -std::numeric_limits<double>::infinity());
+    Value largest = b.amax(b.where(b.unsqueeze(isMember, 2), b.unsqueeze(rows, 0), least), {1}, false);
+    Value isEmpty = b.create<AtenEqScalarOp>(counts, b.integer(0));
+    result = b.where(isEmpty, b.literal(computed, 0), largest);
+  } else {
+    result = b.create<AtenMmOp>(b.convert(isMember, computed), rows);
+    if (*mode == 1)
+      result = b.divTensors(result, b.create<AtenClampMinOp>(counts, b.integer(1)));
+  }
+  return SmallVector<Value>{b.convert(result, dtype), Value(), Value(), Value()};
+}
+
+//===----------------------------------------------------------------------===//
+// Histograms
+//===----------------------------------------------------------------------===//
+
+/// Lower and upper end of the range of a histogram: the data's where they are equal,
+/// and a margin on both sides where all data are.
+static std::pair<Value, Value> getRange(Value x, double low, double high, double margin, Decomposer &b) {
+  Type dtype = getDtype(x);
+  if (low != high)
+    return {b.literal(dtype, low), b.literal(dtype, high)};
+  auto dims = llvm::to_vector(llvm::seq<int64_t>(0, getRank(x)));
+  Value first = b.literal(dtype, low), last = b.literal(dtype, high);
+  if (llvm::none_of(getTensorType(x).getSizes(), [](int64_t size) { return size == 0; })) {
+    first = b.create<AtenAminOp>(x, b.list(dims), b.boolean(false));
+    last = b.amax(x, dims, false);
+  }
+  Value isPoint = b.create<AtenEqTensorOp>(first, last);
+  return {b.where(isPoint, b.addNumber(first, -margin), first), b.where(isPoint, b.addNumber(last, margin), last)};
+}
+/// How many of `bin` are 0, 1, ..., `count` - 1; weighted.
+static Value countBins(Value bin, Value isCounted, Value weight, Value count, Type dtype, Decomposer &b) {
+  Value isBin = b.create<AtenEqTensorOp>(bin, b.unsqueeze(b.range(count), 1));
+  isBin = b.create<AtenLogicalAndOp>(isBin, isCounted);
+  Value terms = b.convert(isBin, dtype);
+  return b.sum(weight ? b.mulTensors(terms, weight) : terms, {1}, false);
+}
+static FailureOr<Value> DecomposeAtenHistc(AtenHistcOp op, Decomposer &b) {
+  auto bins = getConstantInt(op.getBins());
+  auto low = getConstantNumber(op.getMin()), high = getConstantNumber(op.getMax());
+  Type dtype = getDtype(op.getSelf());
+  if (!bins || !low || !high || !isFloatDtype(dtype))
+    return b.unsupported("a number that is not constant, or on a dtype that is not floating point");
+  Value x = flat(b.convert(op.getSelf(), getComputeDtype(dtype)), b);
+  auto [first, last] = getRange(x, *low, *high, 1, b);
+  Value place =
+      b.divTensors(b.mulNumber(b.subTensors(x, first), static_cast<double>(*bins)), b.subTensors(last, first));
+  Value isInside = b.create<AtenLogicalAndOp>(b.create<AtenGeTensorOp>(x, first), b.create<AtenLeTensorOp>(x, last));
+  // The upper end belongs to the last bin.
+  place = b.where(isInside, place, b.literal(getDtype(x), 0));
+  Value bin = b.create<AtenClampMaxOp>(b.convert(place, b.getBuilder().getIntegerType(64, true)), b.integer(*bins - 1));
+  return b.convert(countBins(bin, isInside, Value(), op.getBins(), getDtype(x), b), dtype);
+}
+
+/// Counts between the edges, each bin without its upper end but for the last; `density`
+/// divides by the sum and by each width.
+static Decomposed buildHistogram(Value x, Value edges, Value weight, Value densityValue, Decomposer &b) {
+  auto density = getConstantBool(densityValue);
+  if (!density)
+    return b.unsupported("a density that is not constant");
+  Type dtype = getDtype(x);
+  x = flat(x, b);
+  Value upper = b.unsqueeze(b.slice(edges, 0, b.integer(1), b.integer(std::numeric_limits<int64_t>::max())), 1);
+  Value lower = b.unsqueeze(b.slice(edges, 0, b.integer(0), b.integer(-1)), 1);
+  Value bins = b.size(lower, 0);
+  Value isLast = b.unsqueeze(b.create<AtenEqScalarOp>(b.range(bins), b.sub(bins, b.integer(1))), 1);
+  Value isBelow = b.create<AtenLogicalOrOp>(b.create<AtenLtTensorOp>(x, upper),
+                                            b.create<AtenLogicalAndOp>(isLast, b.create<AtenEqTensorOp>(x, upper)));
+  Value isInside = b.create<AtenLogicalAndOp>(b.create<AtenGeTensorOp>(x, lower), isBelow);
+  Value terms = b.convert(isInside, dtype);
+  if (!isNone(weight))
+    terms = b.mulTensors(terms, flat(weight, b));
+  Value counts = b.sum(terms, {1}, false);
+  if (*density) {
+    Value widths = b.squeeze(b.subTensors(upper, lower), 1);
+    counts = b.divTensors(b.divTensors(counts, b.create<AtenSumOp>(counts, b.none())), widths);
+  }
+  return SmallVector<Value>{counts, edges};
+}
+static Decomposed DecomposeAtenHistogramBinsTensor(AtenHistogramBinsTensorOp op, Decomposer &b) {
+  return buildHistogram(op.getSelf(), op.getBins(), op.getWeight(), op.getDensity(), b);
+}
+static Decomposed DecomposeAtenHistogramBinCt(AtenHistogramBinCtOp op, Decomposer &b) {
+  auto bins = getConstantInt(op.getBins());
+  double low = 0, high = 0;
+  if (!isNone(op.getRange())) {
+    auto ends = getListElements(op.getRange());
+    auto first = ends && ends->size() == 2 ? getConstantNumber((*ends)[0]) : std::nullopt;
+    auto last = ends && ends->size() == 2 ? getConstantNumber((*ends)[1]) : std::nullopt;
+    if (!first || !last)
+      return b.unsupported("a range that is not constant");
+    low = *first;
+    high = *last;
+  }
+  if (!bins)
+    return b.unsupported("a number of bins that is not constant");
+  Type dtype = getDtype(op.getSelf());
+  auto [first, last] = getRange(op.getSelf(), low, high, 0.5, b);
+  // As linspace: from the nearer end.
+  Value steps = b.convert(b.range(b.integer(*bins + 1)), dtype);
+  Value step = b.mulNumber(b.subTensors(last, first), 1.0 / static_cast<double>(*bins));
+  Value fromStart = b.addTensors(b.mulTensors(steps, step), first);
+  Value fromEnd =
+      b.subTensors(last, b.mulTensors(b.addNumber(b.create<AtenNegOp>(steps), static_cast<double>(*bins)), step));
+  Value isFirstHalf = b.create<AtenLtScalarOp>(steps, b.integer((*bins + 1) / 2));
+  return buildHistogram(op.getSelf(), b.where(isFirstHalf, fromStart, fromEnd), op.getWeight(), op.getDensity(), b);
+}
+
+void torchc::populateIndexingScatterPatterns(RewritePatternSet &patterns) {
+  addDecompositions(patterns, DecomposeAtenScatterValue, DecomposeAtenScatterReduce, DecomposeAtenScatterValueReduce,
+                    DecomposeAtenScatterAdd, DecomposeAtenIndexAdd, DecomposeAtenIndexReduce, DecomposeAtenIndexCopy,
+                    DecomposeAtenIndexFillIntScalar, DecomposeAtenIndexFillIntTensor);
+  addDecompositions(patterns, DecomposeAtenPut, DecomposeAtenMaskedScatter, DecomposeAten_UnsafeMaskedIndex,
+                    DecomposeAten_UnsafeMaskedIndexPutAccumulate, DecomposeAtenMaxUnpool2d, DecomposeAtenMaxUnpool3d,
+                    DecomposeAtenMaxPool2dWithIndicesBackward);
+  addDecompositions(patterns, DecomposeAtenArgwhere, DecomposeAtenNonzeroNumpy, DecomposeAtenNonzeroStatic,
+                    DecomposeAtenMaskedSelect);
+  addDecompositions(patterns, DecomposeAtenEmbeddingBagPaddingIdx, DecomposeAtenHistc, DecomposeAtenHistogramBinsTensor,
+                    DecomposeAtenHistogramBinCt);
+}

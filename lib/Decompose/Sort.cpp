@@ -1,0 +1,332 @@
+//===- Sort.cpp - decompositions of ops that order elements ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Patterns.h"
+
+using namespace mlir;
+using namespace torchc;
+using namespace torchc::torch;
+
+static Type getDtype(Value tensor) { return getTensorType(tensor).getDtype(); }
+static int64_t getRank(Value tensor) { return getTensorType(tensor).getRank(); }
+static Value flat(Value x, Decomposer &b) { return b.create<AtenReshapeOp>(x, b.list(ArrayRef<int64_t>{-1})); }
+
+namespace {
+struct Sorted {
+  Value values, places;
+};
+} // namespace
+
+static Sorted sort(Value x, Value dim, Value descending, Decomposer &b) {
+  Operation *op = b.createOp(AtenSortStableOp::getOperationName(), {}, {x, b.boolean(true), dim, descending});
+  return {op->getResult(0), op->getResult(1)};
+}
+
+static Decomposed DecomposeAtenSort(AtenSortOp op, Decomposer &b) {
+  Sorted sorted = sort(op.getSelf(), op.getDim(), op.getDescending(), b);
+  return SmallVector<Value>{sorted.values, sorted.places};
+}
+static FailureOr<Value> DecomposeAtenArgsort(AtenArgsortOp op, Decomposer &b) {
+  return sort(op.getSelf(), op.getDim(), op.getDescending(), b).places;
+}
+static FailureOr<Value> DecomposeAtenArgsortStable(AtenArgsortStableOp op, Decomposer &b) {
+  return sort(op.getSelf(), op.getDim(), op.getDescending(), b).places;
+}
+static FailureOr<Value> DecomposeAtenMsort(AtenMsortOp op, Decomposer &b) {
+  return sort(op.getSelf(), b.integer(0), b.boolean(false), b).values;
+}
+
+/// The first k of the sorted dim; they come sorted whether asked for or not.
+static Decomposed DecomposeAtenTopk(AtenTopkOp op, Decomposer &b) {
+  auto largest = getConstantBool(op.getLargest());
+  auto dim = getConstantInt(op.getDim());
+  if (!largest || !dim)
+    return b.unsupported("a dim or an order that is not constant");
+  Sorted sorted = sort(op.getSelf(), op.getDim(), b.boolean(*largest), b);
+  if (getRank(op.getSelf()) == 0)
+    return SmallVector<Value>{sorted.values, sorted.places};
+  return SmallVector<Value>{b.slice(sorted.values, *dim, b.integer(0), op.getK()),
+                            b.slice(sorted.places, *dim, b.integer(0), op.getK())};
+}
+
+//===----------------------------------------------------------------------===//
+// One element of the sorted dim
+//===----------------------------------------------------------------------===//
+
+/// The elements at `rank`, [.., 1, ..] along `dim`, and their places.
+static Decomposed pick(const Sorted &sorted, Value rank, int64_t dim, bool keepdim, Decomposer &b) {
+  SmallVector<Value> results;
+  for (Value tensor : {sorted.values, sorted.places}) {
+    Value picked = b.create<AtenGatherOp>(tensor, b.integer(dim), rank, b.boolean(false));
+    results.push_back(keepdim ? picked : b.squeeze(picked, dim));
+  }
+  return results;
+}
+
+/// A tensor of rank 0 or one dim of a tensor, sorted; `keepdim` as asked for.
+struct SortedDim {
+  Value x;
+  Sorted sorted;
+  int64_t dim;
+  bool keepdim;   ///< False for a scalar, whose dim is taken off again.
+};
+
+static std::optional<SortedDim> sortDim(Value x, Value dimValue, Value keepdimValue, Decomposer &b) {
+  auto constant = getConstantInt(dimValue);
+  auto keepdim = getConstantBool(keepdimValue);
+  auto dim = constant ? wrapDim(*constant, getRank(x)) : std::nullopt;
+  if (!dim || !keepdim)
+    return std::nullopt;
+  bool isScalar = getRank(x) == 0;
+  if (isScalar)
+    x = b.unsqueeze(x, 0);
+  return SortedDim{x, sort(x, b.integer(*dim), b.boolean(false), b), *dim, *keepdim && !isScalar};
+}
+
+/// How many NaNs the dim has, [.., 1, ..] as si64: they come last in order.
+static Value countNans(const SortedDim &s, Decomposer &b) {
+  return b.sum(b.create<AtenIsnanOp>(s.x), {s.dim}, true);
+}
+
+static Decomposed DecomposeAtenKthvalue(AtenKthvalueOp op, Decomposer &b) {
+  auto s = sortDim(op.getSelf(), op.getDim(), op.getKeepdim(), b);
+  if (!s)
+    return b.unsupported("a dim that is not constant");
+  SmallVector<Value> sizes = b.sizes(s->x);
+  sizes[s->dim] = b.integer(1);
+  Value rank = b.full(sizes, b.sub(op.getK(), b.integer(1)), b.getBuilder().getIntegerType(64, true));
+  return pick(s->sorted, rank, s->dim, s->keepdim, b);
+}
+
+/// The lower one of the two middle elements. NaN wins, or is left out (`ignoresNans`).
+static Decomposed buildMedian(Value x, Value dim, Value keepdim, bool ignoresNans, Decomposer &b) {
+  auto s = sortDim(x, dim, keepdim, b);
+  if (!s)
+    return b.unsupported("a dim that is not constant");
+  Value nans = countNans(*s, b), size = b.size(s->x, s->dim), one = b.integer(1);
+  // (size - nans - 1) / 2, or the first NaN
+  Value numbers = b.create<AtenAddScalarOp>(b.create<AtenNegOp>(nans), size, one), rank;
+  if (ignoresNans) {
+    Value last = b.create<AtenClampMinOp>(b.create<AtenAddScalarOp>(numbers, b.integer(-1), one), b.integer(0));
+    rank = b.create<AtenDivScalarModeOp>(last, b.integer(2), b.string("floor"));
+  } else {
+    Value middle = b.scalarTensor(b.floordiv(b.sub(size, one), b.integer(2)), getDtype(nans));
+    rank = b.where(b.create<AtenEqScalarOp>(nans, b.integer(0)), middle, numbers);
+  }
+  return pick(s->sorted, rank, s->dim, s->keepdim, b);
+}
+static Decomposed DecomposeAtenMedianDim(AtenMedianDimOp op, Decomposer &b) {
+  return buildMedian(op.getSelf(), op.getDim(), op.getKeepdim(), false, b);
+}
+static Decomposed DecomposeAtenNanmedianDim(AtenNanmedianDimOp op, Decomposer &b) {
+  return buildMedian(op.getSelf(), op.getDim(), op.getKeepdim(), true, b);
+}
+static FailureOr<Value> buildMedianOfAll(Value x, bool ignoresNans, Decomposer &b) {
+  auto median = buildMedian(flat(x, b), b.integer(0), b.boolean(false), ignoresNans, b);
+  if (failed(median))
+    return failure();
+  return median->front();
+}
+static FailureOr<Value> DecomposeAtenMedian(AtenMedianOp op, Decomposer &b) {
+  return buildMedianOfAll(op.getSelf(), false, b);
+}
+static FailureOr<Value> DecomposeAtenNanmedian(AtenNanmedianOp op, Decomposer &b) {
+  return buildMedianOfAll(op.getSelf(), true, b);
+}
+
+/// The element that stands most often, the smallest of them, and its last place.
+static Decomposed DecomposeAtenMode(AtenModeOp op, Decomposer &b) {
+  auto s = sortDim(op.getSelf(), op.getDim(), op.getKeepdim(), b);
+  if (!s)
+    return b.unsupported("a dim that is not constant");
+  Value values = s->sorted.values;
+  Value isSame = b.create<AtenEqTensorOp>(b.unsqueeze(b.transpose(values, s->dim, -1), -1),
+                                          b.unsqueeze(b.transpose(values, s->dim, -1), -2));
+  Value counts = b.transpose(b.sum(isSame, {-1}, false), s->dim, -1);
+  Value rank = b.create<AtenArgmaxOp>(counts, b.integer(s->dim), b.boolean(true));
+  Value value = b.create<AtenGatherOp>(values, b.integer(s->dim), rank, b.boolean(false));
+  // The last place that holds it.
+  SmallVector<Value> shape(getRank(s->x), b.integer(1));
+  shape[s->dim] = b.size(s->x, s->dim);
+  Value places = b.view(b.range(b.size(s->x, s->dim)), shape);
+  Value found = b.where(b.create<AtenEqTensorOp>(s->x, value), places, b.literal(getDtype(places), 0));
+  Value place = b.amax(found, {s->dim}, true);
+  if (!s->keepdim) {
+    value = b.squeeze(value, s->dim);
+    place = b.squeeze(place, s->dim);
+  }
+  return SmallVector<Value>{value, place};
+}
+
+//===----------------------------------------------------------------------===//
+// Quantiles
+//===----------------------------------------------------------------------===//
+
+/// The elements at rank q (n - 1) of the sorted dim, between two of them as `interpolation`
+/// says; q [] or [k], its results in front.
+static FailureOr<Value> buildQuantile(Operation *op, Value x, Value q, Value dimValue, Value keepdimValue,
+                                      Value interpolationValue, bool ignoresNans, Decomposer &b) {
+  auto keepdim = getConstantBool(keepdimValue);
+  auto interpolation = getConstantString(interpolationValue);
+  int64_t rank = getRank(x);
+  if (!keepdim || !interpolation || (!isNone(dimValue) && !getConstantInt(dimValue)))
+    return b.unsupported("an option that is not constant");
+  bool isFlat = isNone(dimValue);
+  auto s = isFlat ? sortDim(flat(x, b), b.integer(0), b.boolean(true), b) : sortDim(x, dimValue, b.boolean(true), b);
+  if (!s)
+    return b.unsupported("a dim out of range");
+  Type dtype = getDtype(x);
+  Value values = s->sorted.values;
+  // The dim last; then one rank for each q.
+  int64_t last = getRank(values) - 1;
+  auto toLast = [&](Value tensor) { return b.transpose(tensor, s->dim, last); };
+  values = toLast(values);
+  Value nans = toLast(countNans(*s, b)), size = b.size(s->x, s->dim);
+  Value lastRank = b.convert(b.scalarTensor(b.sub(size, b.integer(1)), getDtype(nans)), dtype);
+  bool isList = getRank(q) == 1;
+  Value points = isList ? q : b.unsqueeze(q, 0);
+  Value ranks;
+  if (ignoresNans) {
+    Value count = b.create<AtenClampMinOp>(b.subTensors(lastRank, b.convert(nans, dtype)), b.integer(0));
+    ranks = b.mulTensors(points, count);
+  } else {
+    Value all = b.mulTensors(points, lastRank);
+    ranks = b.where(b.create<AtenEqScalarOp>(nans, b.integer(0)), all, lastRank);
+  }
+  Type si64 = getDtype(nans);
+  auto at = [&](Value rank) {
+    return b.create<AtenGatherOp>(values, b.integer(last), b.convert(rank, si64), b.boolean(false));
+  };
+  SmallVector<Value> sizes = b.sizes(values);
+  sizes[last] = b.size(points, 0);
+  ranks = b.expand(ranks, sizes);
+  Value low = b.create<AtenFloorOp>(ranks), high = b.create<AtenCeilOp>(ranks), result;
+  if (*interpolation == "lower")
+    result = at(low);
+  else if (*interpolation == "higher")
+    result = at(high);
+  else if (*interpolation == "nearest")
+    result = at(b.create<AtenRoundOp>(ranks));
+  else {
+    Value weight = *interpolation == "midpoint" ? b.literal(dtype, 0.5) : b.subTensors(ranks, low);
+    result = b.create<AtenLerpTensorOp>(at(low), at(high), b.expand(weight, sizes));
+  }
+  // [.., q, ..] -> q in front
+  result = b.transpose(result, s->dim, last);
+  SmallVector<int64_t> order{s->dim};
+  for (int64_t dim = 0; dim <= last; ++dim)
+    if (dim != s->dim)
+      order.push_back(dim);
+  result = b.permute(result, order);
+  if (*keepdim) {
+    // All dims of the input, with 1 where it was reduced.
+    SmallVector<Value> shape{b.size(points, 0)};
+    for (int64_t dim = 0; dim < rank; ++dim)
+      shape.push_back(isFlat || dim == s->dim ? b.integer(1) : b.size(x, dim));
+    result = b.create<AtenReshapeOp>(result, b.list(shape));
+  }
+  return isList ? result : b.squeeze(result, 0);
+}
+template <typename Op>
+static FailureOr<Value> decomposeQuantile(Op op, Value q, bool ignoresNans, Decomposer &b) {
+  return buildQuantile(op, op.getSelf(), q, op.getDim(), op.getKeepdim(), op.getInterpolation(), ignoresNans, b);
+}
+static FailureOr<Value> DecomposeAtenQuantile(AtenQuantileOp op, Decomposer &b) {
+  return decomposeQuantile(op, op.getQ(), false, b);
+}
+static FailureOr<Value> DecomposeAtenQuantileScalar(AtenQuantileScalarOp op, Decomposer &b) {
+  return decomposeQuantile(op, b.scalarTensor(op.getQ(), getDtype(op.getSelf())), false, b);
+}
+static FailureOr<Value> DecomposeAtenNanquantile(AtenNanquantileOp op, Decomposer &b) {
+  return decomposeQuantile(op, op.getQ(), true, b);
+}
+static FailureOr<Value> DecomposeAtenNanquantileScalar(AtenNanquantileScalarOp op, Decomposer &b) {
+  return decomposeQuantile(op, b.scalarTensor(op.getQ(), getDtype(op.getSelf())), true, b);
+}
+
+//===----------------------------------------------------------------------===//
+// Places among sorted elements
+//===----------------------------------------------------------------------===//
+
+/// How many boundaries lie below each element, or (right) are not above it; NaN is above all.
+static FailureOr<Value> countBelow(Operation *op, Value boundaries, Value x, bool right, Decomposer &b) {
+  // [.., elements, boundaries]
+  Value edges = b.unsqueeze(boundaries, -2), element = b.unsqueeze(x, -1);
+  if (getRank(boundaries) == 1)
+    edges = boundaries;
+  Value isAbove = right ? b.create<AtenGtTensorOp>(edges, element) : b.create<AtenGeTensorOp>(edges, element);
+  Value isNanEdge = b.create<AtenIsnanOp>(edges);
+  if (right)
+    isAbove = b.create<AtenLogicalOrOp>(isAbove, b.create<AtenLogicalAndOp>(isNanEdge, b.create<AtenLogicalNotOp>(b.create<AtenIsnanOp>(element))));
+  else
+    isAbove = b.create<AtenLogicalOrOp>(isAbove, isNanEdge);
+  Value count = b.sum(b.create<AtenLogicalNotOp>(isAbove), {-1}, false);
+  return b.convert(count, getDtype(op->getResult(0)));
+}
+template <typename Op>
+static FailureOr<Value> decomposeSearch(Op op, Value boundaries, Value x, Decomposer &b) {
+  auto right = getConstantBool(op.getRight());
+  if (!right)
+    return b.unsupported("a side that is not constant");
+  return countBelow(op, boundaries, x, *right, b);
+}
+static FailureOr<Value> DecomposeAtenBucketizeTensor(AtenBucketizeTensorOp op, Decomposer &b) {
+  return decomposeSearch(op, op.getBoundaries(), op.getSelf(), b);
+}
+static FailureOr<Value> DecomposeAtenBucketizeScalar(AtenBucketizeScalarOp op, Decomposer &b) {
+  return decomposeSearch(op, op.getBoundaries(), b.scalarTensor(op.getSelf(), getDtype(op.getBoundaries())), b);
+}
+template <typename Op>
+static FailureOr<Value> decomposeSearchSorted(Op op, Value x, Decomposer &b) {
+  auto right = getConstantBool(op.getRight());
+  auto side = isNone(op.getSide()) ? StringRef("left") : getConstantString(op.getSide()).value_or("");
+  if (!right || side.empty())
+    return b.unsupported("a side that is not constant");
+  Value boundaries = op.getSortedSequence();
+  if (!isNone(op.getSorter()))
+    boundaries = b.create<AtenGatherOp>(boundaries, b.integer(-1), op.getSorter(), b.boolean(false));
+  return countBelow(op, boundaries, x, *right || side == "right", b);
+}
+static FailureOr<Value> DecomposeAtenSearchsortedTensor(AtenSearchsortedTensorOp op, Decomposer &b) {
+  return decomposeSearchSorted(op, op.getSelf(), b);
+}
+static FailureOr<Value> DecomposeAtenSearchsortedScalar(AtenSearchsortedScalarOp op, Decomposer &b) {
+  return decomposeSearchSorted(op, b.scalarTensor(op.getSelf(), getDtype(op.getSortedSequence())), b);
+}
+
+/// Whether any test element is the same
+static FailureOr<Value> buildIsin(Value elements, Value tests, Value invertValue, Decomposer &b) {
+  auto invert = getConstantBool(invertValue);
+  if (!invert)
+    return b.unsupported("an invert that is not constant");
+  Value isSame = b.create<AtenEqTensorOp>(b.unsqueeze(elements, -1), flat(tests, b));
+  Value found = b.create<AtenAnyDimOp>(isSame, b.integer(-1), b.boolean(false));
+  return *invert ? b.create<AtenLogicalNotOp>(found) : found;
+}
+static FailureOr<Value> DecomposeAtenIsinTensorTensor(AtenIsinTensorTensorOp op, Decomposer &b) {
+  return buildIsin(op.getElements(), op.getTestElements(), op.getInvert(), b);
+}
+static FailureOr<Value> DecomposeAtenIsinTensorScalar(AtenIsinTensorScalarOp op, Decomposer &b) {
+  Value test = b.scalarTensor(op.getTestElement(), getDtype(op.getElements()));
+  return buildIsin(op.getElements(), test, op.getInvert(), b);
+}
+static FailureOr<Value> DecomposeAtenIsinScalarTensor(AtenIsinScalarTensorOp op, Decomposer &b) {
+  Value element = b.scalarTensor(op.getElement(), getDtype(op.getTestElements()));
+  return buildIsin(element, op.getTestElements(), op.getInvert(), b);
+}
+
+void torchc::populateSortPatterns(RewritePatternSet &patterns) {
+  addDecompositions(patterns, DecomposeAtenSort, DecomposeAtenArgsort, DecomposeAtenArgsortStable, DecomposeAtenMsort,
+                    DecomposeAtenTopk, DecomposeAtenKthvalue, DecomposeAtenMedianDim, DecomposeAtenNanmedianDim,
+                    DecomposeAtenMedian, DecomposeAtenNanmedian, DecomposeAtenMode);
+  addDecompositions(patterns, DecomposeAtenQuantile, DecomposeAtenQuantileScalar, DecomposeAtenNanquantile,
+                    DecomposeAtenNanquantileScalar);
+  addDecompositions(patterns, DecomposeAtenBucketizeTensor, DecomposeAtenBucketizeScalar,
+                    DecomposeAtenSearchsortedTensor, DecomposeAtenSearchsortedScalar, DecomposeAtenIsinTensorTensor,
+                    DecomposeAtenIsinTensorScalar, DecomposeAtenIsinScalarTensor);
+}

@@ -1,0 +1,172 @@
+//===- Sort.cpp - sorting, by merging runs ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+//
+// What is sorted are the places of the elements. Runs of 1, 2, 4, ... are merged until one is left;
+// a pass computes every element of its result on its own: element k of the merged run comes from
+// the first run where that has an element not behind k of both, which a binary search finds
+// (S. Odeh et al., Merge Path, 2012). That is n log(n)^2 steps without an order between
+// them, stable, and reads only.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Elementwise.h"
+#include "Sizes.h"
+
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+
+using namespace mlir;
+using namespace torchc;
+using namespace torchc::torch;
+using arith::CmpIPredicate;
+
+/// The number of passes for a dim that is not static, and what they suffice for.
+static constexpr int64_t kDynamicPasses = 24;
+
+namespace {
+
+/// Merges runs of `width` places of `tensor` along `dim`.
+class Merge {
+public:
+  Merge(Lowering &b, Value tensor, Type dtype, int64_t dim, bool descending, int64_t width)
+      : b(b), tensor(tensor), dtype(dtype), dim(dim), descending(descending), width(width),
+        extent(toIndex(b, getDim(b, tensor, dim))) {}
+
+  Value run(Value places);
+
+private:
+  Value constant(ImplicitLocOpBuilder &body, int64_t value) { return arith::ConstantIndexOp::create(body, value); }
+  Value min(ImplicitLocOpBuilder &body, Value x, Value y) { return arith::MinSIOp::create(body, x, y); }
+  Value max(ImplicitLocOpBuilder &body, Value x, Value y) { return arith::MaxSIOp::create(body, x, y); }
+  /// The place that stands at `position` of the dim.
+  Value getPlace(ImplicitLocOpBuilder &body, Value places, SmallVector<Value> indices, Value position);
+  Value getKey(ImplicitLocOpBuilder &body, SmallVector<Value> indices, Value place);
+  /// Whether a key has to stand before another: NaN is larger than all numbers.
+  Value isBefore(ImplicitLocOpBuilder &body, Value key, Value other);
+
+  Lowering &b;
+  Value tensor;
+  Type dtype;
+  int64_t dim;
+  bool descending;
+  int64_t width;
+  Value extent;
+};
+
+} // namespace
+
+Value Merge::getPlace(ImplicitLocOpBuilder &body, Value places, SmallVector<Value> indices, Value position) {
+  // Positions that do not count may lie outside.
+  indices[dim] = max(body, min(body, position, arith::SubIOp::create(body, extent, constant(body, 1))), constant(body, 0));
+  return tensor::ExtractOp::create(body, places, indices);
+}
+
+Value Merge::getKey(ImplicitLocOpBuilder &body, SmallVector<Value> indices, Value place) {
+  indices[dim] = arith::IndexCastOp::create(body, body.getIndexType(), place);
+  return tensor::ExtractOp::create(body, tensor, indices);
+}
+
+Value Merge::isBefore(ImplicitLocOpBuilder &body, Value key, Value other) {
+  ElementBuilder builder(body, b.getOp(), dtype);
+  Value before = builder.compare(descending ? CmpIPredicate::sgt : CmpIPredicate::slt, key, other);
+  if (!builder.isFloat())
+    return before;
+  Value isNan = arith::CmpFOp::create(body, arith::CmpFPredicate::UNO, key, key);
+  Value otherIsNan = arith::CmpFOp::create(body, arith::CmpFPredicate::UNO, other, other);
+  Value first = descending ? isNan : otherIsNan, second = descending ? otherIsNan : isNan;
+  Value one = arith::ConstantIntOp::create(body, 1, 1);
+  Value byNan = arith::AndIOp::create(body, first, arith::XOrIOp::create(body, second, one));
+  return arith::OrIOp::create(body, before, byNan);
+}
+
+Value Merge::run(Value places) {
+  return createFromIndices(b, getDims(b, tensor), b.getI64Type(), [&](ImplicitLocOpBuilder &body, ValueRange at) {
+    SmallVector<Value> indices(at);
+    // Two neighbouring runs, and the number k of the element in both.
+    Value pair = constant(body, 2 * width);
+    Value start = arith::MulIOp::create(body, arith::DivUIOp::create(body, at[dim], pair), pair);
+    Value middle = min(body, arith::AddIOp::create(body, start, constant(body, width)), extent);
+    Value end = min(body, arith::AddIOp::create(body, start, pair), extent);
+    Value left = arith::SubIOp::create(body, middle, start), right = arith::SubIOp::create(body, end, middle);
+    Value k = arith::SubIOp::create(body, at[dim], start);
+    auto keyOf = [&](Value run, Value number) {
+      Value position = arith::AddIOp::create(body, run, number);
+      return getKey(body, indices, getPlace(body, places, indices, position));
+    };
+
+    // How many of the first k come from the left run.
+    Value low = max(body, constant(body, 0), arith::SubIOp::create(body, k, right)), high = min(body, k, left);
+    for (int64_t range = width; range > 0; range /= 2) {
+      Value mid = arith::DivUIOp::create(body, arith::AddIOp::create(body, low, high), constant(body, 2));
+      Value opposite = arith::SubIOp::create(body, arith::SubIOp::create(body, k, constant(body, 1)), mid);
+      Value isOpen = arith::CmpIOp::create(body, CmpIPredicate::slt, low, high);
+      Value isLater = isBefore(body, keyOf(middle, opposite), keyOf(start, mid));
+      Value newHigh = arith::SelectOp::create(body, isLater, mid, high);
+      Value newLow = arith::SelectOp::create(body, isLater, low, arith::AddIOp::create(body, mid, constant(body, 1)));
+      high = arith::SelectOp::create(body, isOpen, newHigh, high);
+      low = arith::SelectOp::create(body, isOpen, newLow, low);
+    }
+    Value other = arith::SubIOp::create(body, k, low);
+    Value leftPosition = arith::AddIOp::create(body, start, low);
+    Value rightPosition = arith::AddIOp::create(body, middle, other);
+    Value leftPlace = getPlace(body, places, indices, leftPosition);
+    Value rightPlace = getPlace(body, places, indices, rightPosition);
+    Value rightWins = isBefore(body, getKey(body, indices, rightPlace), getKey(body, indices, leftPlace));
+    Value hasLeft = arith::CmpIOp::create(body, CmpIPredicate::slt, low, left);
+    Value hasRight = arith::CmpIOp::create(body, CmpIPredicate::slt, other, right);
+    Value one = arith::ConstantIntOp::create(body, 1, 1);
+    Value takesRight = arith::OrIOp::create(body, arith::XOrIOp::create(body, hasLeft, one),
+                                            arith::AndIOp::create(body, hasRight, rightWins));
+    return arith::SelectOp::create(body, takesRight, rightPlace, leftPlace).getResult();
+  });
+}
+
+namespace {
+
+struct LowerAtenSortStable : LowerMultiResultOp<LowerAtenSortStable, AtenSortStableOp> {
+  using LowerMultiResultOp::LowerMultiResultOp;
+  FailureOr<SmallVector<Value>> lower(AtenSortStableOp op, Lowering &b) const {
+    std::optional<int64_t> constant = getConstantInt(op.getDim());
+    std::optional<bool> descending = getConstantBool(op.getDescending());
+    Type dtype = Lowering::getDtype(op.getSelf());
+    if (!constant || !descending || isa<ComplexType>(dtype))
+      return b.refuse("dim or descending is not constant, or complex numbers");
+    Value tensor = b.get(op.getSelf());
+    auto type = cast<RankedTensorType>(tensor.getType());
+    if (type.getRank() == 0)
+      return SmallVector<Value>{tensor, createFilled(b, {}, b.getI64IntegerAttr(0))};
+    int64_t dim = wrapDim(*constant, type.getRank()), extent = type.getDimSize(dim);
+    if (type.isDynamicDim(dim)) {
+      extent = int64_t(1) << kDynamicPasses;
+      Value fits = arith::CmpIOp::create(b, CmpIPredicate::sle, toIndex(b, getDim(b, tensor, dim)),
+                                         arith::ConstantIndexOp::create(b, extent));
+      cf::AssertOp::create(b, fits, "a dim of more than 2^24 elements in aten.sort");
+    }
+    SmallVector<OpFoldResult> sizes = getDims(b, tensor);
+    Value places = createFromIndices(b, sizes, b.getI64Type(), [&](ImplicitLocOpBuilder &body, ValueRange indices) {
+      return arith::IndexCastOp::create(body, body.getI64Type(), indices[dim]);
+    });
+    for (int64_t width = 1; width < extent; width *= 2)
+      places = Merge(b, tensor, dtype, dim, *descending, width).run(places);
+    Value values = createElementwise(b, places, sizes, type.getElementType(),
+                                     [&](ImplicitLocOpBuilder &body, ValueRange elements) {
+                                       SmallVector<Value> source;
+                                       for (int64_t i = 0; i < type.getRank(); ++i)
+                                         source.push_back(linalg::IndexOp::create(body, i));
+                                       source[dim] = arith::IndexCastOp::create(body, body.getIndexType(), elements[0]);
+                                       return tensor::ExtractOp::create(body, tensor, source).getResult();
+                                     });
+    return SmallVector<Value>{values, places};
+  }
+};
+
+} // namespace
+
+void torchc::populateSortPatterns(RewritePatternSet &patterns, LoweringContext &context) {
+  addPatterns<LowerAtenSortStable>(patterns, context);
+}

@@ -1,0 +1,27 @@
+// RUN: torchc-opt %s --torchc-lower-torch-to-linalg --split-input-file | FileCheck %s
+
+// Five elements: runs of 1, 2 and 4 are merged, then the values are picked.
+// CHECK-LABEL: func.func @sort(
+// CHECK-COUNT-4: linalg.generic
+// CHECK: linalg.generic {{.*}} ins(%{{.*}} : tensor<3x5xi64>)
+// CHECK: tensor.extract %arg0
+// CHECK-NOT: linalg.generic
+func.func @sort(%x: !torch.vtensor<[3,5],f32>) -> (!torch.vtensor<[3,5],f32>, !torch.vtensor<[3,5],si64>) {
+  %true = torch.constant.bool true
+  %dim = torch.constant.int -1
+  %v, %i = torch.aten.sort.stable %x, %true, %dim, %true : !torch.vtensor<[3,5],f32>, !torch.bool, !torch.int, !torch.bool -> !torch.vtensor<[3,5],f32>, !torch.vtensor<[3,5],si64>
+  return %v, %i : !torch.vtensor<[3,5],f32>, !torch.vtensor<[3,5],si64>
+}
+
+// -----
+
+// A dim whose size is not known takes as many passes as it may need at most.
+// CHECK-LABEL: func.func @dynamic(
+// CHECK: cf.assert %{{.*}}, "a dim of more than 2^24 elements in aten.sort"
+func.func @dynamic(%x: !torch.vtensor<[?],si64>) -> !torch.vtensor<[?],si64> {
+  %true = torch.constant.bool true
+  %false = torch.constant.bool false
+  %dim = torch.constant.int 0
+  %v, %i = torch.aten.sort.stable %x, %true, %dim, %false : !torch.vtensor<[?],si64>, !torch.bool, !torch.int, !torch.bool -> !torch.vtensor<[?],si64>, !torch.vtensor<[?],si64>
+  return %v : !torch.vtensor<[?],si64>
+}
