@@ -11,7 +11,18 @@
 using namespace mlir;
 using namespace torchc;
 
+/// Whether a tensor of the kernel has no elements: there is nothing to tile then.
+static bool hasEmptyTensor(dispatch::KernelOp kernel) {
+  auto isEmpty = [](Type type) {
+    auto tensor = dyn_cast<RankedTensorType>(type);
+    return tensor && llvm::is_contained(tensor.getShape(), 0);
+  };
+  return llvm::any_of(kernel.getArgumentTypes(), isEmpty) || llvm::any_of(kernel.getResultTypes(), isEmpty);
+}
+
 const Strategy &torchc::chooseStrategy(dispatch::KernelOp kernel, const TargetInfo &target) {
+  if (hasEmptyTensor(kernel))
+    return kRows;
   for (const Strategy *strategy : {&kContraction, &kWindow, &kRows})
     if (strategy->matches(kernel, target))
       return *strategy;
