@@ -15,5 +15,6 @@ config.environment["PATH"] = os.pathsep.join(
 config.environment["HF_HUB_OFFLINE"] = "1"
 config.substitutions.append(("%python", config.python))
 config.substitutions.append(("%source", config.torchc_source))
+config.substitutions.append(("%runtime", os.path.join(config.torchc_build, "lib", "libtorchc-runtime.a")))
 if config.torchscript:
     config.available_features.add("torchscript")

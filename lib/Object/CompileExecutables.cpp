@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "LinkSharedObject.h"
+#include "torchc/Object/EmitObject.h"
 
 #include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "torchc/Object/Passes.h"
@@ -41,6 +41,35 @@ struct Partition {
   llvm::SetVector<Operation *> ops;
   SmallVector<StringRef> kernels;
   size_t size = 0;
+  ObjectBytes object;
+  std::string error;
+};
+
+/// The kernels for one CPU variant on their way to one object.
+class Variant {
+public:
+  Variant(ExecutableOp executable)
+      : executable(executable),
+        target{executable.getTriple().str(), executable.getCpu().str(), executable.getFeatures().str()} {}
+
+  /// Cuts the module into partitions.
+  LogicalResult prepare(ArrayRef<StringRef> kernels);
+  size_t getPartitionCount() const { return partitions.size(); }
+  /// Partitions of any variants may be compiled at the same time.
+  void compile(size_t partition);
+  /// Puts the object in the place of the module.
+  LogicalResult finish();
+
+private:
+  FailureOr<std::unique_ptr<llvm::TargetMachine>> makeMachine() {
+    return createTargetMachine(target, [&] { return executable.emitError(); });
+  }
+  LogicalResult resolveUndefined(llvm::TargetMachine &machine, std::vector<ObjectBytes> &objects);
+
+  ExecutableOp executable;
+  CpuVariant target;
+  SmallVector<KernelEntry> entries;
+  std::vector<Partition> partitions;
 };
 
 struct CompileExecutables : torchc::impl::CompileExecutablesBase<CompileExecutables> {
@@ -53,12 +82,23 @@ struct CompileExecutables : torchc::impl::CompileExecutablesBase<CompileExecutab
     SmallVector<StringRef> kernels;
     for (KernelOp kernel : getOperation().getOps<KernelOp>())
       kernels.push_back(kernel.getSymName());
-    for (ExecutableOp executable : getOperation().getOps<ExecutableOp>())
-      if (executable.getModule() && failed(compile(executable, kernels)))
+    std::vector<Variant> variants;
+    std::vector<std::pair<size_t, size_t>> jobs;
+    for (ExecutableOp executable : getOperation().getOps<ExecutableOp>()) {
+      if (!executable.getModule())
+        continue;
+      variants.emplace_back(executable);
+      if (failed(variants.back().prepare(kernels)))
         return signalPassFailure();
+      for (size_t i = 0; i != variants.back().getPartitionCount(); ++i)
+        jobs.emplace_back(variants.size() - 1, i);
+    }
+    parallelForEach(&getContext(), jobs,
+                    [&](std::pair<size_t, size_t> job) { variants[job.first].compile(job.second); });
+    for (Variant &variant : variants)
+      if (failed(variant.finish()))
+        signalPassFailure();
   }
-
-  LogicalResult compile(ExecutableOp executable, ArrayRef<StringRef> kernels);
 };
 } // namespace
 
@@ -77,35 +117,46 @@ static void addWithUses(Operation *op, SymbolTable &symbols, Partition &partitio
   }
 }
 
-static FailureOr<std::vector<Partition>> makePartitions(ExecutableOp executable, ArrayRef<StringRef> kernels) {
+LogicalResult Variant::prepare(ArrayRef<StringRef> kernels) {
+  // Names that LLVM lacks are an error here, once.
+  if (failed(makeMachine()))
+    return failure();
   SymbolTable symbols(executable.getModule());
-  std::vector<Partition> partitions;
   for (StringRef kernel : kernels) {
     auto function = symbols.lookup<LLVM::LLVMFuncOp>(kernel);
     if (!function || function.isExternal())
       return executable.emitError() << "has no code for the kernel '" << kernel << "'";
+    auto workgroups = function->getAttrOfType<AffineMapAttr>(kWorkgroupsAttrName);
+    if (!workgroups || workgroups.getAffineMap().getNumDims() != 0 || workgroups.getAffineMap().getNumResults() != 3)
+      return function.emitError() << "needs '" << kWorkgroupsAttrName << "', a map from sizes to three extents";
+    entries.push_back({kernel, workgroups.getAffineMap()});
     if (partitions.empty() || partitions.back().size >= kPartitionSize)
       partitions.emplace_back();
     addWithUses(function, symbols, partitions.back());
     partitions.back().kernels.push_back(kernel);
   }
-  return partitions;
+  return success();
 }
 
-static FailureOr<ObjectBytes> compilePartition(const Partition &partition, llvm::TargetMachine &machine,
-                                               ModuleOp source, std::string &error) {
-  OwningOpRef<ModuleOp> module = ModuleOp::create(source.getLoc());
-  auto layout = StringAttr::get(source.getContext(), machine.createDataLayout().getStringRepresentation());
-  (*module)->setAttr(LLVM::LLVMDialect::getDataLayoutAttrName(), layout);
-  auto triple = StringAttr::get(source.getContext(), machine.getTargetTriple().str());
-  (*module)->setAttr(LLVM::LLVMDialect::getTargetTripleAttrName(), triple);
+void Variant::compile(size_t index) {
+  Partition &partition = partitions[index];
+  // A target machine serves one thread at a time.
+  auto machine = makeMachine();
+  if (failed(machine))
+    return;
+  Builder b(executable.getContext());
+  OwningOpRef<ModuleOp> module = ModuleOp::create(executable.getLoc());
+  (*module)->setAttr(LLVM::LLVMDialect::getDataLayoutAttrName(),
+                     b.getStringAttr((*machine)->createDataLayout().getStringRepresentation()));
+  (*module)->setAttr(LLVM::LLVMDialect::getTargetTripleAttrName(),
+                     b.getStringAttr((*machine)->getTargetTriple().str()));
   for (Operation *op : partition.ops)
     module->push_back(op->clone());
-  llvm::Expected<ObjectBytes> object = emitObject(*module, partition.kernels, machine);
+  llvm::Expected<ObjectBytes> object = emitObject(*module, partition.kernels, **machine);
   if (object)
-    return std::move(*object);
-  error = llvm::toString(object.takeError());
-  return failure();
+    partition.object = std::move(*object);
+  else
+    partition.error = llvm::toString(object.takeError());
 }
 
 /// The symbols that objects use but do not define, each with the functions that use it.
@@ -139,19 +190,20 @@ static llvm::Expected<std::map<std::string, std::set<std::string>>> findUndefine
   return undefined;
 }
 
-/// Adds the memory functions, if anything uses them, and refuses what else is missing.
-static LogicalResult resolveUndefined(ExecutableOp executable, llvm::TargetMachine &machine,
-                                      std::vector<ObjectBytes> &objects) {
+/// Adds the functions that LLVM calls, if anything uses them, and refuses what else is missing.
+LogicalResult Variant::resolveUndefined(llvm::TargetMachine &machine, std::vector<ObjectBytes> &objects) {
   auto fail = [&](llvm::Error error) { return executable.emitError(llvm::toString(std::move(error))); };
   auto undefined = findUndefined(objects);
   if (!undefined)
     return fail(undefined.takeError());
   if (undefined->empty())
     return success();
-  llvm::Expected<ObjectBytes> memory = emitMemoryFunctions(machine);
-  if (!memory)
-    return fail(memory.takeError());
-  objects.push_back(std::move(*memory));
+  for (auto *emit : {emitMemoryFunctions, emitHalfFunctions}) {
+    llvm::Expected<ObjectBytes> provided = emit(machine);
+    if (!provided)
+      return fail(provided.takeError());
+    objects.push_back(std::move(*provided));
+  }
   undefined = findUndefined(objects);
   if (!undefined)
     return fail(undefined.takeError());
@@ -161,46 +213,34 @@ static LogicalResult resolveUndefined(ExecutableOp executable, llvm::TargetMachi
   return success(undefined->empty());
 }
 
-LogicalResult CompileExecutables::compile(ExecutableOp executable, ArrayRef<StringRef> kernels) {
-  CpuVariant variant{executable.getTriple().str(), executable.getCpu().str(), executable.getFeatures().str()};
-  auto makeMachine = [&] { return createTargetMachine(variant, [&] { return executable.emitError(); }); };
+LogicalResult Variant::finish() {
+  std::vector<ObjectBytes> objects;
+  bool isComplete = true;
+  for (Partition &partition : partitions) {
+    if (!partition.error.empty())
+      executable.emitError() << "cannot compile the kernels " << llvm::join(partition.kernels, ", ") << ": "
+                             << partition.error;
+    isComplete &= !partition.object.empty();
+    objects.push_back(std::move(partition.object));
+  }
   auto machine = makeMachine();
-  if (failed(machine))
+  if (!isComplete || failed(machine))
     return failure();
-  FailureOr<std::vector<Partition>> partitions = makePartitions(executable, kernels);
-  if (failed(partitions))
-    return failure();
-
-  std::vector<ObjectBytes> objects(partitions->size());
-  std::vector<std::string> errors(partitions->size());
-  parallelFor(&getContext(), 0, partitions->size(), [&](size_t i) {
-    // A target machine serves one thread at a time.
-    auto own = makeMachine();
-    if (failed(own))
-      return;
-    auto object = compilePartition((*partitions)[i], **own, executable.getModule(), errors[i]);
-    if (succeeded(object))
-      objects[i] = std::move(*object);
-  });
-  for (auto [partition, error] : llvm::zip_equal(*partitions, errors))
-    if (!error.empty())
-      executable.emitError() << "cannot compile the kernels " << llvm::join(partition.kernels, ", ") << ": " << error;
-  if (llvm::any_of(objects, [](const ObjectBytes &object) { return object.empty(); }))
-    return failure();
-
-  llvm::Expected<ObjectBytes> table = emitKernelTable(kernels, **machine);
+  llvm::Expected<ObjectBytes> table = emitKernelTable(entries, **machine);
   if (!table)
     return executable.emitError(llvm::toString(table.takeError()));
   objects.push_back(std::move(*table));
-  if (failed(resolveUndefined(executable, **machine, objects)))
+  if (failed(resolveUndefined(**machine, objects)))
     return failure();
-  llvm::Expected<ObjectBytes> image = linkSharedObject(objects);
-  if (!image)
-    return executable.emitError(llvm::toString(image.takeError()));
+  llvm::Expected<ObjectBytes> object =
+      linkRelocatable(llvm::map_to_vector(objects, [](const ObjectBytes &bytes) { return ArrayRef<char>(bytes); }));
+  if (!object)
+    return executable.emitError(llvm::toString(object.takeError()));
 
-  auto type = RankedTensorType::get({static_cast<int64_t>(image->size())}, IntegerType::get(&getContext(), 8));
-  auto blob = HeapAsmResourceBlob::allocateAndCopyWithAlign(*image, 64, /*dataIsMutable=*/false);
-  executable.setImageAttr(DenseResourceElementsAttr::get(type, executable.getSymName(), std::move(blob)));
+  MLIRContext *context = executable.getContext();
+  auto type = RankedTensorType::get({static_cast<int64_t>(object->size())}, IntegerType::get(context, 8));
+  auto blob = HeapAsmResourceBlob::allocateAndCopyWithAlign(*object, 64, /*dataIsMutable=*/false);
+  executable.setObjectAttr(DenseResourceElementsAttr::get(type, executable.getSymName(), std::move(blob)));
   executable.getModule().erase();
   return success();
 }

@@ -6,15 +6,12 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "EmitObject.h"
-
-#include "torchc/runtime/KernelABI.h"
+#include "torchc/Object/EmitObject.h"
 
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/ADT/StringSet.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
-#include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/Passes/PassBuilder.h"
@@ -89,6 +86,7 @@ llvm::Expected<ObjectBytes> torchc::emitObject(llvm::Module &module, llvm::Targe
   llvm::raw_string_ostream stream(errors);
   if (llvm::verifyModule(module, &stream))
     return makeError("invalid LLVM IR: " + errors);
+  expandFma(module, machine);
   optimise(module, machine);
 
   ObjectBytes bytes;
@@ -115,21 +113,4 @@ llvm::Expected<ObjectBytes> torchc::emitObject(mlir::ModuleOp module, llvm::Arra
     if (!value.isDeclaration() && !exported.contains(value.getName()))
       value.setLinkage(llvm::GlobalValue::InternalLinkage);
   return emitObject(*translated, machine);
-}
-
-llvm::Expected<ObjectBytes> torchc::emitKernelTable(llvm::ArrayRef<StringRef> kernels, llvm::TargetMachine &machine) {
-  llvm::LLVMContext context;
-  llvm::Module module("kernel_table", context);
-  llvm::IRBuilder<> builder(context);
-  auto *kernelType = llvm::FunctionType::get(builder.getInt32Ty(), /*isVarArg=*/false);
-  llvm::SmallVector<llvm::Constant *> pointers;
-  for (StringRef kernel : kernels)
-    pointers.push_back(llvm::Function::Create(kernelType, llvm::GlobalValue::ExternalLinkage, kernel, module));
-  // struct torchc_kernel_table { uint32_t abi_version, count; torchc_kernel_fn kernels[]; }
-  auto *array = llvm::ConstantArray::get(llvm::ArrayType::get(builder.getPtrTy(), pointers.size()), pointers);
-  auto *table = llvm::ConstantStruct::getAnon(
-      {builder.getInt32(TORCHC_KERNEL_ABI_VERSION), builder.getInt32(kernels.size()), array});
-  new llvm::GlobalVariable(module, table->getType(), /*isConstant=*/true, llvm::GlobalValue::ExternalLinkage, table,
-                           TORCHC_KERNEL_TABLE_SYMBOL);
-  return emitObject(module, machine);
 }

@@ -25,8 +25,8 @@ struct ConvertDispatchCall : OpConversionPattern<dispatch::CallOp> {
     auto kernel = symbols.lookup<dispatch::KernelOp>(op.getKernel());
     if (!kernel)
       return rewriter.notifyMatchFailure(op, "calls a kernel of another module");
-    if (!kernel.getWorkgroups())
-      return op.emitError() << "the kernel '" << op.getKernel() << "' has no work groups: it was not compiled";
+    if (!kernel.getScratch())
+      return op.emitError() << "the kernel '" << op.getKernel() << "' was not compiled";
     VMBuilder vm(rewriter, op.getLoc());
     SmallVector<Value> bindings(adaptor.getInputs()), outputs;
     for (auto [i, type] : llvm::enumerate(kernel.getResultTypes())) {
@@ -37,11 +37,7 @@ struct ConvertDispatchCall : OpConversionPattern<dispatch::CallOp> {
       outputs.push_back(vm.makeTensor(tensor.getElementType(), vm.dims(tensor, dynamic)));
     }
     llvm::append_range(bindings, outputs);
-    SmallVector<Value> scalars;
-    for (AffineExpr extent : kernel.getWorkgroups()->getResults())
-      scalars.push_back(vm.expand(extent, adaptor.getSizes()));
-    llvm::append_range(scalars, adaptor.getSizes());
-    vm::DispatchOp::create(rewriter, op.getLoc(), op.getKernel(), bindings, scalars);
+    vm::DispatchOp::create(rewriter, op.getLoc(), op.getKernel(), bindings, adaptor.getSizes());
     rewriter.replaceOp(op, outputs);
     return success();
   }

@@ -35,8 +35,6 @@ public:
   /// Rounds towards negative infinity, as the instruction does.
   mlir::Value floorDiv(mlir::Value a, mlir::Value b);
   mlir::Value floorMod(mlir::Value a, mlir::Value b);
-  /// The value of an expression of symbols.
-  mlir::Value expand(mlir::AffineExpr expression, mlir::ValueRange symbols);
   /// The dims of a tensor of type `type`, the dynamic ones taken from `dynamic`.
   llvm::SmallVector<mlir::Value> dims(mlir::RankedTensorType type, mlir::ValueRange dynamic);
   /// A dim of a tensor, from where the tensor is made if that is known.

@@ -13,7 +13,7 @@
 #include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "torchc/Dialect/Torch/IR/TorchDialect.h"
 #include "torchc/Support/HostProvided.h"
-#include "torchc/Support/TargetMachine.h"
+#include "torchc/Support/TargetInfo.h"
 
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -152,27 +152,31 @@ static LogicalResult addLibraries(ModuleOp module, ModuleTables &tables) {
     dispatch::ExecutableOp executable;
     std::vector<std::string> features;
     std::string arch;
+    unsigned vectorBits;
   };
   std::vector<Library> libraries;
   for (auto executable : module.getOps<dispatch::ExecutableOp>()) {
-    if (!executable.getImage())
+    if (!executable.getObject())
       return executable.emitError() << "has no machine code: the Object stage makes it";
     CpuVariant variant{executable.getTriple().str(), executable.getCpu().str(), executable.getFeatures().str()};
     auto machine = createTargetMachine(variant, [&] { return executable.emitError(); });
-    if (failed(machine))
+    auto info = TargetInfo::get(variant, [&] { return executable.emitError(); });
+    if (failed(machine) || failed(info))
       return failure();
-    libraries.push_back({executable, getRequiredFeatures(**machine), (*machine)->getTargetTriple().getArchName().str()});
+    libraries.push_back({executable, getRequiredFeatures(**machine),
+                         (*machine)->getTargetTriple().getArchName().str(), info->vectorBits});
   }
-  // The loader takes the first that a CPU can run: what asks for more comes first.
+  // The loader takes the first that a CPU can run: wider vectors come first, then
+  // what asks for more.
   llvm::sort(libraries, [](Library &a, Library &b) {
-    return std::pair(b.features.size(), a.executable.getSymName()) <
-           std::pair(a.features.size(), b.executable.getSymName());
+    return std::tuple(b.vectorBits, b.features.size(), a.executable.getSymName()) <
+           std::tuple(a.vectorBits, a.features.size(), b.executable.getSymName());
   });
   for (Library &library : libraries) {
-    FailureOr<Bytes> image = getBytes(library.executable, *library.executable.getImage());
-    if (failed(image))
+    FailureOr<Bytes> object = getBytes(library.executable, *library.executable.getObject());
+    if (failed(object))
       return failure();
-    tables.images.push_back(*image);
+    tables.objects.push_back(*object);
     auto entry = std::make_unique<schema::LibraryT>();
     entry->arch = library.arch;
     entry->cpu = library.executable.getCpu().str();

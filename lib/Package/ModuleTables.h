@@ -36,8 +36,8 @@ struct ModuleTables {
   std::vector<vm::FuncOp> functions;
   /// One for each constant; equal bytes are stored once, so several may have one offset.
   std::vector<Bytes> constants;
-  /// One for each library.
-  std::vector<Bytes> images;
+  /// For each library, a relocatable object.
+  std::vector<Bytes> objects;
 };
 
 /// Collects what `module` has: functions, exports, kernels, libraries, constants

@@ -69,30 +69,6 @@ Value VMBuilder::floorMod(Value a, Value b) {
   return vm::FloorModI64Op::create(builder, location, builder.getI64Type(), a, b);
 }
 
-Value VMBuilder::expand(AffineExpr expression, ValueRange symbols) {
-  if (auto value = dyn_cast<AffineConstantExpr>(expression))
-    return constant(value.getValue());
-  if (auto symbol = dyn_cast<AffineSymbolExpr>(expression))
-    return symbols[symbol.getPosition()];
-  auto binary = cast<AffineBinaryOpExpr>(expression);
-  Value a = expand(binary.getLHS(), symbols), b = expand(binary.getRHS(), symbols);
-  switch (expression.getKind()) {
-  case AffineExprKind::Add:
-    return add(a, b);
-  case AffineExprKind::Mul:
-    return mul(a, b);
-  case AffineExprKind::Mod:
-    return floorMod(a, b);
-  case AffineExprKind::FloorDiv:
-    return floorDiv(a, b);
-  case AffineExprKind::CeilDiv:
-    // ceil(a / b) = -floor(-a / b)
-    return mul(floorDiv(mul(a, constant(-1)), b), constant(-1));
-  default:
-    llvm_unreachable("not a binary expression");
-  }
-}
-
 SmallVector<Value> VMBuilder::dims(RankedTensorType type, ValueRange dynamic) {
   SmallVector<Value> dims;
   for (int64_t dim : type.getShape()) {

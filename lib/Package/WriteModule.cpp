@@ -9,8 +9,10 @@
 #include "torchc/Package/WriteModule.h"
 
 #include "EncodeBytecode.h"
+#include "ModuleBytes.h"
 
 #include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
+#include "torchc/Object/LinkObjects.h"
 #include "torchc/runtime/Format.h"
 
 #include "llvm/Config/llvm-config.h"
@@ -47,6 +49,8 @@ class FileLayout {
 public:
   FileLayout(ModuleTables &tables, const Bytecode &bytecode) : tables(tables), bytecode(bytecode) {}
 
+  /// Makes the shared objects. Without them, the file's libraries are empty.
+  LogicalResult linkLibraries(ModuleOp module);
   void plan();
   void write(llvm::raw_ostream &stream) const;
 
@@ -58,6 +62,7 @@ private:
 
   ModuleTables &tables;
   const Bytecode &bytecode;
+  std::vector<ObjectBytes> images; ///< Shared objects, one for each library.
   std::vector<Bytes> stored; ///< Constants as they stand in their section.
   uint64_t constantBytes = 0;
   flatbuffers::FlatBufferBuilder debugInfo, header;
@@ -127,7 +132,22 @@ uint64_t FileLayout::checksumConstants() const {
   return checksum.finish(rest.data(), rest.size());
 }
 
+LogicalResult FileLayout::linkLibraries(ModuleOp module) {
+  for (const Bytes &object : tables.objects) {
+    auto image = linkShared({reinterpret_cast<const char *>(object.data.data()), object.data.size()});
+    if (!image)
+      return module.emitError(llvm::toString(image.takeError()));
+    images.push_back(std::move(*image));
+  }
+  return success();
+}
+
+static ArrayRef<uint8_t> asBytes(const ObjectBytes &bytes) {
+  return {reinterpret_cast<const uint8_t *>(bytes.data()), bytes.size()};
+}
+
 void FileLayout::plan() {
+  images.resize(tables.objects.size());
   placeConstants();
   if (!bytecode.debugInfo.texts.empty())
     debugInfo = pack(bytecode.debugInfo);
@@ -150,8 +170,8 @@ void FileLayout::plan() {
   };
   *module.bytecode = placeBytes(asBytes(bytecode.instructions));
   *module.operand_lists = placeBytes(asBytes(bytecode.operandLists));
-  for (auto [library, image] : llvm::zip_equal(module.libraries, tables.images))
-    *library->object = placeBytes(image.data);
+  for (auto [library, image] : llvm::zip_equal(module.libraries, images))
+    *library->object = placeBytes(asBytes(image));
   *module.debug_info = placeBytes(asBytes(debugInfo));
   *module.constant_data = place(constantBytes, checksumConstants());
   header = pack(module, schema::ModuleIdentifier());
@@ -185,8 +205,8 @@ void FileLayout::write(llvm::raw_ostream &stream) const {
   writePiece(asBytes(header));
   writeSection(asBytes(bytecode.instructions));
   writeSection(asBytes(bytecode.operandLists));
-  for (const Bytes &image : tables.images)
-    writeSection(image.data);
+  for (const ObjectBytes &image : images)
+    writeSection(asBytes(image));
   writeSection(asBytes(debugInfo));
   if (constantBytes != 0) {
     stream.write_zeros(align(offset) - offset);
@@ -217,6 +237,8 @@ LogicalResult torchc::writeVmfb(ModuleOp module, llvm::raw_ostream &stream, cons
   if (failed(prepare(module, producer, tables, bytecode)))
     return failure();
   FileLayout layout(tables, bytecode);
+  if (failed(layout.linkLibraries(module)))
+    return failure();
   layout.plan();
   layout.write(stream);
   return success();
@@ -238,6 +260,8 @@ LogicalResult torchc::writeVmfbFile(ModuleOp module, StringRef path, const Produ
   if (failed(prepare(module, producer, tables, bytecode)))
     return failure();
   FileLayout layout(tables, bytecode);
+  if (failed(layout.linkLibraries(module)))
+    return failure();
   layout.plan();
 
   auto fail = [&](const Twine &message) { return module.emitError() << "cannot write '" << path << "': " << message; };
@@ -259,4 +283,19 @@ LogicalResult torchc::writeVmfbFile(ModuleOp module, StringRef path, const Produ
   if (llvm::Error error = file->keep(path))
     return fail(llvm::toString(std::move(error)));
   return success();
+}
+
+FailureOr<ModuleBytes> torchc::writeModuleBytes(ModuleOp module, const ProducerInfo &producer) {
+  ModuleTables tables;
+  Bytecode bytecode;
+  if (failed(prepare(module, producer, tables, bytecode)))
+    return failure();
+  FileLayout layout(tables, bytecode);
+  layout.plan();
+  ModuleBytes result;
+  llvm::raw_svector_ostream stream(result.file);
+  layout.write(stream);
+  result.header = std::move(tables.header);
+  result.objects = std::move(tables.objects);
+  return result;
 }

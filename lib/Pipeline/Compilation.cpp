@@ -13,6 +13,7 @@
 #include "torchc/Import/Import.h"
 #include "torchc/Import/InputShape.h"
 #include "torchc/Package/WriteModule.h"
+#include "torchc/Package/WriteStaticLibrary.h"
 #include "torchc/Support/AtomicFile.h"
 #include "torchc/Support/Failure.h"
 #include "torchc/Support/HostProvided.h"
@@ -76,7 +77,7 @@ ExitCode Compilation::fail(ExitCode code, const Twine &text) {
 
 /// The stage whose output `module` is: IR read from a file goes on from there.
 static Stage detectStage(ModuleOp module) {
-  bool hasTorch = false, hasKernels = false, hasExecutables = false, hasImages = false;
+  bool hasTorch = false, hasKernels = false, hasExecutables = false, hasObjects = false;
   module.walk([&](Operation *op) {
     hasTorch |= isa_and_nonnull<torch::TorchDialect>(op->getDialect());
     // A function that only hands on its inputs has no ops.
@@ -85,7 +86,7 @@ static Stage detectStage(ModuleOp module) {
                                [](Type type) { return isa<torch::TorchDialect>(type.getDialect()); });
     if (auto executable = dyn_cast<dispatch::ExecutableOp>(op)) {
       hasExecutables = true;
-      hasImages |= executable.getImage().has_value();
+      hasObjects |= executable.getObject().has_value();
       return WalkResult::skip();
     }
     hasKernels |= isa<dispatch::KernelOp>(op);
@@ -93,7 +94,7 @@ static Stage detectStage(ModuleOp module) {
   });
   if (hasTorch)
     return Stage::Import;
-  if (hasImages)
+  if (hasObjects)
     return Stage::Object;
   if (hasExecutables)
     return Stage::Codegen;
@@ -131,7 +132,8 @@ ExitCode Compilation::runStage(Stage stage) {
   if (isMarkedUnsupported(*module))
     return ExitCode::UnsupportedOp;
   if (errors == 0)
-    return fail(ExitCode::Bug, "the " + getStageName(stage) + " stage failed without a reason; please report this model");
+    return fail(ExitCode::Bug,
+                "the " + getStageName(stage) + " stage failed without a reason; please report this model");
   return ExitCode::Diagnosed;
 }
 
@@ -185,6 +187,13 @@ ExitCode Compilation::write(StringRef path, bool bytecode) {
   if (path != "-")
     return succeeded(writeVmfbFile(*module, path)) ? ExitCode::Success : ExitCode::InputOutput;
   return succeeded(writeVmfb(*module, llvm::outs())) ? ExitCode::Success : ExitCode::InputOutput;
+}
+
+ExitCode Compilation::writeStaticLibrary(StringRef path) {
+  if (path == "-")
+    return fail(ExitCode::Usage, "a static library is two files, and needs a name");
+  TimingScope scope = rootTiming.nest("write");
+  return succeeded(torchc::writeStaticLibrary(*module, path)) ? ExitCode::Success : ExitCode::InputOutput;
 }
 
 std::string torchc::getFormatVersion() {

@@ -25,10 +25,13 @@
 using namespace mlir;
 using namespace torchc;
 
-std::optional<Stage> torchc::parseStage(StringRef name) {
+std::optional<Emission> torchc::parseEmission(StringRef name) {
 #define STAGE(Name, name_, alias, description)                                                                         \
   if (name == name_ || (!name.empty() && name == alias))                                                               \
-    return Stage::Name;
+    return Emission{Stage::Name};
+#define FORM(Name, name_, description)                                                                                 \
+  if (name == name_)                                                                                                   \
+    return Emission{Stage::Package, /*is##Name=*/true};
 #include "torchc/Pipeline/Stages.def"
   return std::nullopt;
 }

@@ -22,11 +22,10 @@ unsigned TargetInfo::getTileRows(unsigned columns, unsigned bits) const {
   return (vectorRegisters - 1 - registersPerRow) / registersPerRow;
 }
 
-FailureOr<TargetInfo> TargetInfo::get(StringRef triple, StringRef cpu, StringRef features,
-                                      function_ref<InFlightDiagnostic()> emitError) {
+FailureOr<TargetInfo> TargetInfo::get(const CpuVariant &variant, EmitErrorFn emitError) {
   TargetInfo info;
-  info.variant = resolveTarget(triple, cpu, features);
-  auto machine = createTargetMachine(info.variant, emitError);
+  info.variant = variant;
+  auto machine = createTargetMachine(variant, emitError);
   if (failed(machine))
     return failure();
   const llvm::MCSubtargetInfo &subtarget = *(*machine)->getMCSubtargetInfo();
@@ -34,11 +33,9 @@ FailureOr<TargetInfo> TargetInfo::get(StringRef triple, StringRef cpu, StringRef
     bool avx512 = subtarget.checkFeatures("+avx512f,+avx512bw,+avx512dq,+avx512vl");
     info.vectorBits = avx512 ? 512 : subtarget.checkFeatures("+avx") ? 256 : 128;
     info.vectorRegisters = avx512 ? 32 : 16;
-    info.hasFMA = subtarget.checkFeatures("+fma");
   } else {
     info.vectorBits = 128;
     info.vectorRegisters = 32;
-    info.hasFMA = true;
   }
   return info;
 }

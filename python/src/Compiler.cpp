@@ -44,17 +44,17 @@ compileFile(const std::string &input, const std::string &output, const std::stri
   };
   auto finish = [&](ExitCode code) { return std::make_pair(static_cast<int>(code), messages); };
 
-  std::optional<Stage> stage = parseStage(emit);
-  if (!stage) {
+  std::optional<Emission> emission = parseEmission(emit);
+  if (!emission) {
     messages.emplace_back("error", "'" + emit + "' is not a stage");
     return finish(ExitCode::Usage);
   }
   Compilation compilation(options);
   ExitCode code = compilation.read(input);
   if (code == ExitCode::Success)
-    code = compilation.runTo(*stage);
+    code = compilation.runTo(emission->stage);
   if (code == ExitCode::Success)
-    code = compilation.write(output);
+    code = emission->isStaticLibrary ? compilation.writeStaticLibrary(output) : compilation.write(output);
   return finish(code);
 }
 

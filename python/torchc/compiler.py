@@ -40,7 +40,8 @@ def compile(program, *, inputs=(), target_cpu="host", threads=1, trust_model=Fal
 
     program: a torch.export.ExportedProgram, a torch.jit.ScriptModule, or the path of a model file.
     inputs: TorchScript only: type and shape of each input, such as "1x3x224x224xf32"; `?` is a dynamic dim.
-    target_cpu: the CPU to make code for, as LLVM names it; "host" is this one.
+    target_cpu: CPUs to make code for, as for `torchc-compile --target-cpu`: "host" (this one), "portable", or
+        LLVM's names, "haswell,znver4".
     threads: threads that run one call; 0 takes one a CPU.
     externalize_parameters: a safetensors file that parameters and buffers are written to, or a pair of
         their scope and the file. The result, which reads them there, is saved without them.

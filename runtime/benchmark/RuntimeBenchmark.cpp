@@ -35,10 +35,10 @@ std::vector<uint8_t> readKernels() {
 /// without dispatches it returns its input.
 Session makeSession(unsigned dispatches, unsigned groups, unsigned threads) {
   ModuleBuilder builder;
-  builder.addKernel("add_constant", 1, 1, 1);
-  builder.addKernel("number_groups", 0, 1, 0);
-  builder.addKernel("fail_from", 0, 0, 2);
-  builder.addKernel("sum_row", 1, 1, 0, 256);
+  builder.addKernel("add_constant", 1, 1, 4);
+  builder.addKernel("number_groups", 0, 1, 3);
+  builder.addKernel("fail_from", 0, 0, 5);
+  builder.addKernel("sum_row", 1, 1, 3, 256);
   builder.addLibrary("generic", {}, readKernels());
   std::string code = "ConstI64 i0 <- 4096\nConstI64 i1 <- " + std::to_string(groups) + "\nConstI64 i2 <- 1\n";
   if (dispatches > 0)

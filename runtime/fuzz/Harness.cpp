@@ -27,7 +27,7 @@ constexpr uint64_t kMaxSteps = 2000, kMaxMemory = 1 << 20, kMaxInputBytes = 1 <<
 
 /// Kernels are told apart by their place in the table, up to this one.
 constexpr size_t kKernels = 32;
-std::array<unsigned, kKernels + 1> inputCounts;
+std::array<unsigned, kKernels + 1> inputCounts, constantCounts;
 
 /// Reads every byte of the inputs and writes every byte of the outputs.
 template <size_t Place>
@@ -48,11 +48,17 @@ int32_t touch(const torchc_env *, const torchc_args *args, uint32_t x, uint32_t 
   return 0;
 }
 
+/// The first three constants, as the mutant has them.
+template <size_t Place> void measureGrid(const int64_t *constants, int64_t *extents) {
+  for (unsigned i = 0; i < 3; ++i)
+    extents[i] = Place < kKernels && i < constantCounts[Place] ? constants[i] : 1;
+}
+
 torchc_kernel_table *makeKernels(unsigned count) {
   static auto *table =
-      static_cast<torchc_kernel_table *>(std::malloc(sizeof(torchc_kernel_table) + 65536 * sizeof(torchc_kernel_fn)));
+      static_cast<torchc_kernel_table *>(std::malloc(sizeof(torchc_kernel_table) + 65536 * sizeof(torchc_kernel)));
   static const auto kernels = []<size_t... Places>(std::index_sequence<Places...>) {
-    return std::array<torchc_kernel_fn, sizeof...(Places)>{touch<Places>...};
+    return std::array<torchc_kernel, sizeof...(Places)>{torchc_kernel{measureGrid<Places>, touch<Places>}...};
   }(std::make_index_sequence<kKernels + 1>());
   table->abi_version = TORCHC_KERNEL_ABI_VERSION;
   table->count = count;
@@ -130,8 +136,10 @@ void callAll(Session &session, const Program &program) {
 void run(std::span<const uint8_t> bytes, const schema::Module &module) {
   LoadOptions options;
   options.kernels = makeKernels(module.kernels()->size());
-  for (unsigned i = 0; i < std::min<size_t>(module.kernels()->size(), kKernels); ++i)
+  for (unsigned i = 0; i < std::min<size_t>(module.kernels()->size(), kKernels); ++i) {
     inputCounts[i] = module.kernels()->Get(i)->inputs();
+    constantCounts[i] = module.kernels()->Get(i)->constants();
+  }
   auto program = Program::borrowBytes(bytes, nullptr, nullptr, options);
   if (!program.isOk())
     return;

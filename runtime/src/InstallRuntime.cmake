@@ -21,6 +21,10 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/torchc-runtime)
 install(TARGETS ${installed} EXPORT torchc-runtime COMPONENT runtime)
 install(FILES ../include/torchc/runtime.h ../include/torchc/runtime.hpp
   DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/torchc COMPONENT runtime)
+# For programs that torchc-compile --emit=static-library makes.
+install(FILES ../include/torchc/linked.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/torchc COMPONENT runtime)
+install(FILES ../include/torchc/runtime/KernelABI.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/torchc/runtime
+  COMPONENT runtime)
 install(EXPORT torchc-runtime FILE torchc-runtime-targets.cmake NAMESPACE torchc:: DESTINATION ${package_dir}
   COMPONENT runtime)
 configure_package_config_file(torchc-runtime-config.cmake.in torchc-runtime-config.cmake INSTALL_DESTINATION ${package_dir})

@@ -39,12 +39,15 @@ TEST(ElfImage, RunsAKernel) {
   const uint64_t lengths[] = {sizeof out};
   const torchc_args args = {bindings, lengths, nullptr, {3, 2, 1}, 1, 0};
   const torchc_env env = {sizeof env, 0, 1};
-  EXPECT_EQ(image->getKernels()[1](&env, &args, 2, 1, 0, nullptr), 0);
+  EXPECT_EQ(image->getKernels()[1].run(&env, &args, 2, 1, 0, nullptr), 0);
   EXPECT_EQ(out[5], 6);
-  const int64_t constants[] = {5, 42};
-  const torchc_args failing = {nullptr, nullptr, constants, {10, 1, 1}, 0, 2};
-  EXPECT_EQ(image->getKernels()[2](&env, &failing, 4, 0, 0, nullptr), 0);
-  EXPECT_EQ(image->getKernels()[2](&env, &failing, 5, 0, 0, nullptr), 42);
+  const int64_t constants[] = {10, 1, 1, 5, 42};
+  const torchc_args failing = {nullptr, nullptr, constants, {10, 1, 1}, 0, 5};
+  int64_t extents[3];
+  image->getKernels()[2].grid(constants, extents);
+  EXPECT_EQ(extents[0], 10);
+  EXPECT_EQ(image->getKernels()[2].run(&env, &failing, 4, 0, 0, nullptr), 0);
+  EXPECT_EQ(image->getKernels()[2].run(&env, &failing, 5, 0, 0, nullptr), 42);
 }
 
 TEST(ElfImage, RefusesWhatKernelsMayNotHave) {

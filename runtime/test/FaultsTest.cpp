@@ -108,10 +108,10 @@ std::vector<uint8_t> makeModule() {
       output "state" type=i64 dims=[]
   )",
            builder);
-  builder.addKernel("add_constant", 1, 1, 1);
-  builder.addKernel("number_groups", 0, 1, 0);
-  builder.addKernel("fail_from", 0, 0, 2);
-  builder.addKernel("sum_row", 1, 1, 0, 256);
+  builder.addKernel("add_constant", 1, 1, 4);
+  builder.addKernel("number_groups", 0, 1, 3);
+  builder.addKernel("fail_from", 0, 0, 5);
+  builder.addKernel("sum_row", 1, 1, 3, 256);
   std::ifstream kernels(TORCHC_TEST_KERNELS, std::ios::binary);
   builder.addLibrary("generic", {}, {std::istreambuf_iterator<char>(kernels), {}});
   builder.addFunction("f", "ref", "ref ref", 6, 5, R"(

@@ -37,10 +37,10 @@ struct Events {
 class ProfileTest : public ::testing::Test {
 protected:
   void SetUp() override {
-    builder.addKernel("add_constant", 1, 1, 1);
-    builder.addKernel("number_groups", 0, 1, 0);
-    builder.addKernel("fail_from", 0, 0, 2);
-    builder.addKernel("sum_row", 1, 1, 0, 256);
+    builder.addKernel("add_constant", 1, 1, 4);
+    builder.addKernel("number_groups", 0, 1, 3);
+    builder.addKernel("fail_from", 0, 0, 5);
+    builder.addKernel("sum_row", 1, 1, 3, 256);
     std::ifstream file(TORCHC_TEST_KERNELS, std::ios::binary);
     builder.addLibrary("generic", {}, {std::istreambuf_iterator<char>(file), {}});
     // x + 1, then 1000 numbered work groups and none, then a failure from work group `from` on.

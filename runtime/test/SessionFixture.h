@@ -90,10 +90,10 @@ protected:
 class KernelTest : public SessionTest {
 protected:
   void SetUp() override {
-    builder.addKernel("add_constant", 1, 1, 1);
-    builder.addKernel("number_groups", 0, 1, 0);
-    builder.addKernel("fail_from", 0, 0, 2);
-    builder.addKernel("sum_row", 1, 1, 0, 256);
+    builder.addKernel("add_constant", 1, 1, 4);
+    builder.addKernel("number_groups", 0, 1, 3);
+    builder.addKernel("fail_from", 0, 0, 5);
+    builder.addKernel("sum_row", 1, 1, 3, 256);
     builder.addLibrary("a better cpu", {"no-such-feature"}, {1, 2, 3});
     builder.addLibrary("generic", {}, readKernels());
     builder.addMessage("a kernel's own words");

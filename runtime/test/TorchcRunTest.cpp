@@ -39,10 +39,10 @@ protected:
     std::filesystem::create_directories(folder);
     // forward(x: sx4xf32, bias: int) -> x + 100 + 0 * bias; identities of each type.
     ModuleBuilder builder;
-    builder.addKernel("add_constant", 1, 1, 1);
-    builder.addKernel("number_groups", 0, 1, 0);
-    builder.addKernel("fail_from", 0, 0, 2);
-    builder.addKernel("sum_row", 1, 1, 0, 256);
+    builder.addKernel("add_constant", 1, 1, 4);
+    builder.addKernel("number_groups", 0, 1, 3);
+    builder.addKernel("fail_from", 0, 0, 5);
+    builder.addKernel("sum_row", 1, 1, 3, 256);
     builder.addLibrary("generic", {}, readBytes(TORCHC_TEST_KERNELS));
     const unsigned forward = builder.addFunction("forward", "ref ref", "ref", 5, 3, R"(
       TensorDim i0 <- r0 0
@@ -205,7 +205,7 @@ TEST_F(TorchcRun, Reports) {
   EXPECT_EQ(parsed["kernels"][1]["dispatches"].size(), 0u);
   EXPECT_EQ(run("model.vmfb --no-native"), "exit 0");
   const std::string version = run("--version");
-  EXPECT_NE(version.find(".vmfb format 1.0, kernel ABI 1\nexit 0"), std::string::npos) << version;
+  EXPECT_NE(version.find(".vmfb format 1.0, kernel ABI 2\nexit 0"), std::string::npos) << version;
   const std::string help = run("--help");
   EXPECT_LE(std::count(help.begin(), help.end(), '\n'), 60);
 }

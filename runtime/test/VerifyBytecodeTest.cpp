@@ -182,13 +182,13 @@ TEST_F(VerifyBytecode, ImmutableGlobals) {
 }
 
 TEST_F(VerifyBytecode, KernelBindings) {
-  builder.addKernel("k", 1, 1, 0);
+  builder.addKernel("k", 1, 1, 3);
   EXPECT_EQ(verify("Dispatch 0 [r0] [i0 i0 i0]\nRet [i0]"), "function 'f', instruction 0: bindings of kernel 'k': 2 registers, not 1");
 }
 
 TEST_F(VerifyBytecode, KernelConstants) {
-  builder.addKernel("k", 1, 0, 2);
-  EXPECT_EQ(verify("Dispatch 0 [r0] [i0 i0 i0 i0]\nRet [i0]"), "function 'f', instruction 0: scalars of kernel 'k': 5 registers, not 4");
+  builder.addKernel("k", 1, 0, 5);
+  EXPECT_EQ(verify("Dispatch 0 [r0] [i0 i0 i0 i0]\nRet [i0]"), "function 'f', instruction 0: constants of kernel 'k': 5 registers, not 4");
 }
 
 TEST_F(VerifyBytecode, FunctionsTileTheBytecode) {

@@ -17,7 +17,7 @@ namespace {
 /// Instruction 3 dispatches a kernel.
 ModuleBuilder makeModule() {
   ModuleBuilder builder;
-  builder.addKernel("k", 1, 1, 0);
+  builder.addKernel("k", 1, 1, 3);
   const unsigned f = builder.addFunction("f", "ref", "ref", 1, 2, R"(
     ConstI64 i0 <- 1
     OutputAlloc r1 <- 0 f32 [i0]

@@ -60,10 +60,10 @@ class WarmCall : public ::testing::Test {
 protected:
   void SetUp() override {
     ModuleBuilder builder;
-    builder.addKernel("add_constant", 1, 1, 1);
-    builder.addKernel("number_groups", 0, 1, 0);
-    builder.addKernel("fail_from", 0, 0, 2);
-    builder.addKernel("sum_row", 1, 1, 0, 256);
+    builder.addKernel("add_constant", 1, 1, 4);
+    builder.addKernel("number_groups", 0, 1, 3);
+    builder.addKernel("fail_from", 0, 0, 5);
+    builder.addKernel("sum_row", 1, 1, 3, 256);
     std::ifstream file(TORCHC_TEST_KERNELS, std::ios::binary);
     builder.addLibrary("generic", {}, {std::istreambuf_iterator<char>(file), {}});
     builder.addGlobal("state", schema::RegisterKind::Ref, true);
@@ -129,6 +129,21 @@ TEST_F(WarmCall, AllocatesNothing) {
     std::memcpy(&y, outputs[0].getData(), sizeof y);
     EXPECT_EQ(y, 2);
   }
+}
+
+TEST_F(WarmCall, BuffersAllocateNothing) {
+  Session session = Session::create(Program::copyBytes(bytes, {}).take(), Device::localSync(), {}).take();
+  float x[64] = {}, y[64], z[64];
+  uint64_t before = 0;
+  for (int i = 0; i < 100; ++i) {
+    const int64_t length = i % 2 == 0 ? 64 : 5;
+    const Buffer inputs[] = {{x, &length}}, outputs[] = {{y, &length}, {z, &length}};
+    ASSERT_STREQ(session.callBuffers(0, inputs, outputs).getMessage(), "ok");
+    before = i == 3 ? allocations.load() : before;
+  }
+  EXPECT_EQ(allocations - before, 0u);
+  EXPECT_EQ(y[63], 2);
+  EXPECT_EQ(z[4], 1);
 }
 
 /// The counter counts: a first call does allocate.

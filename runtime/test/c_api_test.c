@@ -25,7 +25,7 @@ int test_c_api(const void *bytes, size_t size) {
   EXPECT(torchc_status_get_code(status) == TORCHC_INVALID_MODULE && program == NULL);
   EXPECT(strstr(torchc_status_get_message(status), "damaged file") != NULL);
   torchc_status_free(status);
-  torchc_load_options options = {sizeof options, 1, 0};
+  torchc_load_options options = {sizeof options, 1, 0, NULL};
   EXPECT(torchc_program_copy_bytes(bytes, size, &options, &program) == NULL);
   EXPECT(torchc_status_get_code(NULL) == TORCHC_OK);
 

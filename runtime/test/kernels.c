@@ -12,13 +12,19 @@
   static int32_t name(const torchc_env *env, const torchc_args *args, uint32_t x, uint32_t y,      \
                       uint32_t z, void *scratch)
 
-/* out[i] = in[i] + constants[0], 16 elements of f32 a work group. */
+/* The first three constants of every kernel are the extents of its grid. */
+static void grid(const int64_t *constants, int64_t *extents) {
+  for (int i = 0; i < 3; ++i)
+    extents[i] = constants[i];
+}
+
+/* out[i] = in[i] + constants[3], 16 elements of f32 a work group. */
 KERNEL(add_constant) {
   const float *in = args->bindings[0];
   float *out = args->bindings[1];
   const uint64_t count = args->binding_lengths[1] / sizeof(float);
   for (uint64_t i = x * 16ull; i < x * 16ull + 16 && i < count; ++i)
-    out[i] = in[i] + (float)args->constants[0];
+    out[i] = in[i] + (float)args->constants[3];
   return 0;
 }
 
@@ -31,8 +37,8 @@ KERNEL(number_groups) {
   return 0;
 }
 
-/* Fails with code constants[1] from work group constants[0] on. */
-KERNEL(fail_from) { return x >= (uint64_t)args->constants[0] ? (int32_t)args->constants[1] : 0; }
+/* Fails with code constants[4] from work group constants[3] on. */
+KERNEL(fail_from) { return x >= (uint64_t)args->constants[3] ? (int32_t)args->constants[4] : 0; }
 
 /* Sums a row of 64 by way of scratch memory; i32. */
 KERNEL(sum_row) {
@@ -49,4 +55,4 @@ KERNEL(sum_row) {
 }
 
 __attribute__((visibility("default"))) const torchc_kernel_table torchc_kernels = {
-    TORCHC_KERNEL_ABI_VERSION, 4, {add_constant, number_groups, fail_from, sum_row}};
+    TORCHC_KERNEL_ABI_VERSION, 4, {{grid, add_constant}, {grid, number_groups}, {grid, fail_from}, {grid, sum_row}}};

@@ -31,7 +31,7 @@ static bool write(const test::ModuleBuilder &builder, const std::string &path) {
 static test::ModuleBuilder makeModel(const char *kernelsPath) {
   std::ifstream kernels(kernelsPath, std::ios::binary);
   test::ModuleBuilder builder;
-  builder.addKernel("add_constant", 1, 1, 1);
+  builder.addKernel("add_constant", 1, 1, 4);
   for (const char *unused : {"number_groups", "fail_from", "sum_row"})
     builder.addKernel(unused, 0, 0, 0);
   builder.addLibrary("generic", {}, {std::istreambuf_iterator<char>(kernels), {}});

@@ -3,11 +3,12 @@
 #id = affine_map<(i, j) -> (i, j)>
 #column = affine_map<(i, j) -> (j)>
 
-// A declaration stays, with its grid; the function has the kernel ABI.
-// CHECK: affine_map<()[s0] -> (s0 ceildiv {{[0-9]+}}, 1, 1)>
+// A declaration stays; the function has the kernel ABI, and its grid beside it.
+// CHECK: #[[GRID:.*]] = affine_map<()[s0] -> (s0 ceildiv {{[0-9]+}}, 1, 1)>
 // CHECK: dispatch.kernel private @bias_relu({{.*}}scratch = 0
 // CHECK: dispatch.executable @haswell attributes {cpu = "haswell"
 // CHECK: llvm.func @bias_relu(%{{.*}}: !llvm.ptr, %{{.*}}: !llvm.ptr, %{{.*}}: i32, %{{.*}}: i32, %{{.*}}: i32, %{{.*}}: !llvm.ptr) -> i32
+// CHECK-SAME: dispatch.workgroups = #[[GRID]]
 // The loop over rows, the main loop over columns and a masked rest of 4.
 // CHECK: scf.for
 // CHECK:   scf.for {{.*}} : i64 {

@@ -2,7 +2,8 @@
 
 // CHECK-LABEL: llvm.func @exp
 // CHECK-NOT: math.exp
-// CHECK: math.fma
+// CHECK: arith.mulf {{.*}} fastmath<contract>
+// CHECK-NEXT: arith.addf {{.*}} fastmath<contract>
 // CHECK: llvm.return
 llvm.func @exp(%x: vector<16xf32>) -> vector<16xf32> {
   %y = math.exp %x : vector<16xf32>

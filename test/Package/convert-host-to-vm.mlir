@@ -1,24 +1,19 @@
 // RUN: torchc-opt %s --torchc-convert-host-to-vm --split-input-file | FileCheck %s
 
 dispatch.kernel private @relu(tensor<?x8xf32>, index) -> tensor<?x8xf32>
-    attributes {dims = [array<i64: 0>, array<i64: 0>], workgroups = affine_map<()[n] -> (n ceildiv 4, 1, 1)>, scratch = 0 : i64}
+    attributes {dims = [array<i64: 0>, array<i64: 0>], scratch = 0 : i64}
 
-// Sizes of results come from the kernel's size arguments, work groups from its map.
+// Sizes of results come from the kernel's size arguments.
 // CHECK-LABEL: vm.func @forward(%arg0: !vm.ref) -> !vm.ref
 // CHECK-SAME: torchc.signature = {inputs = [{dims = ["?", 8], dtype = "f32", name = "input0"}]
 // CHECK-DAG: %[[C0:.*]] = vm.const_i64 0
 // CHECK-DAG: %[[C8:.*]] = vm.const_i64 8
-// CHECK-DAG: %[[C1:.*]] = vm.const_i64 1
 // CHECK-DAG: %[[C32:.*]] = vm.const_i64 32
-// CHECK-DAG: %[[M1:.*]] = vm.const_i64 -1
 // CHECK: %[[N:.*]] = vm.tensor_dim %arg0, 0
 // CHECK: %[[BYTES:.*]] = vm.mul_i64 %[[C32]], %[[N]]
 // CHECK: %[[STORAGE:.*]] = vm.slab_reserve %[[BYTES]]
 // CHECK: %[[Y:.*]] = vm.view %[[STORAGE]], %[[C0]], f32, [%[[N]], %[[C8]]]
-// CHECK: %[[NEGATED:.*]] = vm.mul_i64 %[[N]], %[[M1]]
-// CHECK: %[[FLOOR:.*]] = vm.floor_div_i64 %[[NEGATED]], %{{.*}}
-// CHECK: %[[GROUPS:.*]] = vm.mul_i64 %[[FLOOR]], %[[M1]]
-// CHECK: vm.dispatch @relu, [%arg0, %[[Y]]], [%[[GROUPS]], %[[C1]], %[[C1]], %[[N]]]
+// CHECK: vm.dispatch @relu, [%arg0, %[[Y]]], [%[[N]]]
 // CHECK: %[[SIZE:.*]] = vm.mul_i64 %[[N]], %[[C8]]
 // CHECK: %[[Z:.*]] = vm.reshape %[[Y]], [%[[SIZE]]]
 // CHECK: vm.ret %[[Z]] : !vm.ref

@@ -32,6 +32,7 @@ std::string describeStages() {
   std::string text = "What to write:";
 #define STAGE(Name, name, alias, description)                                                                          \
   text += std::string("\n  ") + name + (*alias ? std::string(" (") + alias + ")" : std::string()) + ": " + description;
+#define FORM(Name, name, description) text += std::string("\n  ") + name + ": " + description;
 #include "torchc/Pipeline/Stages.def"
   return text;
 }
@@ -75,9 +76,9 @@ void addOptions(CLI::App &app, Arguments &arguments, CompileOptions &options) {
       ->type_name("LIST");
 
   const char *target = "Target";
-  app.add_option("--target-cpu", options.pipeline.target.cpu, "CPU to make code for, as LLVM names it; host is this one")
+  app.add_option("--target-cpu", options.pipeline.target.cpu, "CPUs to make code for, side by side: LLVM's names, host (this machine), portable (x86-64-v2, v3, v4)")
       ->group(target)
-      ->type_name("CPU")
+      ->type_name("LIST")
       ->capture_default_str();
   app.add_option("--target-features", options.pipeline.target.features, "Features to add or leave out: +avx2,-fma")
       ->group(target)
@@ -98,6 +99,7 @@ void addOptions(CLI::App &app, Arguments &arguments, CompileOptions &options) {
              "  torchc-compile model.pt2 -o model.vmfb\n"
              "  torchc-compile model.pt --input=1x3x224x224xf32 -o model.vmfb\n"
              "  torchc-compile model.pt2 --emit=linalg -o -\n"
+             "  torchc-compile model.pt2 --emit=static-library -o model.a\n"
              "\n"
              "Exit codes: 0 ok, 1 failure, 2 usage, 3 unsupported op, 4 bad input file, 5 I/O, 70 bug in torchc");
 }
@@ -117,8 +119,8 @@ void showProgress(Stage stage) {
 }
 
 ExitCode compile(const Arguments &arguments, const CompileOptions &options) {
-  std::optional<Stage> stage = parseStage(arguments.emit);
-  if (!stage) {
+  std::optional<Emission> emission = parseEmission(arguments.emit);
+  if (!emission) {
     llvm::errs() << "torchc-compile: error: --emit=" << arguments.emit << " is not a stage; see --help\n";
     return ExitCode::Usage;
   }
@@ -129,9 +131,10 @@ ExitCode compile(const Arguments &arguments, const CompileOptions &options) {
   Compilation compilation(options);
   if (ExitCode code = compilation.read(arguments.input); code != ExitCode::Success)
     return code;
-  if (ExitCode code = compilation.runTo(*stage); code != ExitCode::Success)
+  if (ExitCode code = compilation.runTo(emission->stage); code != ExitCode::Success)
     return code;
-  return compilation.write(arguments.output, arguments.bytecode);
+  return emission->isStaticLibrary ? compilation.writeStaticLibrary(arguments.output)
+                                   : compilation.write(arguments.output, arguments.bytecode);
 }
 
 } // namespace

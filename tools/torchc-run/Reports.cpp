@@ -69,7 +69,8 @@ static std::string describeFunction(const Program &program, unsigned index) {
 }
 
 static std::string describeLibrary(const LibraryInfo &library) {
-  return format("%s %s (%s)", library.arch, library.cpu, formatSize(library.bytes).c_str());
+  return format("%s %s (%s%s)", library.arch, library.cpu, formatSize(library.bytes).c_str(),
+                library.isChosen ? ", chosen" : "");
 }
 
 static std::string getName(const ParameterInfo &parameter) {
@@ -186,7 +187,8 @@ Json describeProgramAsJson(const Program &program) {
                                           {"features",
                                            collect(library.featureCount,
                                                    [&](unsigned f) { return program.getLibraryFeature(i, f); })},
-                                          {"bytes", library.bytes}};
+                                          {"bytes", library.bytes},
+                                          {"chosen", library.isChosen}};
                                 })},
           {"parameters", collect(program.getParameterCount(),
                                  [&](unsigned i) -> Json {

@@ -24,7 +24,7 @@ using Json = nlohmann::ordered_json;
 namespace {
 
 struct Options {
-  std::string program, function, driver = "local-sync", profile, trace;
+  std::string program, function, variant, driver = "local-sync", profile, trace;
   std::string loadState, saveState;
   std::vector<std::string> inputs, outputs, expected, parameters;
   unsigned threads = 0;
@@ -90,6 +90,9 @@ void declare(CLI::App &app, Options &options) {
   app.add_option("--save-state", options.saveState, "write the state as safetensors")
       ->type_name("FILE")
       ->group("Execution");
+  app.add_option("--variant", options.variant, "the CPU whose kernels to run (see --list); the best for this one")
+      ->option_text("CPU")
+      ->group("Execution");
   app.add_flag("--verify", options.verify, "also verify the checksum of large constants")->group("Execution");
 
   app.add_flag("--list", options.list, "functions, signatures, targets, sizes, producer")->group("Inspection");
@@ -124,6 +127,7 @@ template <typename T> T take(Result<T> result) {
 Program load(const Options &options) {
   LoadOptions how;
   how.verifyConstants = options.verify;
+  how.variant = options.variant.empty() ? nullptr : options.variant.c_str();
   how.loadKernels = !options.list && !options.noNative;
   if (options.program == "-")
     return take(Program::copyBytes(readStdin(), how));

@@ -35,8 +35,10 @@ public:
   mlir::Value sqrt(mlir::Value x) { return mlir::math::SqrtOp::create(b, x); }
   mlir::Value round(mlir::Value x) { return mlir::math::RoundEvenOp::create(b, x); }
   mlir::Value trunc(mlir::Value x) { return mlir::math::TruncOp::create(b, x); }
-  /// x y + z
+  /// x y + z, rounded once. Slow on CPUs without the instruction.
   mlir::Value fma(mlir::Value x, mlir::Value y, mlir::Value z) { return mlir::math::FmaOp::create(b, x, y, z); }
+  /// x y + z, rounded once or twice, as is faster.
+  mlir::Value mulAdd(mlir::Value x, mlir::Value y, mlir::Value z);
   mlir::Value copySign(mlir::Value x, mlir::Value sign) { return mlir::math::CopySignOp::create(b, x, sign); }
   mlir::Value select(mlir::Value condition, mlir::Value x, mlir::Value y) {
     return mlir::arith::SelectOp::create(b, condition, x, y);
@@ -50,8 +52,8 @@ public:
   mlir::Value clamp(mlir::Value x, double low, double high);
   /// c0 + c1 x + c2 x^2 + ..., by Horner's rule.
   mlir::Value polynomial(mlir::Value x, llvm::ArrayRef<double> coefficients);
-  /// 2^n for an integral float n within the exponents of normal numbers.
-  mlir::Value powerOfTwo(mlir::Value n);
+  /// x 2^n for an integral float n: in two steps, as 2^n alone may be too large or too small.
+  mlir::Value scale(mlir::Value x, mlir::Value n);
   mlir::Value extend(mlir::Value x) { return mlir::arith::ExtFOp::create(b, shaped(b.getF64Type()), x); }
   mlir::Value truncate(mlir::Value x) { return mlir::arith::TruncFOp::create(b, shaped(b.getF32Type()), x); }
 

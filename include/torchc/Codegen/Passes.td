@@ -14,10 +14,10 @@ include "mlir/Pass/PassBase.td"
 def EmitKernels : Pass<"torchc-emit-kernels", "::mlir::ModuleOp"> {
   let summary = "Write the loops of every kernel";
   let description = [{
-    Before: `dispatch.kernel`s with bodies. After: a `dispatch.executable` for the
-    target with a function in the kernel ABI for each of them, as scf loops with
+    Before: `dispatch.kernel`s with bodies. After: a `dispatch.executable` for each CPU
+    variant with a function in the kernel ABI for each of them, as scf loops with
     arith, math and vector ops and LLVM's memory accesses; the kernels are
-    declarations with `workgroups` and `scratch`. The messages of assertions
+    declarations with `scratch`. The messages of assertions
     are in the module's `dispatch.messages`: assertion n ends a kernel with
     TORCHC_KERNEL_MESSAGE + n.
 
@@ -25,7 +25,8 @@ def EmitKernels : Pass<"torchc-emit-kernels", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"triple", "triple", "std::string", [{""}], "Target triple; empty: this machine's">,
-    Option<"cpu", "cpu", "std::string", [{"host"}], "Target CPU as LLVM spells it, or host">,
+    Option<"cpu", "cpu", "std::string", [{"portable"}],
+           "CPUs to make variants for, a comma list: names as LLVM spells them, host, portable">,
     Option<"features", "features", "std::string", [{""}], "CPU features added to the CPU's own">
   ];
   let dependentDialects = [

@@ -12,20 +12,20 @@
 include "mlir/Pass/PassBase.td"
 
 def CompileExecutables : Pass<"torchc-compile-executables", "::mlir::ModuleOp"> {
-  let summary = "Turns the kernels of each executable into a shared object";
+  let summary = "Turns the kernels of each executable into machine code";
   let description = [{
     Before: each `dispatch.executable` holds a module in the LLVM dialect that
     defines a function for every `dispatch.kernel` of the program, with the
     signature of runtime/include/torchc/runtime/KernelABI.h. Its constants may
     be shared between kernels; nothing in it is mutable.
 
-    After: `image` holds an ELF shared object for the executable's triple, CPU
-    and features in place of the module. It exports `torchc_kernels`, the table
-    of the kernels in the order of the `dispatch.kernel`s, and imports nothing.
-    The same module gives the same bytes, for any number of threads.
+    After: `object` holds a relocatable ELF object for the executable's triple, CPU
+    and features in place of the module. It defines `torchc_kernels`, the table
+    of the kernels and their grids in the order of the `dispatch.kernel`s, and
+    needs nothing. The same module gives the same bytes, for any number of threads.
 
     Refuses kernels that need a function that is not in the module, and names
-    both; memcpy, memmove, memset and memcmp are provided.
+    both; memcpy, memmove, memset, memcmp and the conversions of f16 are provided.
   }];
 }
 

@@ -75,6 +75,8 @@ public:
   /// Writes what the last stage left: the .vmfb after Package, else IR, with
   /// its weights in a file beside it. "-" is standard output.
   ExitCode write(llvm::StringRef path, bool bytecode = false);
+  /// After Package: writes an archive and, beside it, a C header.
+  ExitCode writeStaticLibrary(llvm::StringRef path);
 
   mlir::ModuleOp getModule() { return *module; }
   mlir::MLIRContext &getContext() { return context; }

@@ -24,15 +24,21 @@ enum class Stage {
 #include "torchc/Pipeline/Stages.def"
 };
 
-/// The stage called `name`, by its own name or its other one.
-std::optional<Stage> parseStage(llvm::StringRef name);
+/// What is to be written: the result of a stage, in its own form or in another one.
+struct Emission {
+  Stage stage;
+  bool isStaticLibrary = false;
+};
+
+/// What `name` stands for: a stage, by its own name or its other one, or a form.
+std::optional<Emission> parseEmission(llvm::StringRef name);
 llvm::StringRef getStageName(Stage stage);
 
 /// The machine that code is made for.
 struct TargetOptions {
-  std::string triple;         ///< Empty: this machine's.
-  std::string cpu = "host";   ///< As LLVM spells it, or "host".
-  std::string features;       ///< Such as "+avx2,-fma", added to the CPU's.
+  std::string triple;            ///< Empty: this machine's.
+  std::string cpu = "portable";  ///< A comma list of CPUs, see `resolveTargets`.
+  std::string features;          ///< Such as "+avx2,-fma", added to each CPU's.
 };
 
 /// Options of the whole way.

@@ -18,7 +18,6 @@ struct TargetInfo {
   CpuVariant variant;
   unsigned vectorBits = 128;
   unsigned vectorRegisters = 16;
-  bool hasFMA = false;
 
   /// How many elements of `bits` one vector register holds.
   unsigned getLanes(unsigned bits) const { return vectorBits / bits; }
@@ -32,10 +31,8 @@ struct TargetInfo {
   /// the registers. 6 on AVX2, 14 on AVX-512.
   unsigned getTileRows(unsigned columns, unsigned bits) const;
 
-  /// Of what `resolveTarget` makes of the arguments. Fails on a triple, CPU or
-  /// feature that this LLVM lacks.
-  static mlir::FailureOr<TargetInfo> get(llvm::StringRef triple, llvm::StringRef cpu, llvm::StringRef features,
-                                         llvm::function_ref<mlir::InFlightDiagnostic()> emitError);
+  /// Fails on a triple, CPU or feature that this LLVM lacks.
+  static mlir::FailureOr<TargetInfo> get(const CpuVariant &variant, EmitErrorFn emitError);
 };
 
 } // namespace torchc

@@ -20,20 +20,26 @@ namespace torchc {
 
 /// A machine that code is made for, as LLVM spells it; nothing is left open.
 struct CpuVariant {
-  std::string triple;    ///< "x86_64-unknown-linux-gnu"
-  std::string cpu;       ///< "znver3", "x86-64-v3"
-  std::string features;  ///< "+avx2,-fma", added to the CPU's own.
+  std::string triple;   ///< "x86_64-unknown-linux-gnu"
+  std::string cpu;      ///< "znver3", "x86-64-v3"
+  std::string features; ///< "+avx2,-fma", added to the CPU's own.
 };
 
-/// Fills in what is left to this machine: an empty triple, and a `cpu` that is
-/// empty or "host", which brings the features that this machine's CPU has.
-/// `features` is added behind them, so that it wins.
-CpuVariant resolveTarget(llvm::StringRef triple, llvm::StringRef cpu, llvm::StringRef features);
+using EmitErrorFn = llvm::function_ref<mlir::InFlightDiagnostic()>;
+
+/// The variants that code is made for. `cpus` is a comma list of names of CPUs as
+/// LLVM spells them, of "host", this machine with its features, and of
+/// "portable": x86-64-v2, -v3 and -v4, or generic where the architecture has no
+/// levels. An empty triple is this machine's. `features` is added to every variant's
+/// own, so that it wins. Each variant comes once, in the order of the list. Fails,
+/// with an error from `emitError`, for names that this LLVM lacks.
+mlir::FailureOr<std::vector<CpuVariant>> resolveTargets(llvm::StringRef triple, llvm::StringRef cpus,
+                                                        llvm::StringRef features, EmitErrorFn emitError);
 
 /// The target machine for position-independent kernel code. Fails, with an
 /// error from `emitError`, where this LLVM lacks the triple, CPU or a feature.
-mlir::FailureOr<std::unique_ptr<llvm::TargetMachine>>
-createTargetMachine(const CpuVariant &target, llvm::function_ref<mlir::InFlightDiagnostic()> emitError);
+mlir::FailureOr<std::unique_ptr<llvm::TargetMachine>> createTargetMachine(const CpuVariant &target,
+                                                                          EmitErrorFn emitError);
 
 /// The features, in LLVM's spelling and sorted, that a CPU must have to run code
 /// made for `machine`: those beyond the architecture's baseline that kernels can use.

@@ -12,50 +12,51 @@ using namespace mlir;
 using namespace torchc;
 
 namespace {
-/// exp2(x) = 2^round(x) 2^f, |f| <= 1/2. f32: 1 ulp.
+/// exp2(x) = 2^n e^(r ln 2), n = round(x), |r| <= 1/2: Taylor's series. f32 and f64: 1 ulp.
 struct ExpandExp2 : OpRewritePattern<math::Exp2Op> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(math::Exp2Op op, PatternRewriter &rewriter) const override {
     Value x = op.getOperand();
+    bool single = isSingle(x);
+    if (!single && !isDouble(x))
+      return rewriter.notifyMatchFailure(op, "not f32 or f64");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Formula f(b, x.getType());
-    Type type = x.getType();
-    if (isDouble(x)) {
-      // x ln 2 as a sum of two: the rounding error of the product counts too.
-      Value high = f.mul(x, f.constant(0.6931471805599453, type));
-      Value low = f.fma(x, f.constant(0.6931471805599453, type), f.neg(high));
-      low = f.fma(x, f.constant(2.3190468138462996e-17, type), low);
-      Value value = f.exp64(high);
-      Value corrected = f.fma(value, low, value);
-      Value finite = f.less(f.abs(x), f.constant(1022, type));
-      rewriter.replaceOp(op, f.select(finite, corrected, value));
-      return success();
-    }
-    if (!isSingle(x))
-      return rewriter.notifyMatchFailure(op, "not f32 or f64");
-    Value inRange = f.clamp(x, -151, 129);
+    Value inRange = single ? f.clamp(x, -151, 129) : f.clamp(x, -1076, 1025);
     Value n = f.round(inRange);
     Value r = f.sub(inRange, n);
     // (ln 2)^i / i!
     SmallVector<double> series{1};
-    for (int i = 1; i <= 7; ++i)
+    for (int i = 1; i <= (single ? 7 : 13); ++i)
       series.push_back(series.back() * 0.6931471805599453 / i);
-    Value value = f.polynomial(r, series);
-    Value half = f.trunc(f.mul(n, f.constant(0.5, type)));
-    value = f.mul(f.mul(value, f.powerOfTwo(half)), f.powerOfTwo(f.sub(n, half)));
-    rewriter.replaceOp(op, f.select(f.isNaN(x), x, value));
+    rewriter.replaceOp(op, f.select(f.isNaN(x), x, f.scale(f.polynomial(r, series), n)));
     return success();
   }
 };
 
-/// f64: 1 ulp.
+/// f32: exp(x) = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2, with a minimax polynomial for
+/// (e^r - 1 - r) / r^2. f32 and f64: 1 ulp.
 struct ExpandExp : OpRewritePattern<math::ExpOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(math::ExpOp op, PatternRewriter &rewriter) const override {
-    if (!isDouble(op.getOperand()))
-      return rewriter.notifyMatchFailure(op, "not f64");
+    Value x = op.getOperand();
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    rewriter.replaceOp(op, Formula(b, op.getType()).exp64(op.getOperand()));
+    Formula f(b, x.getType());
+    if (isDouble(x)) {
+      rewriter.replaceOp(op, f.exp64(x));
+      return success();
+    }
+    if (!isSingle(x))
+      return rewriter.notifyMatchFailure(op, "not f32 or f64");
+    Type type = x.getType();
+    Value inRange = f.clamp(x, -104, 89);
+    Value n = f.round(f.mul(inRange, f.constant(1.44269504088896341, type)));
+    // ln 2 as a sum of two, so that the first product is exact: 8 bits by 9.
+    Value r = f.mulAdd(n, f.constant(-0.693359375, type), inRange);
+    r = f.mulAdd(n, f.constant(2.12194440e-4, type), r);
+    Value rest = f.polynomial(r, {0.49999994, 0.16666521, 0.041668389, 0.0083687110, 0.0013814610});
+    Value value = f.add(f.mulAdd(f.mul(r, r), rest, r), f.constant(1, type));
+    rewriter.replaceOp(op, f.select(f.isNaN(x), x, f.scale(value, n)));
     return success();
   }
 };
@@ -185,6 +186,6 @@ struct ExpandRemF : OpRewritePattern<arith::RemFOp> {
 } // namespace
 
 void torchc::populateExponentialPatterns(RewritePatternSet &patterns) {
-  patterns.add<ExpandCosh, ExpandExp, ExpandExp2, ExpandPowF, ExpandRemF, ExpandSinh, ExpandTanh>(
-      patterns.getContext(), /*benefit=*/2);
+  patterns.add<ExpandCosh, ExpandExp, ExpandExp2, ExpandPowF, ExpandRemF, ExpandSinh, ExpandTanh>(patterns.getContext(),
+                                                                                                  /*benefit=*/2);
 }

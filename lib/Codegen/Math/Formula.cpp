@@ -41,23 +41,32 @@ Value Formula::clamp(Value x, double low, double high) {
   return arith::MinNumFOp::create(b, x, constant(high, x.getType()));
 }
 
+Value Formula::mulAdd(Value x, Value y, Value z) {
+  constexpr auto contract = arith::FastMathFlags::contract;
+  return arith::AddFOp::create(b, arith::MulFOp::create(b, x, y, contract), z, contract);
+}
+
 Value Formula::polynomial(Value x, ArrayRef<double> coefficients) {
   Value sum = constant(coefficients.back(), x.getType());
   for (double coefficient : llvm::reverse(coefficients.drop_back()))
-    sum = fma(sum, x, constant(coefficient, x.getType()));
+    sum = mulAdd(sum, x, constant(coefficient, x.getType()));
   return sum;
 }
 
-Value Formula::powerOfTwo(Value n) {
+Value Formula::scale(Value x, Value n) {
   bool single = isSingle(n);
-  Type integer = single ? b.getI32Type() : b.getI64Type();
+  Type i32 = b.getI32Type(), bits = single ? i32 : b.getI64Type();
+  auto powerOfTwo = [&](Value exponent) {
+    exponent = arith::AddIOp::create(b, exponent, constantInt(single ? 127 : 1023, i32));
+    if (!single)
+      exponent = arith::ExtSIOp::create(b, shaped(bits), exponent);
+    exponent = arith::ShLIOp::create(b, exponent, constantInt(single ? 23 : 52, bits));
+    return arith::BitcastOp::create(b, n.getType(), exponent);
+  };
   // Doubles are converted by way of i32, for which there are vector instructions.
-  Value exponent = arith::FPToSIOp::create(b, shaped(b.getI32Type()), n);
-  if (!single)
-    exponent = arith::ExtSIOp::create(b, shaped(integer), exponent);
-  exponent = arith::AddIOp::create(b, exponent, constantInt(single ? 127 : 1023, integer));
-  exponent = arith::ShLIOp::create(b, exponent, constantInt(single ? 23 : 52, integer));
-  return arith::BitcastOp::create(b, n.getType(), exponent);
+  Value whole = arith::FPToSIOp::create(b, shaped(i32), n);
+  Value half = arith::ShRSIOp::create(b, whole, constantInt(1, i32));
+  return mul(mul(x, powerOfTwo(half)), powerOfTwo(arith::SubIOp::create(b, whole, half)));
 }
 
 // exp(x) = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2: Taylor's series to r^13.
@@ -65,16 +74,13 @@ Value Formula::exp64(Value x) {
   Type type = x.getType();
   Value inRange = clamp(x, -746, 710);
   Value n = round(mul(inRange, constant(1.4426950408889634, type)));
-  Value r = fma(n, constant(-0.693147180369123816490, type), inRange);
-  r = fma(n, constant(-1.90821492927058770002e-10, type), r);
+  // The first product is exact: n has 11 bits, the constant 33.
+  Value r = mulAdd(n, constant(-0.693147180369123816490, type), inRange);
+  r = mulAdd(n, constant(-1.90821492927058770002e-10, type), r);
   SmallVector<double> series{1};
   for (int i = 1; i <= 13; ++i)
     series.push_back(series.back() / i);
-  Value value = polynomial(r, series);
-  // In two steps: 2^n alone may be too large or too small.
-  Value half = trunc(mul(n, constant(0.5, type)));
-  value = mul(mul(value, powerOfTwo(half)), powerOfTwo(sub(n, half)));
-  return select(isNaN(x), x, value);
+  return select(isNaN(x), x, scale(polynomial(r, series), n));
 }
 
 // log(2^e m) = e ln 2 + 2 atanh(s), s = (m - 1) / (m + 1), sqrt(1/2) <= m < sqrt(2).
@@ -99,8 +105,8 @@ Value Formula::log64(Value x) {
   for (int i = 1; i <= 11; ++i)
     series.push_back(2.0 / (2 * i + 1));
   Value rest = mul(mul(s, z), polynomial(z, series));
-  Value value = fma(e, constant(0.693147180369123816490, type),
-                    add(fma(e, constant(1.90821492927058770002e-10, type), rest), mul(s, constant(2, type))));
+  Value value = mulAdd(e, constant(0.693147180369123816490, type),
+                       add(mulAdd(e, constant(1.90821492927058770002e-10, type), rest), mul(s, constant(2, type))));
   constexpr double infinity = std::numeric_limits<double>::infinity();
   value = select(compare(arith::CmpFPredicate::OEQ, x, constant(infinity, type)), x, value);
   value = select(compare(arith::CmpFPredicate::OEQ, x, constant(0, type)), constant(-infinity, type), value);

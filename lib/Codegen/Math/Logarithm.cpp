@@ -28,9 +28,9 @@ static std::pair<Value, Value> splitExponent(Formula &f, Value x) {
 /// log(1 + f) - f + f^2/2 for 1 + f = m: Cephes' logf polynomial times f^3.
 static Value getLogRest(Formula &f, Value fraction) {
   Value z = f.mul(fraction, fraction);
-  Value p = f.polynomial(fraction, {3.3333331174e-1, -2.4999993993e-1, 2.0000714765e-1, -1.6668057665e-1,
-                                    1.4249322787e-1, -1.2420140846e-1, 1.1676998740e-1, -1.1514610310e-1,
-                                    7.0376836292e-2});
+  Value p =
+      f.polynomial(fraction, {3.3333331174e-1, -2.4999993993e-1, 2.0000714765e-1, -1.6668057665e-1, 1.4249322787e-1,
+                              -1.2420140846e-1, 1.1676998740e-1, -1.1514610310e-1, 7.0376836292e-2});
   return f.mul(f.mul(fraction, z), p);
 }
 
@@ -62,9 +62,9 @@ struct ExpandLog : OpRewritePattern<math::LogOp> {
     Type type = x.getType();
     auto [e, m] = splitExponent(f, x);
     Value fraction = f.sub(m, f.constant(1, type));
-    Value rest = f.fma(e, f.constant(-2.12194440e-4, type), getLogRest(f, fraction));
-    rest = f.fma(f.mul(fraction, fraction), f.constant(-0.5, type), rest);
-    Value value = f.fma(e, f.constant(0.693359375, type), f.add(fraction, rest));
+    Value rest = f.mulAdd(e, f.constant(-2.12194440e-4, type), getLogRest(f, fraction));
+    rest = f.mulAdd(f.mul(fraction, fraction), f.constant(-0.5, type), rest);
+    Value value = f.mulAdd(e, f.constant(0.693359375, type), f.add(fraction, rest));
     rewriter.replaceOp(op, selectSpecialLogs(f, x, value));
     return success();
   }
@@ -86,10 +86,10 @@ struct ExpandLog2 : OpRewritePattern<math::Log2Op> {
       return rewriter.notifyMatchFailure(op, "not f32 or f64");
     auto [e, m] = splitExponent(f, x);
     Value fraction = f.sub(m, f.constant(1, type));
-    Value rest = f.fma(f.mul(fraction, fraction), f.constant(-0.5, type), getLogRest(f, fraction));
+    Value rest = f.mulAdd(f.mul(fraction, fraction), f.constant(-0.5, type), getLogRest(f, fraction));
     // 1 / ln 2 = 1 + 0.4427
     Value factor = f.constant(0.44269504088896340736, type);
-    Value value = f.add(f.fma(rest, factor, f.mul(fraction, factor)), rest);
+    Value value = f.add(f.mulAdd(rest, factor, f.mul(fraction, factor)), rest);
     value = f.add(f.add(value, fraction), e);
     rewriter.replaceOp(op, selectSpecialLogs(f, x, value));
     return success();
@@ -157,7 +157,7 @@ struct ExpandAcosh : OpRewritePattern<math::AcoshOp> {
     Formula f(b, x.getType());
     Type type = x.getType();
     Value t = f.sub(x, f.constant(1, type));
-    Value root = f.sqrt(f.fma(t, t, f.add(t, t)));
+    Value root = f.sqrt(f.mulAdd(t, t, f.add(t, t)));
     Value near = math::Log1pOp::create(b, f.add(t, root));
     Value far = f.add(math::LogOp::create(b, x), f.constant(0.69314718055994530942, type));
     Value value = f.select(f.compare(arith::CmpFPredicate::OGT, x, f.constant(1e9, type)), far, near);

@@ -36,7 +36,7 @@ static Reduced reduceToQuadrant(Formula &f, Value x) {
   r = f.select(large, f.constant(std::numeric_limits<double>::quiet_NaN(), type), r);
   // n mod 4; where n is no number, the rest is none either.
   Value quarter = math::FloorOp::create(b, f.mul(n, f.constant(0.25, type)));
-  Value quadrant = f.clamp(f.fma(quarter, f.constant(-4, type), n), 0, 3);
+  Value quadrant = f.clamp(f.mulAdd(quarter, f.constant(-4, type), n), 0, 3);
   return {r, arith::FPToSIOp::create(b, f.shaped(b.getI32Type()), quadrant)};
 }
 
@@ -44,23 +44,23 @@ static Reduced reduceToQuadrant(Formula &f, Value x) {
 static Value getSine(Formula &f, Value r) {
   Value z = f.mul(r, r);
   if (isSingle(r))
-    return f.fma(f.mul(r, z), f.polynomial(z, {-1.6666654611e-1, 8.3321608736e-3, -1.9515295891e-4}), r);
+    return f.mulAdd(f.mul(r, z), f.polynomial(z, {-1.6666654611e-1, 8.3321608736e-3, -1.9515295891e-4}), r);
   SmallVector<double> series{-1.0 / 6};
   for (int i = 2; i <= 8; ++i)
     series.push_back(-series.back() / ((2 * i) * (2 * i + 1)));
-  return f.fma(f.mul(r, z), f.polynomial(z, series), r);
+  return f.mulAdd(f.mul(r, z), f.polynomial(z, series), r);
 }
 
 static Value getCosine(Formula &f, Value r) {
   Value z = f.mul(r, r), one = f.constant(1, r.getType());
-  Value start = f.fma(z, f.constant(-0.5, r.getType()), one);
+  Value start = f.mulAdd(z, f.constant(-0.5, r.getType()), one);
   if (isSingle(r))
-    return f.fma(f.mul(z, z), f.polynomial(z, {4.166664568298827e-2, -1.388731625493765e-3, 2.443315711809948e-5}),
-                 start);
+    return f.mulAdd(f.mul(z, z), f.polynomial(z, {4.166664568298827e-2, -1.388731625493765e-3, 2.443315711809948e-5}),
+                    start);
   SmallVector<double> series{1.0 / 24};
   for (int i = 3; i <= 9; ++i)
     series.push_back(-series.back() / ((2 * i - 1) * (2 * i)));
-  return f.fma(f.mul(z, z), f.polynomial(z, series), start);
+  return f.mulAdd(f.mul(z, z), f.polynomial(z, series), start);
 }
 
 static Value hasBit(Formula &f, Value quadrant, int64_t bit) {
@@ -142,10 +142,10 @@ static Value getArcTangent(Formula &f, Value a) {
     SmallVector<double> series;
     for (int i = 1; i <= 21; ++i)
       series.push_back((i % 2 == 0 ? 1.0 : -1.0) / (2 * i + 1));
-    return f.add(start, f.fma(f.mul(t, z), f.polynomial(z, series), t));
+    return f.add(start, f.mulAdd(f.mul(t, z), f.polynomial(z, series), t));
   }
   Value p = f.polynomial(z, {-3.33329491539e-1, 1.99777106478e-1, -1.38776856032e-1, 8.05374449538e-2});
-  return f.add(start, f.fma(f.mul(t, z), p, t));
+  return f.add(start, f.mulAdd(f.mul(t, z), p, t));
 }
 
 namespace {

@@ -114,6 +114,7 @@ Value ContractionRoot::emitMultiplyAdd(ValueEmitter &emitter, Value row, Value c
   ImplicitLocOpBuilder &b = emitter.getBuilder();
   row = emitter.toVector(row);
   if (isa<FloatType>(getAccumulatorType()))
-    return vector::FMAOp::create(b, row, emitter.toVector(column), sum);
+    // Fused where the CPU has the instruction, else a product and a sum.
+    return LLVM::FMulAddOp::create(b, row, emitter.toVector(column), sum);
   return arith::AddIOp::create(b, sum, arith::MulIOp::create(b, row, emitter.toVector(column)));
 }

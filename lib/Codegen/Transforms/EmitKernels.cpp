@@ -25,19 +25,26 @@ public:
 };
 } // namespace
 
-static LogicalResult emitKernel(dispatch::KernelOp kernel, ModuleOp module, const TargetInfo &target) {
+/// Writes the kernel's function for one target into `module`.
+static LogicalResult emitKernel(dispatch::KernelOp kernel, ModuleOp module, const TargetInfo &target,
+                                int64_t &scratchBytes) {
   ValueEmitter emitter(kernel, module, target);
   Grid grid = chooseStrategy(kernel, target).emit(emitter);
   if (failed(emitter.finish()))
     return failure();
   unsigned numSizes = kernel.getArgumentTypes().size() - kernel.getNumTensors();
-  kernel.setWorkgroupsAttr(
-      AffineMapAttr::get(AffineMap::get(0, numSizes, {grid.x, grid.y, grid.z}, kernel.getContext())));
-  kernel.setScratchAttr(Builder(kernel.getContext()).getI64IntegerAttr(emitter.getScratchBytes()));
+  AffineMap map = AffineMap::get(0, numSizes, {grid.x, grid.y, grid.z}, kernel.getContext());
+  emitter.getFunction()->setAttr(dispatch::kWorkgroupsAttrName, AffineMapAttr::get(map));
+  scratchBytes = std::max<int64_t>(scratchBytes, emitter.getScratchBytes());
+  return success();
+}
+
+/// Leaves a declaration.
+static void removeBody(dispatch::KernelOp kernel, int64_t scratchBytes) {
+  kernel.setScratchAttr(Builder(kernel.getContext()).getI64IntegerAttr(scratchBytes));
   kernel.getBody().getBlocks().clear();
   // Only definitions may be public symbols.
   SymbolTable::setSymbolVisibility(kernel, SymbolTable::Visibility::Private);
-  return success();
 }
 
 void EmitKernels::runOnOperation() {
@@ -47,19 +54,30 @@ void EmitKernels::runOnOperation() {
       kernels.push_back(kernel);
   if (kernels.empty())
     return;
-  FailureOr<TargetInfo> target =
-      TargetInfo::get(triple, cpu, features, [&] { return getOperation().emitError(); });
-  if (failed(target))
+  auto emitError = [&] { return getOperation().emitError(); };
+  FailureOr<std::vector<CpuVariant>> variants = resolveTargets(triple, cpu, features, emitError);
+  if (failed(variants))
     return signalPassFailure();
 
   Location loc = getOperation().getLoc();
-  auto b = OpBuilder::atBlockEnd(getOperation().getBody());
-  const CpuVariant &variant = target->variant;
-  auto executable =
-      dispatch::ExecutableOp::create(b, loc, variant.cpu, variant.triple, variant.cpu, variant.features, nullptr);
-  b.setInsertionPointToStart(&executable.getBody().emplaceBlock());
-  auto module = ModuleOp::create(b, loc);
-  for (dispatch::KernelOp kernel : kernels)
-    if (failed(emitKernel(kernel, module, *target)))
-      signalPassFailure();
+  SymbolTable symbols(getOperation());
+  SmallVector<int64_t> scratchBytes(kernels.size(), 0);
+  for (const CpuVariant &variant : *variants) {
+    FailureOr<TargetInfo> target = TargetInfo::get(variant, emitError);
+    if (failed(target))
+      return signalPassFailure();
+    OpBuilder b(&getContext());
+    auto executable =
+        dispatch::ExecutableOp::create(b, loc, variant.cpu, variant.triple, variant.cpu, variant.features, nullptr);
+    symbols.insert(executable, getOperation().getBody()->end());
+    b.setInsertionPointToStart(&executable.getBody().emplaceBlock());
+    auto module = ModuleOp::create(b, loc);
+    bool hasFailed = false;
+    for (auto [kernel, bytes] : llvm::zip_equal(kernels, scratchBytes))
+      hasFailed |= failed(emitKernel(kernel, module, *target, bytes));
+    if (hasFailed)
+      return signalPassFailure();
+  }
+  for (auto [kernel, bytes] : llvm::zip_equal(kernels, scratchBytes))
+    removeBody(kernel, bytes);
 }

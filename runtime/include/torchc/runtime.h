@@ -146,6 +146,7 @@ typedef struct torchc_load_options {
   size_t struct_size;
   int verify_constants; /* Read all constants, whatever their size, and check them. */
   int inspect_only;     /* Load no native code: the program cannot run. */
+  const char *variant;  /* CPU name of the kernels to take; NULL: the best that this CPU runs. */
 } torchc_load_options;
 
 /* Maps a file, which must not change while the program lives.

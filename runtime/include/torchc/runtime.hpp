@@ -198,6 +198,7 @@ private:
 struct LoadOptions {
   bool verifyConstants = false;
   bool inspectOnly = false;
+  const char *variant = nullptr; ///< CPU name of the kernels to take; the best that this CPU runs.
 };
 
 /// A verified program.
@@ -254,7 +255,7 @@ public:
 private:
   explicit Program(torchc_program *program) : handle(program) {}
   static torchc_load_options convert(const LoadOptions &options) {
-    return {sizeof(torchc_load_options), options.verifyConstants, options.inspectOnly};
+    return {sizeof(torchc_load_options), options.verifyConstants, options.inspectOnly, options.variant};
   }
   static Result<Program> wrap(torchc_status *error, torchc_program *&program) {
     if (Status status{error}; !status)

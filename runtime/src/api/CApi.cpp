@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "torchc/runtime.h"
+#include "torchc/linked.h"
 
 #include "base/Array.h"
 #include "torchc/runtime/Session.h"
@@ -95,6 +95,7 @@ LoadOptions readLoadOptions(const torchc_load_options *given) {
   LoadOptions how;
   how.verifyConstants = options.verify_constants != 0;
   how.loadKernels = options.inspect_only == 0;
+  how.variant = options.variant;
   return how;
 }
 
@@ -453,3 +454,17 @@ void torchc_session_set_profiler(torchc_session *session, const torchc_profiler 
 }
 
 void torchc_session_free(torchc_session *session) { freeHandle(session); }
+
+static_assert(sizeof(torchc_buffer) == sizeof(Buffer) && offsetof(torchc_buffer, dims) == offsetof(Buffer, dims));
+
+torchc_status *torchc_program_link(const torchc_linked_program *linked, torchc_program **program) {
+  return give(Program::link({static_cast<const uint8_t *>(linked->bytes), linked->size},
+                            {linked->libraries, linked->library_count}),
+              program);
+}
+
+torchc_status *torchc_session_call_buffers(torchc_session *session, uint32_t function, const torchc_buffer *inputs,
+                                           const torchc_buffer *outputs) {
+  return wrap(session->session.callBuffers(function, reinterpret_cast<const Buffer *>(inputs),
+                                           reinterpret_cast<const Buffer *>(outputs)));
+}

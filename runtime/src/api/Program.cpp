@@ -23,12 +23,38 @@ Status ProgramImpl::load(std::span<const uint8_t> bytes, const LoadOptions &opti
   TORCHC_RETURN_IF_ERROR(verifyBytecode(module, stacks));
   TORCHC_RETURN_IF_ERROR(verifyDebugInfo(module));
   if (options.kernels) {
-    TORCHC_ASSIGN_OR_RETURN(kernels, ElfImage::link(*options.kernels, module.header->kernels()->size()));
+    TORCHC_ASSIGN_OR_RETURN(image, ElfImage::link(*options.kernels, module.header->kernels()->size()));
+    kernels = image.getKernels();
     canRun = true;
-  } else if (options.loadKernels) {
-    TORCHC_ASSIGN_OR_RETURN(kernels, torchc::runtime::loadKernels(module));
-    canRun = true;
+    return {};
   }
+  if (module.header->kernels()->size() != 0) {
+    Result<unsigned> choice = chooseLibrary(*module.header, options.variant ? options.variant : "");
+    if (choice.isOk())
+      library = int(*choice);
+    else if (options.loadKernels)
+      return choice.takeStatus();
+  }
+  canRun = options.loadKernels;
+  return {};
+}
+
+Status ProgramImpl::loadKernels() {
+  if (library < 0 || !canRun)
+    return {};
+  TORCHC_ASSIGN_OR_RETURN(image, torchc::runtime::loadKernels(module, unsigned(library)));
+  kernels = image.getKernels();
+  return {};
+}
+
+Status ProgramImpl::linkKernels(std::span<const torchc_kernel_table *const> libraries) {
+  if (libraries.size() != module.header->libraries()->size())
+    return Status::error(StatusCode::InvalidModule, "%zu linked libraries for %u", libraries.size(),
+                         module.header->libraries()->size());
+  if (library < 0)
+    return {};
+  TORCHC_ASSIGN_OR_RETURN(image, ElfImage::link(*libraries[size_t(library)], module.header->kernels()->size()));
+  kernels = image.getKernels();
   return {};
 }
 
@@ -54,7 +80,10 @@ Result<Program> Program::load(const char *path, const LoadOptions &options) {
     return Status::outOfMemory();
   program.impl->mapping = std::move(mapping);
   const Mapping &file = program.impl->mapping;
-  if (const Status status = program.impl->load({file.getData(), file.getSize()}, options); !status.isOk())
+  Status status = program.impl->load({file.getData(), file.getSize()}, options);
+  if (status.isOk())
+    status = program.impl->loadKernels();
+  if (!status.isOk())
     return Status::error(status.getCode(), "%s: %s", path, status.getMessage());
   return program;
 }
@@ -68,8 +97,21 @@ Result<Program> Program::borrowBytes(std::span<const uint8_t> bytes, ReleaseFunc
   if (!program.impl)
     return Status::outOfMemory();
   TORCHC_RETURN_IF_ERROR(program.impl->load(bytes, options));
+  TORCHC_RETURN_IF_ERROR(program.impl->loadKernels());
   program.impl->release = release;
   program.impl->releaseContext = context;
+  return program;
+}
+
+Result<Program> Program::link(std::span<const uint8_t> bytes, std::span<const torchc_kernel_table *const> libraries) {
+  if (reinterpret_cast<uintptr_t>(bytes.data()) % kSectionAlignment != 0)
+    return Status::error(StatusCode::InvalidArgument, "the bytes of a program are not aligned to %llu",
+                         (unsigned long long)kSectionAlignment);
+  Program program(ProgramImpl::create());
+  if (!program.impl)
+    return Status::outOfMemory();
+  TORCHC_RETURN_IF_ERROR(program.impl->load(bytes, {}));
+  TORCHC_RETURN_IF_ERROR(program.impl->linkKernels(libraries));
   return program;
 }
 
@@ -182,7 +224,8 @@ unsigned Program::getLibraryCount() const { return impl->module.header->librarie
 
 LibraryInfo Program::getLibrary(unsigned index) const {
   const schema::Library &library = *impl->module.header->libraries()->Get(index);
-  return {library.arch()->c_str(), library.cpu()->c_str(), library.object()->size(), library.features()->size()};
+  return {library.arch()->c_str(), library.cpu()->c_str(), library.object()->size(), library.features()->size(),
+          impl->library == int(index)};
 }
 
 const char *Program::getLibraryFeature(unsigned library, unsigned index) const {

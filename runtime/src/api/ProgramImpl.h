@@ -24,8 +24,11 @@ struct ProgramImpl : Shared<ProgramImpl> {
       release(releaseContext);
   }
 
-  /// Verifies the bytes and loads the kernels.
+  /// Verifies the bytes and chooses a library.
   Status load(std::span<const uint8_t> bytes, const LoadOptions &options);
+  /// Then: maps the library, or finds it in the executable.
+  Status loadKernels();
+  Status linkKernels(std::span<const torchc_kernel_table *const> libraries);
 
   /// A constant as a read-only tensor; keeps the program alive.
   Result<Tensor> getConstant(unsigned ordinal);
@@ -36,7 +39,9 @@ struct ProgramImpl : Shared<ProgramImpl> {
   uint64_t fileSize = 0;
   ModuleFile module;
   Array<StackSize> stacks; ///< By function.
-  ElfImage kernels;
+  int library = -1;        ///< The ordinal of the one that is used; -1 for none.
+  ElfImage image;          ///< Of a library that was mapped.
+  std::span<const torchc_kernel> kernels;
   bool canRun = false;
 };
 

@@ -136,6 +136,31 @@ Status Session::call(unsigned index, std::span<const Tensor> inputs, std::span<T
   return impl->exclusively([&] { return callExclusively(*impl, function, inputs, outputs); });
 }
 
+using Values = flatbuffers::Vector<flatbuffers::Offset<schema::Value>>;
+
+static Status borrowBuffers(const Values &values, const Buffer *buffers, Access access, Array<Tensor> &tensors) {
+  if (!tensors.resize(values.size()))
+    return Status::outOfMemory();
+  for (unsigned i = 0; i < values.size(); ++i) {
+    const schema::Value &value = *values.Get(i);
+    TORCHC_RETURN_IF_ERROR(tensors[i].borrowAgain(buffers[i].data, ElementType(value.element_type()),
+                                                  {buffers[i].dims, value.dims()->size()}, access));
+  }
+  return {};
+}
+
+Status Session::callBuffers(unsigned index, const Buffer *inputs, const Buffer *outputs) {
+  if (index >= impl->getModule().exports()->size())
+    return Status::error(StatusCode::InvalidArgument, "there is no function number %u", index);
+  const schema::Export &function = *impl->getModule().exports()->Get(index);
+  return impl->exclusively([&]() -> Status {
+    TORCHC_RETURN_IF_ERROR(borrowBuffers(*function.inputs(), inputs, Access::ReadOnly, impl->bufferInputs));
+    TORCHC_RETURN_IF_ERROR(borrowBuffers(*function.outputs(), outputs, Access::ReadWrite, impl->bufferOutputs));
+    return callExclusively(*impl, function, {impl->bufferInputs.data(), function.inputs()->size()},
+                           {impl->bufferOutputs.data(), function.outputs()->size()});
+  });
+}
+
 void Session::setCancelled(bool isCancelled) {
   impl->machine.isCancelled.store(isCancelled, std::memory_order_relaxed);
 }

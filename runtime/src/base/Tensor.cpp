@@ -95,6 +95,29 @@ Result<Tensor> Tensor::allocate(ElementType type, std::span<const int64_t> dims)
   return tensor;
 }
 
+static Status checkAlignment(const void *data, uint64_t size, ElementType type) {
+  const uint64_t element = getElementSize(type);
+  const uint64_t alignment = element > 8 ? 8 : element;
+  if (size != 0 && (!data || reinterpret_cast<uintptr_t>(data) % alignment != 0))
+    return Status::error(StatusCode::InvalidArgument, "the buffer is not aligned to its %llu-byte elements",
+                         (unsigned long long)alignment);
+  return {};
+}
+
+Status Tensor::borrowAgain(void *newData, ElementType newType, std::span<const int64_t> newDims, Access newAccess) {
+  TORCHC_ASSIGN_OR_RETURN(const uint64_t bytes, computeByteLength(newType, newDims));
+  if (!storage || storage->references.load(std::memory_order_acquire) != 1 || storage->release) {
+    TORCHC_ASSIGN_OR_RETURN(*this, borrow(newData, bytes, newType, newDims, newAccess, nullptr, nullptr));
+    return {};
+  }
+  TORCHC_RETURN_IF_ERROR(checkAlignment(newData, bytes, newType));
+  data = storage->data = static_cast<uint8_t *>(newData);
+  storage->size = bytes;
+  access = newAccess;
+  setShape(newType, newDims, bytes);
+  return {};
+}
+
 Result<Tensor> Tensor::borrow(void *data, uint64_t size, ElementType type,
                               std::span<const int64_t> dims, Access access,
                               ReleaseFunction release, void *context) {
@@ -102,11 +125,7 @@ Result<Tensor> Tensor::borrow(void *data, uint64_t size, ElementType type,
   if (bytes != size)
     return Status::error(StatusCode::InvalidArgument, "the buffer has %llu bytes, its shape needs %llu",
                          (unsigned long long)size, (unsigned long long)bytes);
-  const uint64_t element = getElementSize(type);
-  const uint64_t alignment = element > 8 ? 8 : element;
-  if (size != 0 && (!data || reinterpret_cast<uintptr_t>(data) % alignment != 0))
-    return Status::error(StatusCode::InvalidArgument, "the buffer is not aligned to its %llu-byte elements",
-                         (unsigned long long)alignment);
+  TORCHC_RETURN_IF_ERROR(checkAlignment(data, size, type));
   void *memory = std::malloc(sizeof(Storage));
   if (!memory)
     return Status::outOfMemory();

@@ -48,7 +48,7 @@ public:
     return protect();
   }
 
-  Result<std::span<const torchc_kernel_fn>> findKernels(size_t count) const {
+  Result<std::span<const torchc_kernel>> findKernels(size_t count) const {
     if (tableAddress == 0)
       return invalid("it does not export " TORCHC_KERNEL_TABLE_SYMBOL);
     const auto *table = at<torchc_kernel_table>(tableAddress, 1);
@@ -58,12 +58,13 @@ public:
       return Status::error(StatusCode::Incompatible, "kernel library: ABI version %u, this runtime has %u",
                            table->abi_version, TORCHC_KERNEL_ABI_VERSION);
     if (table->count != count ||
-        !isReadable(tableAddress + sizeof *table, count * sizeof(torchc_kernel_fn)))
+        !isReadable(tableAddress + sizeof *table, count * sizeof(torchc_kernel)))
       return invalid("its kernel table does not fit the module");
     for (size_t i = 0; i < count; ++i)
-      if (!isExecutable(reinterpret_cast<uintptr_t>(table->kernels[i]) - uintptr_t(memory)))
+      if (!isExecutable(reinterpret_cast<uintptr_t>(table->kernels[i].run) - uintptr_t(memory)) ||
+          !isExecutable(reinterpret_cast<uintptr_t>(table->kernels[i].grid) - uintptr_t(memory)))
         return invalid("a kernel lies outside of its code");
-    return std::span<const torchc_kernel_fn>(table->kernels, count);
+    return std::span<const torchc_kernel>(table->kernels, count);
   }
 
 private:

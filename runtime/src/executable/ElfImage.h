@@ -42,12 +42,12 @@ public:
   /// Incompatible (ABI).
   static Result<ElfImage> link(const torchc_kernel_table &table, size_t kernelCount);
 
-  std::span<const torchc_kernel_fn> getKernels() const { return kernels; }
+  std::span<const torchc_kernel> getKernels() const { return kernels; }
 
 private:
   uint8_t *memory = nullptr;
   uint64_t size = 0;
-  std::span<const torchc_kernel_fn> kernels;
+  std::span<const torchc_kernel> kernels;
 };
 
 } // namespace torchc::runtime

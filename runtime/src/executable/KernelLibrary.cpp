@@ -8,8 +8,6 @@
 
 #include "executable/KernelLibrary.h"
 
-#include "executable/CpuFeatures.h"
-
 #include <algorithm>
 #include <cstdio>
 
@@ -20,8 +18,10 @@ namespace {
 /// What this CPU lacks for a library, as text of a bounded length.
 class MissingFeatures {
 public:
+  explicit MissingFeatures(FeatureTest hasFeature) : hasFeature(hasFeature) {}
+
   void demand(std::string_view feature) {
-    if (feature.empty() || hasCpuFeature(feature))
+    if (feature.empty() || hasFeature(feature))
       return;
     any = true;
     const int written = std::snprintf(text + length, sizeof text - length, " %.*s", int(feature.size()),
@@ -35,12 +35,14 @@ public:
   const char *getText() const { return text; }
 
 private:
+  const FeatureTest hasFeature;
   char text[400] = "";
   size_t length = 0;
   bool any = false;
 };
 
-void demandAll(const schema::Library &library, MissingFeatures &missing) {
+MissingFeatures findMissing(const schema::Library &library, FeatureTest hasFeature) {
+  MissingFeatures missing(hasFeature);
   std::string_view level = getLevelFeatures(library.cpu()->string_view());
   while (!level.empty()) {
     const size_t length = std::min(level.find(' '), level.size());
@@ -53,36 +55,51 @@ void demandAll(const schema::Library &library, MissingFeatures &missing) {
       name.remove_prefix(1);
     missing.demand(name);
   }
+  return missing;
+}
+
+Status describeUnknown(const schema::Module &module, std::string_view variant) {
+  char known[200] = "";
+  size_t length = 0;
+  for (const schema::Library *library : *module.libraries()) {
+    const int written = std::snprintf(known + length, sizeof known - length, " %s", library->cpu()->c_str());
+    length = std::min(length + unsigned(std::max(written, 0)), sizeof known - 1);
+  }
+  return Status::error(StatusCode::InvalidArgument, "no variant '%.*s'; there are:%s", int(variant.size()),
+                       variant.data(), known);
 }
 
 } // namespace
 
-Result<ElfImage> loadKernels(const ModuleFile &module) {
-  const auto &libraries = *module.header->libraries();
-  if (module.header->kernels()->size() == 0)
-    return ElfImage();
+Result<unsigned> chooseLibrary(const schema::Module &module, std::string_view variant, FeatureTest hasFeature) {
+  const auto &libraries = *module.libraries();
   if (libraries.size() == 0)
     return Status::error(StatusCode::InvalidModule, "the module has kernels but no library of them");
-  const schema::Library *closest = nullptr; // The least demanding library of this architecture.
-  for (const schema::Library *library : libraries) {
-    if (library->arch()->string_view() != getHostArch())
+  const schema::Library *last = nullptr; // Of those in question, the one that demands least.
+  bool isKnown = false;
+  for (unsigned i = 0; i < libraries.size(); ++i) {
+    const schema::Library &library = *libraries.Get(i);
+    if (!variant.empty() && library.cpu()->string_view() != variant)
       continue;
-    closest = library;
-    MissingFeatures missing;
-    demandAll(*library, missing);
-    if (!missing.isEmpty())
+    isKnown = true;
+    if (library.arch()->string_view() != getHostArch())
       continue;
-    const schema::Section &object = *library->object();
-    return ElfImage::load({module.base + object.offset(), object.size()},
-                          module.header->kernels()->size());
+    last = &library;
+    if (findMissing(library, hasFeature).isEmpty())
+      return i;
   }
-  if (!closest)
+  if (!isKnown)
+    return describeUnknown(module, variant);
+  if (!last)
     return Status::error(StatusCode::Incompatible, "compiled for %s, this CPU is %s",
                          libraries.Get(0)->arch()->c_str(), getHostArch());
-  MissingFeatures missing;
-  demandAll(*closest, missing);
-  return Status::error(StatusCode::Incompatible, "compiled for %s; this CPU lacks%s",
-                       closest->cpu()->c_str(), missing.getText());
+  return Status::error(StatusCode::Incompatible, "compiled for %s; this CPU lacks%s", last->cpu()->c_str(),
+                       findMissing(*last, hasFeature).getText());
+}
+
+Result<ElfImage> loadKernels(const ModuleFile &module, unsigned library) {
+  const schema::Section &object = *module.header->libraries()->Get(library)->object();
+  return ElfImage::load({module.base + object.offset(), object.size()}, module.header->kernels()->size());
 }
 
 } // namespace torchc::runtime

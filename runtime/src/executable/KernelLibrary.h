@@ -9,14 +9,22 @@
 #ifndef TORCHC_RUNTIME_EXECUTABLE_KERNELLIBRARY_H
 #define TORCHC_RUNTIME_EXECUTABLE_KERNELLIBRARY_H
 
+#include "executable/CpuFeatures.h"
 #include "executable/ElfImage.h"
 #include "module/ModuleFile.h"
 
 namespace torchc::runtime {
 
-/// Loads the first of a module's libraries that this CPU can run; an empty image for a
-/// module without kernels. Errors: Incompatible, naming what is missing; InvalidModule.
-Result<ElfImage> loadKernels(const ModuleFile &module);
+using FeatureTest = bool (*)(std::string_view feature);
+
+/// The ordinal of the first of a module's libraries that this CPU can run; if `variant`
+/// is not empty, of those for the CPU of that name. The module has kernels.
+/// Errors: Incompatible, naming what is missing; InvalidArgument (no such variant).
+Result<unsigned> chooseLibrary(const schema::Module &module, std::string_view variant,
+                               FeatureTest hasFeature = hasCpuFeature);
+
+/// Loads the kernels of a library. Errors: InvalidModule.
+Result<ElfImage> loadKernels(const ModuleFile &module, unsigned library);
 
 } // namespace torchc::runtime
 

@@ -251,7 +251,7 @@ private:
       const schema::Kernel &kernel = *module.kernels()->Get(instruction.a);
       const size_t expected = operand.kind == OperandKind::Refs
                                   ? size_t(kernel.inputs()) + kernel.outputs()
-                                  : size_t(3) + kernel.constants();
+                                  : size_t(kernel.constants());
       if (list.size() != expected)
         return invalid("%.*s of kernel '%s': %zu registers, not %zu", int(operand.name.size()),
                        operand.name.data(), kernel.name()->c_str(), expected, list.size());

@@ -114,12 +114,18 @@ static Status describeFailure(const schema::Module &module, const schema::Kernel
 Status Machine::dispatch(const Instruction &instruction, const Frame &frame) {
   const schema::Kernel &kernel = *program->module.header->kernels()->Get(instruction.a);
   const auto tensors = program->module.getList(instruction.d);
-  const auto scalars = program->module.getList(instruction.e);
+  const auto constants = program->module.getList(instruction.e);
 
+  const torchc_kernel &code = program->kernels[instruction.a];
+
+  for (size_t i = 0; i < constants.size(); ++i)
+    kernelConstants[i] = frame.i64s[constants[i]];
   torchc_args args = {};
   uint64_t items = 1;
+  int64_t extents[3];
+  code.grid(kernelConstants.data(), extents);
   for (unsigned i = 0; i < 3; ++i) {
-    const int64_t count = frame.i64s[scalars[i]];
+    const int64_t count = extents[i];
     if (count < 0 || count > int64_t(UINT32_MAX) || __builtin_mul_overflow(items, uint64_t(count), &items))
       return Status::error(StatusCode::Failed, "kernel '%s': %lld work groups", kernel.name()->c_str(),
                            (long long)count);
@@ -135,15 +141,13 @@ Status Machine::dispatch(const Instruction &instruction, const Frame &frame) {
     bindings[i] = const_cast<uint8_t *>(tensor.getData());
     bindingLengths[i] = tensor.getByteLength();
   }
-  for (size_t i = 3; i < scalars.size(); ++i)
-    kernelConstants[i - 3] = frame.i64s[scalars[i]];
   args.bindings = bindings.data();
   args.binding_lengths = bindingLengths.data();
   args.constants = kernelConstants.data();
   args.binding_count = uint32_t(tensors.size());
-  args.constant_count = uint32_t(scalars.size() - 3);
+  args.constant_count = uint32_t(constants.size());
 
-  Launch launch(program->kernels.getKernels()[instruction.a], args, workerCount, scratch, scratchStride, isCancelled);
+  Launch launch(code.run, args, workerCount, scratch, scratchStride, isCancelled);
   if (profiler.onDispatch || profiler.onBatch)
     profile(launch, items, instruction, frame);
   else if (pool)

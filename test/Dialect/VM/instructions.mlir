@@ -2,7 +2,7 @@
 // RUN: torchc-opt %s --mlir-print-op-generic | torchc-opt | FileCheck %s
 
 dispatch.kernel private @kernel(tensor<?xf32>, index) -> tensor<?xf32>
-    attributes {dims = [array<i64: 0>, array<i64: 0>], workgroups = affine_map<()[n] -> (n, 1, 1)>, scratch = 0 : i64}
+    attributes {dims = [array<i64: 0>, array<i64: 0>], scratch = 0 : i64}
 ml_program.global private @weight(dense<1.0> : tensor<2xf32>) : tensor<2xf32>
 ml_program.global private mutable @state(dense<1.0> : tensor<2xf32>) : tensor<2xf32>
 
@@ -22,8 +22,8 @@ vm.func @forward(%x: !vm.ref) -> (!vm.ref, !vm.ref) {
   %view = vm.view %slab, %zero, f32, [%n]
   // CHECK: %[[SCALAR:.*]] = vm.view %[[SLAB]], %[[ZERO]], complex<f32>, []
   %scalar = vm.view %slab, %zero, complex<f32>, []
-  // CHECK: vm.dispatch @kernel, [%{{.*}}, %[[VIEW]]], [%[[N]], %[[N]], %[[N]], %[[N]]]
-  vm.dispatch @kernel, [%x, %view], [%n, %n, %n, %n]
+  // CHECK: vm.dispatch @kernel, [%{{.*}}, %[[VIEW]]], [%[[N]]]
+  vm.dispatch @kernel, [%x, %view], [%n]
   // CHECK: vm.constant @weight
   %weight = vm.constant @weight
   // CHECK: vm.global_get_ref @state

@@ -20,7 +20,7 @@ using runtime::Tensor;
 /// equal = memcmp(out, x, n).
 static const char *const kHost = R"(
 dispatch.kernel private @move(tensor<?xi8>, index, index, index) -> (tensor<?xi8>, tensor<i32>) attributes {
-  dims = [array<i64: 0>, array<i64: 0>, array<i64>], workgroups = affine_map<()[n, d, up] -> (1, 1, 1)>, scratch = 0 : i64}
+  dims = [array<i64: 0>, array<i64: 0>, array<i64>], scratch = 0 : i64}
 func.func @forward(%x: tensor<?xi8>, %d: index, %up: index) -> (tensor<?xi8>, tensor<i32>) {
   %c0 = arith.constant 0 : index
   %n = tensor.dim %x, %c0 : tensor<?xi8>
@@ -31,7 +31,8 @@ func.func @forward(%x: tensor<?xi8>, %d: index, %up: index) -> (tensor<?xi8>, te
 
 static const char *const kKernel = R"(
 llvm.func @memcmp(!llvm.ptr, !llvm.ptr, i64) -> i32
-llvm.func @move(%env: !llvm.ptr, %args: !llvm.ptr, %x: i32, %y: i32, %z: i32, %scratch: !llvm.ptr) -> i32 {
+llvm.func @move(%env: !llvm.ptr, %args: !llvm.ptr, %x: i32, %y: i32, %z: i32, %scratch: !llvm.ptr) -> i32
+    attributes {dispatch.workgroups = affine_map<()[n, d, up] -> (1, 1, 1)>} {
   %ok = llvm.mlir.constant(0 : i32) : i32
   %zero = llvm.mlir.constant(0 : i64) : i64
   %seven = llvm.mlir.constant(7 : i8) : i8

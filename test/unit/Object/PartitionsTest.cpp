@@ -18,7 +18,7 @@ using runtime::Tensor;
 /// constant 0.25.
 static std::string makeKernel(int i) {
   std::string text = "llvm.func @k" + std::to_string(i) + R"((%env: !llvm.ptr, %args: !llvm.ptr, %x: i32, %y: i32,
-    %z: i32, %scratch: !llvm.ptr) -> i32 {
+    %z: i32, %scratch: !llvm.ptr) -> i32 attributes {dispatch.workgroups = affine_map<() -> (1, 1, 1)>} {
   %ok = llvm.mlir.constant(0 : i32) : i32
   %bindings = llvm.load %args : !llvm.ptr -> !llvm.ptr
   %in = llvm.load %bindings : !llvm.ptr -> !llvm.ptr
@@ -43,7 +43,7 @@ TEST(Partitions, GiveTheSameBytesOnAnyNumberOfThreads) {
   for (int i = 0; i < kKernels; ++i) {
     std::string n = std::to_string(i);
     host += "dispatch.kernel private @k" + n + "(tensor<f32>) -> tensor<f32> attributes {dims = [array<i64>, "
-            "array<i64>], workgroups = affine_map<() -> (1, 1, 1)>, scratch = 0 : i64}\n";
+            "array<i64>], scratch = 0 : i64}\n";
     calls += "  %y" + std::to_string(i + 1) + " = dispatch.call @k" + n + "(%y" + n +
              ") : (tensor<f32>) -> tensor<f32>\n";
     kernels += makeKernel(i);

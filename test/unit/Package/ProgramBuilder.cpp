@@ -30,7 +30,7 @@ ProgramBuilder::ProgramBuilder() : context(makeRegistry()) {}
 
 OwningOpRef<ModuleOp> ProgramBuilder::package(const std::string &host, const std::string &kernels,
                                                 const std::string &attributes) {
-  CpuVariant variant = resolveTarget("", "host", "");
+  CpuVariant variant = resolveTargets("", "host", "", [&] { return emitError(UnknownLoc::get(&context)); })->front();
   std::string source = "module attributes {" + attributes + "} {\n" + host;
   if (!kernels.empty())
     source += "\ndispatch.executable @host_cpu attributes {triple = \"" + variant.triple + "\", cpu = \"" +
@@ -85,16 +85,17 @@ runtime::Status Runner::call(const char *function, std::vector<runtime::Tensor> 
 
 const char *const torchc::kVectorKernelDeclarations = R"(
 dispatch.kernel private @add(tensor<?xf32>, tensor<?xf32>, index) -> tensor<?xf32> attributes {
-  dims = [array<i64: 0>, array<i64: 0>, array<i64: 0>], workgroups = affine_map<()[n] -> (n ceildiv 4, 1, 1)>, scratch = 0 : i64}
+  dims = [array<i64: 0>, array<i64: 0>, array<i64: 0>], scratch = 0 : i64}
 dispatch.kernel private @double(tensor<?xf32>, index) -> tensor<?xf32> attributes {
-  dims = [array<i64: 0>, array<i64: 0>], workgroups = affine_map<()[n] -> (n, 1, 1)>, scratch = 0 : i64}
+  dims = [array<i64: 0>, array<i64: 0>], scratch = 0 : i64}
 dispatch.kernel private @count_positive(tensor<?xf32>, index) -> tensor<i64> attributes {
-  dims = [array<i64: 0>, array<i64>], workgroups = affine_map<()[n] -> (1, 1, 1)>, scratch = 0 : i64}
+  dims = [array<i64: 0>, array<i64>], scratch = 0 : i64}
 )";
 
 const char *const torchc::kVectorKernels = R"(
 // Each work group adds up to four elements.
-llvm.func @add(%env: !llvm.ptr, %args: !llvm.ptr, %x: i32, %y: i32, %z: i32, %scratch: !llvm.ptr) -> i32 {
+llvm.func @add(%env: !llvm.ptr, %args: !llvm.ptr, %x: i32, %y: i32, %z: i32, %scratch: !llvm.ptr) -> i32
+    attributes {dispatch.workgroups = affine_map<()[n] -> (n ceildiv 4, 1, 1)>} {
   %ok = llvm.mlir.constant(0 : i32) : i32
   %one = llvm.mlir.constant(1 : i64) : i64
   %four = llvm.mlir.constant(4 : i64) : i64
@@ -128,7 +129,8 @@ llvm.func @add(%env: !llvm.ptr, %args: !llvm.ptr, %x: i32, %y: i32, %z: i32, %sc
 ^done:
   llvm.return %ok : i32
 }
-llvm.func @double(%env: !llvm.ptr, %args: !llvm.ptr, %x: i32, %y: i32, %z: i32, %scratch: !llvm.ptr) -> i32 {
+llvm.func @double(%env: !llvm.ptr, %args: !llvm.ptr, %x: i32, %y: i32, %z: i32, %scratch: !llvm.ptr) -> i32
+    attributes {dispatch.workgroups = affine_map<()[n] -> (n, 1, 1)>} {
   %ok = llvm.mlir.constant(0 : i32) : i32
   %bindings = llvm.load %args : !llvm.ptr -> !llvm.ptr
   %a = llvm.load %bindings : !llvm.ptr -> !llvm.ptr
@@ -142,7 +144,8 @@ llvm.func @double(%env: !llvm.ptr, %args: !llvm.ptr, %x: i32, %y: i32, %z: i32, 
   llvm.store %bi, %pbi : f32, !llvm.ptr
   llvm.return %ok : i32
 }
-llvm.func @count_positive(%env: !llvm.ptr, %args: !llvm.ptr, %x: i32, %y: i32, %z: i32, %scratch: !llvm.ptr) -> i32 {
+llvm.func @count_positive(%env: !llvm.ptr, %args: !llvm.ptr, %x: i32, %y: i32, %z: i32, %scratch: !llvm.ptr) -> i32
+    attributes {dispatch.workgroups = affine_map<()[n] -> (1, 1, 1)>} {
   %ok = llvm.mlir.constant(0 : i32) : i32
   %zero = llvm.mlir.constant(0 : i64) : i64
   %one = llvm.mlir.constant(1 : i64) : i64

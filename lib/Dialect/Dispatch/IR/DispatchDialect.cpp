@@ -75,9 +75,6 @@ LogicalResult KernelOp::verify() {
       if (ordinal < 0 || ordinal >= numSizes)
         return emitOpError("has no size ") << ordinal;
   }
-  if (auto map = getWorkgroups())
-    if (map->getNumDims() != 0 || map->getNumSymbols() != numSizes || map->getNumResults() != 3)
-      return emitOpError("needs work groups as a map from its sizes to three extents");
   if (!isDeclaration()) {
     auto terminator = cast<ReturnOp>(getBody().back().getTerminator());
     if (terminator.getOperandTypes() != TypeRange(getResultTypes()))

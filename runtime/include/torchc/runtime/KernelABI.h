@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-#define TORCHC_KERNEL_ABI_VERSION 1u
+#define TORCHC_KERNEL_ABI_VERSION 2u
 #define TORCHC_KERNEL_TABLE_SYMBOL "torchc_kernels"
 
 /* What runs the kernel. Fields are only ever added at the end. */
@@ -51,6 +51,15 @@ typedef struct torchc_args {
 typedef int32_t (*torchc_kernel_fn)(const torchc_env *env, const torchc_args *args,
                                     uint32_t x, uint32_t y, uint32_t z, void *scratch);
 
+/* Writes the extents x, y, z of a kernel's grid for a dispatch's constants. The same
+ * kernel for another CPU may have another grid: its tiles are those of the CPU. */
+typedef void (*torchc_grid_fn)(const int64_t *constants, int64_t *extents);
+
+typedef struct torchc_kernel {
+  torchc_grid_fn grid;
+  torchc_kernel_fn run;
+} torchc_kernel;
+
 enum {
   TORCHC_KERNEL_OK = 0,
   TORCHC_KERNEL_INDEX_OUT_OF_RANGE = 1,
@@ -64,7 +73,7 @@ enum {
 typedef struct torchc_kernel_table {
   uint32_t abi_version; /* TORCHC_KERNEL_ABI_VERSION */
   uint32_t count;
-  torchc_kernel_fn kernels[];
+  torchc_kernel kernels[];
 } torchc_kernel_table;
 
 #ifdef __cplusplus

@@ -26,6 +26,8 @@ struct LoadOptions {
   /// Kernels of the host program, one each in the module's order, to run in place of the
   /// file's native code, which is not loaded. They outlive the program.
   const torchc_kernel_table *kernels = nullptr;
+  /// The CPU name of the kernel library to take; nullptr for the best that this CPU can run.
+  const char *variant = nullptr;
 };
 
 enum class ValueKind : uint8_t { Tensor = 0, Int = 1, Float = 2, Bool = 3 };
@@ -75,6 +77,7 @@ struct LibraryInfo {
   const char *arch, *cpu;
   uint64_t bytes;
   unsigned featureCount;
+  bool isChosen; ///< Runs here, or would if the program was loaded with its kernels.
 };
 
 struct ParameterInfo {
@@ -119,6 +122,10 @@ public:
   /// called (may be nullptr; not called on error). Errors also: InvalidArgument.
   static Result<Program> borrowBytes(std::span<const uint8_t> bytes, ReleaseFunction release,
                                      void *context, const LoadOptions &options);
+
+  /// A program that is part of the executable, and so are its kernels: `libraries` has a
+  /// table for each of the module's, whose objects are absent. Errors as above.
+  static Result<Program> link(std::span<const uint8_t> bytes, std::span<const torchc_kernel_table *const> libraries);
 
   /// Copies bytes of any alignment first.
   static Result<Program> copyBytes(std::span<const uint8_t> bytes, const LoadOptions &options);

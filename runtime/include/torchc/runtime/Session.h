@@ -48,6 +48,13 @@ struct SessionOptions {
   uint64_t maxMemoryBytes = 0; ///< Slabs, outputs and globals; scratch memory apart; 0: no limit.
 };
 
+/// A tensor in the caller's memory, contiguous and row-major, of the type and rank that the
+/// signature has.
+struct Buffer {
+  void *data;
+  const int64_t *dims;
+};
+
 struct SessionStats {
   uint64_t calls;
   uint64_t poolBytes;    ///< Slabs, outputs and globals held now.
@@ -82,6 +89,9 @@ public:
   /// Errors: InvalidArgument, Failed, ResourceExhausted.
   Status call(unsigned function, std::span<const Tensor> inputs, std::span<Tensor> outputs);
   Status call(std::string_view function, std::span<const Tensor> inputs, std::span<Tensor> outputs);
+  /// The same on buffers, one for each input and output of the function. Once it has been
+  /// called with the largest shapes, calls of the function allocate nothing.
+  Status callBuffers(unsigned function, const Buffer *inputs, const Buffer *outputs);
 
   /// Reports the calls from now on to `profiler`; `{}` ends it. Not during a call.
   void setProfiler(const Profiler &profiler);

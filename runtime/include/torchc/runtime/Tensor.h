@@ -69,6 +69,10 @@ public:
                                std::span<const int64_t> dims, Access access,
                                ReleaseFunction release, void *context);
 
+  /// `borrow` anew, without an allocation where nothing else refers to what this tensor
+  /// has borrowed before.
+  Status borrowAgain(void *data, ElementType type, std::span<const int64_t> dims, Access access);
+
   bool isNull() const { return storage == nullptr; }
   ElementType getElementType() const { return type; }
   std::span<const int64_t> getDims() const { return {dims, rank}; }

@@ -26,4 +26,11 @@
 #define GET_OP_CLASSES
 #include "torchc/Dialect/Dispatch/IR/DispatchOps.h.inc"
 
+namespace torchc::dispatch {
+
+/// Of a kernel's function in an executable: its grid (see `dispatch.executable`).
+inline constexpr llvm::StringLiteral kWorkgroupsAttrName = "dispatch.workgroups";
+
+} // namespace torchc::dispatch
+
 #endif // TORCHC_DIALECT_DISPATCH_IR_DISPATCHDIALECT_H

@@ -47,9 +47,8 @@ def Dispatch_KernelOp : Dispatch_Op<"kernel", [FunctionOpInterface, IsolatedFrom
     ```
 
     Codegen moves the body to the `dispatch.executable`s, one for each CPU
-    variant, and leaves a declaration with `workgroups`, a map from the sizes
-    to the extents x, y, z of the grid, and `scratch`, the bytes of working
-    memory that one work group needs.
+    variant, and leaves a declaration with `scratch`, the bytes of working
+    memory that one work group needs, at most.
   }];
   let arguments = (ins
     SymbolNameAttr:$sym_name,
@@ -57,7 +56,6 @@ def Dispatch_KernelOp : Dispatch_Op<"kernel", [FunctionOpInterface, IsolatedFrom
     OptionalAttr<DictArrayAttr>:$arg_attrs,
     OptionalAttr<DictArrayAttr>:$res_attrs,
     ArrayAttr:$dims,
-    OptionalAttr<AffineMapAttr>:$workgroups,
     OptionalAttr<I64Attr>:$scratch);
   let regions = (region AnyRegion:$body);
   let hasCustomAssemblyFormat = 1;
@@ -120,8 +118,9 @@ def Dispatch_ExecutableOp : Dispatch_Op<"executable", [IsolatedFromAbove, Symbol
   let summary = "The kernels of a program for one CPU variant";
   let description = [{
     Holds one nested module whose functions carry the kernels' names: LLVM
-    dialect after Codegen. The Object stage replaces the module by `image`, the
-    bytes of a shared object. `cpu` and `features` are as LLVM spells them;
+    dialect after Codegen. Each has `dispatch.workgroups`, a map from the kernel's
+    sizes to the extents x, y, z of its grid, which depends on the variant's tiles. The Object stage replaces the module by `object`,
+    the bytes of a relocatable ELF object. `cpu` and `features` are as LLVM spells them;
     `triple` names the machine.
   }];
   let arguments = (ins
@@ -129,11 +128,11 @@ def Dispatch_ExecutableOp : Dispatch_Op<"executable", [IsolatedFromAbove, Symbol
     StrAttr:$triple,
     StrAttr:$cpu,
     StrAttr:$features,
-    OptionalAttr<ElementsAttr>:$image);
+    OptionalAttr<ElementsAttr>:$object);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
   let extraClassDeclaration = [{
-    /// The nested module; null once the image stands for it.
+    /// The nested module; null once the object stands for it.
     ::mlir::ModuleOp getModule();
   }];
 }

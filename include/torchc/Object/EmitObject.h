@@ -6,19 +6,20 @@
 //
 //===----------------------------------------------------------------------===//
 
-#ifndef TORCHC_LIB_OBJECT_EMITOBJECT_H
-#define TORCHC_LIB_OBJECT_EMITOBJECT_H
+#ifndef TORCHC_OBJECT_EMITOBJECT_H
+#define TORCHC_OBJECT_EMITOBJECT_H
 
+#include "torchc/Object/LinkObjects.h"
+
+#include "mlir/IR/AffineMap.h"
 #include "mlir/IR/BuiltinOps.h"
-#include "llvm/ADT/SmallVector.h"
 #include "llvm/IR/Module.h"
-#include "llvm/Support/Error.h"
 #include "llvm/Target/TargetMachine.h"
 
 namespace torchc {
 
-/// The bytes of an ELF file.
-using ObjectBytes = llvm::SmallVector<char, 0>;
+/// Writes `llvm.fma` as arithmetic if the CPU lacks the instruction.
+void expandFma(llvm::Module &module, const llvm::TargetMachine &machine);
 
 /// Optimises `module` and makes an object of it, each function in a section
 /// of its own. All definitions stay visible to the linker and hidden from others.
@@ -33,9 +34,18 @@ llvm::Expected<ObjectBytes> emitObject(mlir::ModuleOp module, llvm::ArrayRef<llv
 /// that are too large to be inlined.
 llvm::Expected<ObjectBytes> emitMemoryFunctions(llvm::TargetMachine &machine);
 
-/// The object `torchc_kernels`, the table of KernelABI.h.
-llvm::Expected<ObjectBytes> emitKernelTable(llvm::ArrayRef<llvm::StringRef> kernels, llvm::TargetMachine &machine);
+/// Conversions between f16 and wider types, for CPUs that have no instructions for them.
+llvm::Expected<ObjectBytes> emitHalfFunctions(llvm::TargetMachine &machine);
+
+/// A kernel's function, and its grid as a map from its constants to three extents.
+struct KernelEntry {
+  llvm::StringRef name;
+  mlir::AffineMap workgroups;
+};
+
+/// The object `torchc_kernels`, the table of KernelABI.h, and the functions of the grids.
+llvm::Expected<ObjectBytes> emitKernelTable(llvm::ArrayRef<KernelEntry> kernels, llvm::TargetMachine &machine);
 
 } // namespace torchc
 
-#endif // TORCHC_LIB_OBJECT_EMITOBJECT_H
+#endif // TORCHC_OBJECT_EMITOBJECT_H

@@ -1,4 +1,4 @@
-//===- LinkSharedObject.cpp - lld, called as a function ---===//
+//===- LinkObjects.cpp - lld, called as a function ---===//
 //
 // Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -6,9 +6,14 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "LinkSharedObject.h"
+#include "torchc/Object/LinkObjects.h"
+
+#include "torchc/runtime/KernelABI.h"
 
 #include "lld/Common/Driver.h"
+#include "llvm/ObjCopy/ConfigManager.h"
+#include "llvm/ObjCopy/ObjCopy.h"
+#include "llvm/Object/Binary.h"
 
 #include <cerrno>
 #include <fcntl.h>
@@ -45,7 +50,7 @@ static llvm::Error makeSystemError(const char *what) {
   return llvm::createStringError(std::error_code(errno, std::generic_category()), what);
 }
 
-static llvm::Expected<Descriptor> makeMemoryFile(const ObjectBytes &bytes) {
+static llvm::Expected<Descriptor> makeMemoryFile(llvm::ArrayRef<char> bytes) {
   Descriptor file(memfd_create("object", MFD_CLOEXEC));
   if (file.get() < 0)
     return makeSystemError("cannot create a file in memory");
@@ -72,9 +77,11 @@ static void readAll(int descriptor, ObjectBytes &bytes) {
   }
 }
 
-llvm::Expected<ObjectBytes> torchc::linkSharedObject(llvm::ArrayRef<ObjectBytes> objects) {
+/// Runs lld on `objects`, with `options` before them.
+static llvm::Expected<ObjectBytes> link(std::vector<std::string> options,
+                                        llvm::ArrayRef<llvm::ArrayRef<char>> objects) {
   std::vector<Descriptor> files;
-  for (const ObjectBytes &object : objects) {
+  for (llvm::ArrayRef<char> object : objects) {
     llvm::Expected<Descriptor> file = makeMemoryFile(object);
     if (!file)
       return file.takeError();
@@ -88,32 +95,54 @@ llvm::Expected<ObjectBytes> torchc::linkSharedObject(llvm::ArrayRef<ObjectBytes>
     return makeSystemError("cannot create a pipe");
   Descriptor readEnd(ends[0]), writeEnd(ends[1]);
 
-  std::vector<std::string> arguments = {
-      "ld.lld", "-shared", "--no-undefined", "--strip-all", "--gc-sections", "--icf=all", "--build-id=none",
-      // What the runtime's loader wants: DT_HASH, and relocations of kind RELA in a segment of data.
-      "--hash-style=sysv", "--pack-dyn-relocs=none", "-z", "norelro",
-      // One thread: lld would otherwise delete an old output in another one.
-      "--threads=1", "-o", writeEnd.getPath()};
+  // One thread: lld would otherwise delete an old output in another one.
+  options.insert(options.begin(), {"ld.lld", "--build-id=none", "--threads=1", "-o", writeEnd.getPath()});
   for (const Descriptor &file : files)
-    arguments.push_back(file.getPath());
-  std::vector<const char *> pointers;
-  for (const std::string &argument : arguments)
-    pointers.push_back(argument.c_str());
+    options.push_back(file.getPath());
+  std::vector<const char *> arguments;
+  for (const std::string &option : options)
+    arguments.push_back(option.c_str());
 
   static std::mutex linker;
   static bool broken = false;
   std::lock_guard<std::mutex> lock(linker);
   if (broken)
     return llvm::createStringError("the linker failed before and cannot run again");
-  ObjectBytes image;
-  std::thread reader(readAll, readEnd.get(), std::ref(image));
+  ObjectBytes result;
+  std::thread reader(readAll, readEnd.get(), std::ref(result));
   std::string messages;
   llvm::raw_string_ostream stream(messages);
-  lld::Result result = lld::lldMain(pointers, stream, stream, {{lld::Gnu, &lld::elf::link}});
+  lld::Result outcome = lld::lldMain(arguments, stream, stream, {{lld::Gnu, &lld::elf::link}});
   writeEnd.close();
   reader.join();
-  broken = !result.canRunAgain;
-  if (result.retCode != 0)
+  broken = !outcome.canRunAgain;
+  if (outcome.retCode != 0)
     return llvm::createStringError(llvm::inconvertibleErrorCode(), llvm::StringRef(messages).rtrim());
-  return image;
+  return result;
+}
+
+llvm::Expected<ObjectBytes> torchc::linkRelocatable(llvm::ArrayRef<llvm::ArrayRef<char>> objects) {
+  return link({"--relocatable"}, objects);
+}
+
+llvm::Expected<ObjectBytes> torchc::linkShared(llvm::ArrayRef<char> object) {
+  return link({"-shared", "--no-undefined", "--strip-all", "--gc-sections", "--icf=all",
+               // What the runtime's loader wants: DT_HASH, and relocations of kind RELA in a segment of data.
+               "--hash-style=sysv", "--pack-dyn-relocs=none", "-z", "norelro"},
+              object);
+}
+
+llvm::Expected<ObjectBytes> torchc::localizeSymbols(llvm::ArrayRef<char> object, llvm::StringRef table) {
+  llvm::objcopy::ConfigManager config;
+  config.ELF.LocalizeHidden = true;
+  config.Common.SymbolsToRename[TORCHC_KERNEL_TABLE_SYMBOL] = table;
+  auto binary =
+      llvm::object::createBinary(llvm::MemoryBufferRef(llvm::StringRef(object.data(), object.size()), "object"));
+  if (!binary)
+    return binary.takeError();
+  ObjectBytes result;
+  llvm::raw_svector_ostream stream(result);
+  if (llvm::Error error = llvm::objcopy::executeObjcopyOnBinary(config, **binary, stream))
+    return std::move(error);
+  return result;
 }
