@@ -9,11 +9,9 @@
 #include "torchc/Decompose/Passes.h"
 
 #include "Patterns.h"
-#include "torchc/Support/Failure.h"
+#include "torchc/Dialect/Torch/IR/TorchName.h"
 #include "torchc/Support/HostProvided.h"
-#include "torchc/Support/UserLocation.h"
-
-#include "llvm/ADT/StringMap.h"
+#include "torchc/Support/UnsupportedOps.h"
 
 namespace torchc {
 #define GEN_PASS_DEF_CHECKSUPPORT
@@ -23,11 +21,6 @@ namespace torchc {
 using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
-
-static std::string getTorchName(Operation *op) {
-  auto unknown = dyn_cast<OperatorOp>(op);
-  return getTorchName(unknown ? unknown.getName() : op->getName().stripDialect());
-}
 
 /// Whether the op is one of `customOps`, "mylib.foo" or "mylib::foo".
 static bool isCustomOp(OperatorOp op, ArrayRef<std::string> customOps) {
@@ -39,22 +32,22 @@ static bool isCustomOp(OperatorOp op, ArrayRef<std::string> customOps) {
   });
 }
 
-/// Why Lower cannot take the op, as what follows its name; nullopt if it can.
+/// Why Lower cannot take the op, empty if it does not know it; nullopt if it can.
 static std::optional<std::string> getObjection(Operation *op) {
   if (!isa<TorchDialect>(op->getDialect()))
     return std::nullopt;
   if (isa<OperatorOp>(op) && !op->hasAttr(kCustomOpAttr))
     return "";
   if (auto reason = op->getAttrOfType<StringAttr>(kUnsupportedAttr))
-    return ": " + reason.getValue().str();
+    return reason.getValue().str();
   if (StringRef(op->getName().stripDialect()).starts_with("aten.") && getRoute(op->getName()) != Route::Lower)
     return "";
   for (Type type : op->getResultTypes()) {
     auto tensor = dyn_cast<BaseTensorType>(type);
     if (tensor && !tensor.hasRank())
-      return ": the rank of its result is not known";
+      return "the rank of its result is not known";
     if (tensor && !tensor.hasDtype())
-      return ": the dtype of its result is not known";
+      return "the dtype of its result is not known";
   }
   return std::nullopt;
 }
@@ -63,32 +56,15 @@ namespace {
 struct CheckSupport : public torchc::impl::CheckSupportBase<CheckSupport> {
   using CheckSupportBase::CheckSupportBase;
   void runOnOperation() override {
-    struct Use {
-      std::string op, objection;
-      Location first;
-      unsigned count;
-    };
-    SmallVector<Use> unsupported;
-    llvm::StringMap<size_t> places;
+    UnsupportedOps unsupported;
     getOperation().walk([&](Operation *op) {
       if (auto unknown = dyn_cast<OperatorOp>(op); unknown && isCustomOp(unknown, *customOps))
         op->setAttr(kCustomOpAttr, UnitAttr::get(&getContext()));
-      auto objection = getObjection(op);
-      if (!objection)
-        return;
-      std::string name = getTorchName(op);
-      auto [place, isNew] = places.try_emplace(name + *objection, unsupported.size());
-      if (isNew)
-        unsupported.push_back({name, *objection, op->getLoc(), 0});
-      ++unsupported[place->second].count;
+      if (auto objection = getObjection(op))
+        unsupported.add(getTorchName(op), op->getLoc(), *objection);
     });
-    if (unsupported.empty())
-      return;
-    for (const Use &use : unsupported)
-      emitError(getUserLocation(use.first))
-          << "unsupported op " << use.op << " (x" << use.count << ")" << use.objection;
-    markUnsupported(getOperation());
-    signalPassFailure();
+    if (failed(unsupported.report()))
+      signalPassFailure();
   }
 };
 } // namespace

@@ -9,16 +9,22 @@
 #include "torchc/Dialect/Torch/IR/TorchDialect.h"
 #include "torchc/Import/ExportedProgram.h"
 #include "torchc/Import/Import.h"
+#include "torchc/Support/AtomicFile.h"
 #include "torchc/Support/IRFile.h"
 
 #include "mlir/Bytecode/BytecodeReader.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/Parser/Parser.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/SourceMgr.h"
 
 using namespace mlir;
 using namespace torchc;
+
+/// The strictest alignment of resources in bytecode: that of machine code.
+static const llvm::Align kResourceAlignment(64);
 
 namespace {
 
@@ -79,9 +85,16 @@ ImportResult ModelFileImporter::importArchive(std::shared_ptr<const llvm::Memory
     return importCaptured(readExportedProgram(std::move(file)));
   }
   if (isTorchScript(*archive)) {
-    if (path == "-")
-      return fail(ExitCode::Usage, "TorchScript is read from files only");
-    return importCaptured(captureTorchScript(path.str(), options.torchScript));
+    if (path != "-")
+      return importCaptured(captureTorchScript(path.str(), options.torchScript));
+    // libtorch reads files only.
+    SmallString<128> copy;
+    if (std::error_code error = llvm::sys::fs::createTemporaryFile("torchc", "pt", copy))
+      return fail(ExitCode::InputOutput, "no place for a copy: " + error.message());
+    llvm::FileRemover remover(copy);
+    if (llvm::Error error = writeFileAtomically(copy, [&](llvm::raw_ostream &stream) { stream << file->getBuffer(); }))
+      return fail(ExitCode::InputOutput, llvm::toString(std::move(error)));
+    return importCaptured(captureTorchScript(std::string(copy), options.torchScript));
   }
   if (isPickle(*archive))
     return fail(ExitCode::BadFile, "the file holds pickled tensors (torch.save) and no program; "
@@ -91,17 +104,20 @@ ImportResult ModelFileImporter::importArchive(std::shared_ptr<const llvm::Memory
 
 ImportResult ModelFileImporter::importIR(const llvm::MemoryBuffer &file) {
   StringRef content = file.getBuffer();
-  if (!options.torchScript.inputs.empty())
-    return fail(ExitCode::Usage, "the module says the shapes of its inputs itself; they cannot be given");
   bool isBinary = isBytecode(file.getMemBufferRef());
   if (content.trim().empty())
     return fail(ExitCode::BadFile, "the file is empty");
   if (!isBinary && content.contains('\0'))
     return fail(ExitCode::BadFile, "not a model: neither an archive of torch.export or TorchScript nor MLIR");
+  if (!options.torchScript.inputs.empty())
+    return fail(ExitCode::Usage, "the module says the shapes of its inputs itself; they cannot be given");
 
-  // The parser wants a zero after the text, which a mapped file may lack.
+  // The parser wants a zero after text, which a mapped file may lack, and bytecode
+  // that lies as its resources are aligned.
+  auto copy = llvm::WritableMemoryBuffer::getNewUninitMemBuffer(content.size(), path, kResourceAlignment);
+  llvm::copy(content, copy->getBufferStart());
   llvm::SourceMgr sources;
-  sources.AddNewSourceBuffer(llvm::MemoryBuffer::getMemBufferCopy(content, path), llvm::SMLoc());
+  sources.AddNewSourceBuffer(std::move(copy), llvm::SMLoc());
   OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, ParserConfig(&context));
   if (!module)
     return {{}, ExitCode::BadFile};

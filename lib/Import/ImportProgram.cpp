@@ -84,6 +84,7 @@ private:
 
   LogicalResult importInputs();
   LogicalResult importUserInput(const CapturedValue &input, int64_t leaf);
+  void importSpecialized(const InputSpec &spec, int64_t leaf);
   LogicalResult importTensor(const InputSpec &spec, const CapturedValue &input);
   LogicalResult importOutputs();
   LogicalResult importUserOutput(const OutputSpec &spec, const Argument &output, int64_t leaf);
@@ -106,7 +107,7 @@ private:
   Scope scope;
   /// Loads of globals, by symbol: tied tensors are one value.
   llvm::StringMap<Value> loads;
-  SmallVector<Attribute> inputEntries, outputEntries, specialized;
+  SmallVector<Attribute> inputEntries, outputEntries;
   SmallVector<Value> results;
   ExitCode failureCode = ExitCode::BadFile;
 };
@@ -178,6 +179,31 @@ static void collectUses(const Argument &argument, llvm::StringSet<> &names) {
       collectUses(**graph, names);
 }
 
+/// A number that the export took for granted is an input all the same: the
+/// runtime holds what the caller passes against it. None and strings are no inputs.
+void FunctionImporter::importSpecialized(const InputSpec &spec, int64_t leaf) {
+  ValueType type;
+  Attribute fixed;
+  if (const auto *integer = std::get_if<int64_t>(&spec.value.value)) {
+    type.kind = ValueType::Kind::Int;
+    fixed = builder.getI64IntegerAttr(*integer);
+  } else if (const auto *number = std::get_if<double>(&spec.value.value)) {
+    type.kind = ValueType::Kind::Float;
+    fixed = builder.getF64FloatAttr(*number);
+  } else if (const auto *boolean = std::get_if<bool>(&spec.value.value)) {
+    type.kind = ValueType::Kind::Bool;
+    fixed = builder.getBoolAttr(*boolean);
+  } else {
+    return;
+  }
+  std::string name = spec.name.empty() ? "input" + std::to_string(leaf) : spec.name;
+  Location loc = NameLoc::get(builder.getStringAttr(name));
+  func.getBody().addArgument(convertType(type, written.hasInPlaceOps, builder.getContext()), loc);
+  NamedAttrList entry = describeValue(builder, name, type);
+  entry.append("fixed", fixed);
+  inputEntries.push_back(finish(std::move(entry), leaf));
+}
+
 LogicalResult FunctionImporter::importInputs() {
   llvm::StringSet<> used;
   collectUses(function.graph, used);
@@ -188,20 +214,9 @@ LogicalResult FunctionImporter::importInputs() {
       if (failed(importUserInput(input, leaf++)))
         return failure();
       break;
-    case InputSpec::Kind::Specialized: {
-      NamedAttrList entry;
-      entry.append("name", builder.getStringAttr(spec.name));
-      if (const auto *integer = std::get_if<int64_t>(&spec.value.value))
-        entry.append("value", builder.getI64IntegerAttr(*integer));
-      else if (const auto *number = std::get_if<double>(&spec.value.value))
-        entry.append("value", builder.getF64FloatAttr(*number));
-      else if (const auto *boolean = std::get_if<bool>(&spec.value.value))
-        entry.append("value", builder.getBoolAttr(*boolean));
-      else if (const auto *string = std::get_if<std::string>(&spec.value.value))
-        entry.append("value", builder.getStringAttr(*string));
-      specialized.push_back(finish(entry, leaf++));
+    case InputSpec::Kind::Specialized:
+      importSpecialized(spec, leaf++);
       break;
-    }
     case InputSpec::Kind::Parameter:
     case InputSpec::Kind::Buffer:
     case InputSpec::Kind::Constant:
@@ -311,8 +326,6 @@ void FunctionImporter::setSignature() {
   NamedAttrList signature;
   signature.append("inputs", builder.getArrayAttr(inputEntries));
   signature.append("outputs", builder.getArrayAttr(outputEntries));
-  if (!specialized.empty())
-    signature.append("specialized", builder.getArrayAttr(specialized));
   signature.append("input_spec", builder.getStringAttr(function.inputSpec));
   signature.append("output_spec", builder.getStringAttr(function.outputSpec));
   func->setAttr("torchc.signature", signature.getDictionary(builder.getContext()));

@@ -20,7 +20,7 @@ namespace torchc {
 struct Storage {
   mlir::Value contents;
   unsigned version = 0;
-  /// The input of the function that it is the caller's memory of.
+  /// The input of the function that it is the caller's memory of, which is not written.
   mlir::BlockArgument input;
   /// The global that it is the memory of.
   mlir::FlatSymbolRefAttr global;

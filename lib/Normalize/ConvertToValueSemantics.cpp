@@ -354,6 +354,21 @@ void FunctionConverter::storeGlobals(Operation *terminator) {
   }
 }
 
+/// Whether an output of the function is the new value of an input that it writes.
+static bool returnsNewValue(func::FuncOp function, unsigned input) {
+  auto signature = function->getAttrOfType<DictionaryAttr>("torchc.signature");
+  auto inputs = signature ? signature.getAs<ArrayAttr>("inputs") : ArrayAttr();
+  auto outputs = signature ? signature.getAs<ArrayAttr>("outputs") : ArrayAttr();
+  if (!inputs || !outputs || input >= inputs.size())
+    return false;
+  auto get = [](Attribute value, StringRef key) {
+    auto entry = dyn_cast<DictionaryAttr>(value);
+    return entry ? entry.get(key) : Attribute();
+  };
+  Attribute name = get(inputs[input], "name");
+  return name && llvm::any_of(outputs, [&](Attribute output) { return get(output, "mutates") == name; });
+}
+
 LogicalResult FunctionConverter::convert() {
   auto hasMutable = function.walk(
       [](Operation *op) { return touchesMutable(op) ? WalkResult::interrupt() : WalkResult::advance(); });
@@ -368,7 +383,9 @@ LogicalResult FunctionConverter::convert() {
     if (!isa<NonValueTensorType>(argument.getType()))
       return emitError(argument.getLoc()) << "an input of type " << argument.getType();
     argument.setType(convertType(argument.getType()));
-    aliases.define(argument, argument).storage->input = argument;
+    Storage &storage = *aliases.define(argument, argument).storage;
+    if (!returnsNewValue(function, argument.getArgNumber()))
+      storage.input = argument;
   }
   for (Operation &op : llvm::make_early_inc_range(block.without_terminator()))
     if (failed(convertOp(&op)))

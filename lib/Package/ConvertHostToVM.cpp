@@ -12,6 +12,7 @@
 
 #include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "torchc/Package/Passes.h"
+#include "torchc/Support/UnsupportedOps.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -120,6 +121,32 @@ static void outlineConstants(ModuleOp module, SymbolTable &symbols) {
   }
 }
 
+/// All kernels that are called have been through Codegen.
+static LogicalResult verifyKernels(ModuleOp module, SymbolTable &symbols) {
+  WalkResult result = module.walk([&](dispatch::CallOp op) {
+    auto kernel = symbols.lookup<dispatch::KernelOp>(op.getKernel());
+    if (kernel && kernel.getScratch())
+      return WalkResult::advance();
+    op.emitError() << "the kernel '" << op.getKernel() << "' was not compiled";
+    return WalkResult::interrupt();
+  });
+  return failure(result.wasInterrupted());
+}
+
+/// Names the ops that the conversion left.
+static LogicalResult reportUnsupported(ModuleOp module, const DenseSet<Operation *> &left) {
+  UnsupportedOps unsupported;
+  module.walk<WalkOrder::PreOrder>([&](Operation *op) {
+    if (!left.contains(op))
+      return;
+    bool isFunction = isa<func::FuncOp>(op);
+    unsupported.add(op->getName().getStringRef(), op->getLoc(),
+                    isFunction ? "the runtime has no values of some type in its signature"
+                               : "outside of kernels there is arithmetic on integers only");
+  });
+  return unsupported.report();
+}
+
 namespace {
 struct ConvertHostToVM : torchc::impl::ConvertHostToVMBase<ConvertHostToVM> {
   void runOnOperation() override {
@@ -135,6 +162,8 @@ struct ConvertHostToVM : torchc::impl::ConvertHostToVMBase<ConvertHostToVM> {
         return signalPassFailure();
       boxScalars(function);
     }
+    if (failed(verifyKernels(module, symbols)))
+      return signalPassFailure();
     declareExternals(module, symbols);
     outlineConstants(module, symbols);
     markSnapshots(module);
@@ -153,7 +182,13 @@ struct ConvertHostToVM : torchc::impl::ConvertHostToVMBase<ConvertHostToVM> {
     target.addLegalOp<ModuleOp, ml_program::GlobalOp>();
     target.markOpRecursivelyLegal<dispatch::KernelOp, dispatch::ExecutableOp>();
     target.addLegalOp<dispatch::KernelOp, dispatch::ExecutableOp>();
-    if (failed(applyFullConversion(module, target, std::move(patterns))))
+    // An op that has no conversion stays, so that one run names them all.
+    DenseSet<Operation *> left;
+    ConversionConfig config;
+    config.unlegalizedOps = &left;
+    config.buildMaterializations = false;
+    if (failed(applyPartialConversion(module, target, std::move(patterns), config)) ||
+        failed(reportUnsupported(module, left)))
       return signalPassFailure();
     for (vm::FuncOp function : module.getOps<vm::FuncOp>())
       gatherConstants(function);

@@ -23,10 +23,8 @@ struct ConvertDispatchCall : OpConversionPattern<dispatch::CallOp> {
   LogicalResult matchAndRewrite(dispatch::CallOp op, OpAdaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
     auto kernel = symbols.lookup<dispatch::KernelOp>(op.getKernel());
-    if (!kernel)
-      return rewriter.notifyMatchFailure(op, "calls a kernel of another module");
-    if (!kernel.getScratch())
-      return op.emitError() << "the kernel '" << op.getKernel() << "' was not compiled";
+    if (!kernel || !kernel.getScratch())
+      return rewriter.notifyMatchFailure(op, "calls a kernel that was not compiled");
     VMBuilder vm(rewriter, op.getLoc());
     SmallVector<Value> bindings(adaptor.getInputs()), outputs;
     for (auto [i, type] : llvm::enumerate(kernel.getResultTypes())) {

@@ -46,6 +46,14 @@ static std::unique_ptr<schema::ValueT> makeValue(DictionaryAttr value,
                    : type == runtime::ElementType::F64 ? schema::ValueKind::Float
                    : type == runtime::ElementType::I1  ? schema::ValueKind::Bool
                                                        : schema::ValueKind::Tensor;
+  if (auto leaf = value.getAs<IntegerAttr>("leaf"))
+    result->leaf = static_cast<int32_t>(leaf.getInt());
+  if (Attribute fixed = value.get("fixed")) {
+    result->is_fixed = true;
+    auto number = dyn_cast<FloatAttr>(fixed);
+    result->fixed_bits = number ? number.getValue().bitcastToAPInt().getSExtValue()
+                                : cast<IntegerAttr>(fixed).getValue().getZExtValue();
+  }
   for (auto [i, dim] : llvm::enumerate(value.getAs<ArrayAttr>("dims"))) {
     if (auto size = dyn_cast<IntegerAttr>(dim))
       result->dims.push_back(size.getInt());
@@ -80,6 +88,11 @@ LogicalResult torchc::makeExport(vm::FuncOp function, schema::ExportT &result) {
           return -1 - static_cast<int64_t>(i);
       return kUnknown;
     }));
+    // Names of inputs are unique.
+    if (auto mutated = value.getAs<StringAttr>("mutates"))
+      for (auto [i, input] : llvm::enumerate(result.inputs))
+        if (input->name == mutated.getValue())
+          result.outputs.back()->mutates = static_cast<int32_t>(i);
   }
   auto getSpec = [&](StringRef name) {
     auto spec = signature.getAs<StringAttr>(name);

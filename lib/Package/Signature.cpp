@@ -62,6 +62,9 @@ static LogicalResult verifyValues(FunctionOpInterface function, DictionaryAttr s
       return fail("each of its " + which + " needs a name, a dtype and dims");
     if (!parseElementType(value.getAs<StringAttr>("dtype").getValue()))
       return fail("unknown dtype '" + value.getAs<StringAttr>("dtype").getValue() + "'");
+    Attribute fixed = value.get("fixed");
+    if (fixed && (!value.contains("scalar") || !isa<IntegerAttr, FloatAttr>(fixed)))
+      return fail("a fixed value is that of a scalar");
     for (Attribute dim : value.getAs<ArrayAttr>("dims"))
       if (!isa<IntegerAttr, StringAttr>(dim))
         return fail("a dim is an integer or a symbol");

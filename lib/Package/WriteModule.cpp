@@ -13,10 +13,10 @@
 
 #include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "torchc/Object/LinkObjects.h"
+#include "torchc/Support/AtomicFile.h"
 #include "torchc/runtime/Format.h"
 
 #include "llvm/Config/llvm-config.h"
-#include "llvm/Support/FileSystem.h"
 
 #include <map>
 
@@ -244,45 +244,20 @@ LogicalResult torchc::writeVmfb(ModuleOp module, llvm::raw_ostream &stream, cons
   return success();
 }
 
-/// Writes to an open file; the error of a full disk, say, is returned.
-static std::error_code writeToFile(const FileLayout &layout, int descriptor, bool close) {
-  llvm::raw_fd_ostream stream(descriptor, close);
-  layout.write(stream);
-  stream.flush();
-  std::error_code error = stream.error();
-  stream.clear_error();
-  return error;
-}
-
-LogicalResult torchc::writeVmfbFile(ModuleOp module, StringRef path, const ProducerInfo &producer) {
+ExitCode torchc::writeVmfbFile(ModuleOp module, StringRef path, const ProducerInfo &producer) {
   ModuleTables tables;
   Bytecode bytecode;
   if (failed(prepare(module, producer, tables, bytecode)))
-    return failure();
+    return ExitCode::Diagnosed;
   FileLayout layout(tables, bytecode);
   if (failed(layout.linkLibraries(module)))
-    return failure();
+    return ExitCode::Diagnosed;
   layout.plan();
-
-  auto fail = [&](const Twine &message) { return module.emitError() << "cannot write '" << path << "': " << message; };
-  // What is no file, a pipe or /dev/null, is written to and never replaced.
-  if (llvm::sys::fs::exists(path) && !llvm::sys::fs::is_regular_file(path)) {
-    int descriptor;
-    std::error_code error = llvm::sys::fs::openFileForWrite(path, descriptor);
-    if (!error)
-      error = writeToFile(layout, descriptor, /*close=*/true);
-    return error ? fail(error.message()) : success();
+  if (llvm::Error error = writeFileAtomically(path, [&](llvm::raw_ostream &stream) { layout.write(stream); })) {
+    emitError(module.getLoc()) << llvm::toString(std::move(error));
+    return ExitCode::InputOutput;
   }
-  llvm::Expected<llvm::sys::fs::TempFile> file = llvm::sys::fs::TempFile::create(path + ".%%%%%%.tmp");
-  if (!file)
-    return fail(llvm::toString(file.takeError()));
-  if (std::error_code error = writeToFile(layout, file->FD, /*close=*/false)) {
-    llvm::consumeError(file->discard());
-    return fail(error.message());
-  }
-  if (llvm::Error error = file->keep(path))
-    return fail(llvm::toString(std::move(error)));
-  return success();
+  return ExitCode::Success;
 }
 
 FailureOr<ModuleBytes> torchc::writeModuleBytes(ModuleOp module, const ProducerInfo &producer) {

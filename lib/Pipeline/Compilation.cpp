@@ -10,21 +10,23 @@
 
 #include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "torchc/Dialect/Torch/IR/TorchDialect.h"
+#include "torchc/Dialect/VM/IR/VMDialect.h"
 #include "torchc/Import/Import.h"
 #include "torchc/Import/InputShape.h"
 #include "torchc/Package/WriteModule.h"
 #include "torchc/Package/WriteStaticLibrary.h"
 #include "torchc/Support/AtomicFile.h"
-#include "torchc/Support/Failure.h"
 #include "torchc/Support/HostProvided.h"
 #include "torchc/Support/IRFile.h"
 #include "torchc/Support/Safetensors.h"
+#include "torchc/Support/UnsupportedOps.h"
 #include "torchc/Support/UserLocation.h"
 #include "torchc/runtime/Format.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/IR/Diagnostics.h"
+#include "mlir/IR/Verifier.h"
 #include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
@@ -48,6 +50,9 @@ static DialectRegistry makeRegistry() {
   return registry;
 }
 
+/// Whether an error is one of an op's verifier: "'linalg.generic' op expected ...".
+static bool isOfVerifier(StringRef text) { return text.starts_with("'") && text.contains("' op "); }
+
 Compilation::Compilation(CompileOptions options) : options(std::move(options)), context(makeRegistry(), kThreading) {
   context.loadAllAvailableDialects();
   context.printOpOnDiagnostic(false);
@@ -57,6 +62,8 @@ Compilation::Compilation(CompileOptions options) : options(std::move(options)), 
     Message message{diagnostic.getSeverity(), "", diagnostic.str()};
     if (auto line = dyn_cast<FileLineColLoc>(getUserLocation(diagnostic.getLocation())))
       message.location = line.getFilename().str() + ":" + std::to_string(line.getLine());
+    unsupportedOps += isUnsupportedOp(diagnostic);
+    isExplained |= message.severity == DiagnosticSeverity::Error && !isOfVerifier(message.text);
     report(message);
     return success();
   });
@@ -77,7 +84,7 @@ ExitCode Compilation::fail(ExitCode code, const Twine &text) {
 
 /// The stage whose output `module` is: IR read from a file goes on from there.
 static Stage detectStage(ModuleOp module) {
-  bool hasTorch = false, hasKernels = false, hasExecutables = false, hasObjects = false;
+  bool hasTorch = false, hasKernels = false, hasExecutables = false, hasObjects = false, isPackaged = false;
   module.walk([&](Operation *op) {
     hasTorch |= isa_and_nonnull<torch::TorchDialect>(op->getDialect());
     // A function that only hands on its inputs has no ops.
@@ -90,10 +97,13 @@ static Stage detectStage(ModuleOp module) {
       return WalkResult::skip();
     }
     hasKernels |= isa<dispatch::KernelOp>(op);
+    isPackaged |= isa<vm::FuncOp>(op);
     return WalkResult::advance();
   });
   if (hasTorch)
     return Stage::Import;
+  if (isPackaged)
+    return Stage::Package;
   if (hasObjects)
     return Stage::Object;
   if (hasExecutables)
@@ -102,7 +112,6 @@ static Stage detectStage(ModuleOp module) {
 }
 
 ExitCode Compilation::read(StringRef path) {
-  inputName = path.str();
   TimingScope scope = rootTiming.nest(getStageName(Stage::Import));
   options.onStage(Stage::Import);
   ImportOptions importOptions;
@@ -121,23 +130,38 @@ ExitCode Compilation::read(StringRef path) {
   return reached == Stage::Import ? dump(Stage::Import) : ExitCode::Success;
 }
 
+ExitCode Compilation::explainFailure(Stage stage) {
+  if (unsupportedOps != 0)
+    return ExitCode::UnsupportedOp;
+  // A pass that refuses the program says so; IR that the verifier refuses is torchc's fault.
+  bool isValid;
+  {
+    ScopedDiagnosticHandler silence(&context, [](Diagnostic &) { return success(); });
+    isValid = succeeded(verify(*module));
+  }
+  if (errors != 0 && (isValid || isExplained))
+    return ExitCode::Diagnosed;
+  const char *path = reproducer.write();
+  return fail(ExitCode::Bug, "this is a bug in torchc: the " + getStageName(stage) + " stage failed; reproducer: " +
+                                 (path ? path : "none, for lack of a place to write it"));
+}
+
 ExitCode Compilation::runStage(Stage stage) {
   options.onStage(stage);
   TimingScope scope = rootTiming.nest(getStageName(stage));
   PassManager manager(&context, ModuleOp::getOperationName());
   manager.enableTiming(scope);
   addStagePasses(manager, stage, options.pipeline);
-  if (succeeded(manager.run(*module)))
-    return dump(stage);
-  if (isMarkedUnsupported(*module))
-    return ExitCode::UnsupportedOp;
-  if (errors == 0)
-    return fail(ExitCode::Bug,
-                "the " + getStageName(stage) + " stage failed without a reason; please report this model");
-  return ExitCode::Diagnosed;
+  reproducer.prepare(*module, manager, getStageName(stage));
+  if (failed(manager.run(*module)))
+    return explainFailure(stage);
+  reproducer.clear();
+  return dump(stage);
 }
 
 ExitCode Compilation::runTo(Stage last) {
+  if (reached > last)
+    return fail(ExitCode::Usage, "the IR is at the " + getStageName(reached) + " stage, after " + getStageName(last));
   while (reached < last) {
     Stage next = static_cast<Stage>(static_cast<int>(reached) + 1);
     if (ExitCode code = runStage(next); code != ExitCode::Success)
@@ -154,10 +178,8 @@ ExitCode Compilation::dump(Stage stage) {
     return fail(ExitCode::InputOutput, options.dumpStages + ": " + error.message());
   SmallString<128> path(options.dumpStages);
   llvm::sys::path::append(path, Twine(static_cast<int>(stage) + 1) + "-" + getStageName(stage) + ".mlir");
-  auto print = [&](llvm::raw_ostream &stream) { module->print(stream); };
-  if (llvm::Error error = writeFileAtomically(path, print))
-    return fail(ExitCode::InputOutput, llvm::toString(std::move(error)));
-  return ExitCode::Success;
+  const WeightStore &weights = context.getLoadedDialect<torch::TorchDialect>()->getWeights();
+  return writeIRFile(*module, weights, path, {.shared = &dumpedWeights});
 }
 
 /// Writes what the program reads from outside.
@@ -177,16 +199,14 @@ ExitCode Compilation::writeParameters() {
 
 ExitCode Compilation::write(StringRef path, bool bytecode) {
   TimingScope scope = rootTiming.nest("write");
-  if (reached < Stage::Package) {
-    const WeightStore &weights = context.getLoadedDialect<torch::TorchDialect>()->getWeights();
-    return writeIRFile(*module, weights, path, {.bytecode = bytecode});
+  if (reached == Stage::Package) {
+    // First the parameters: a program that is there has what it needs.
+    if (ExitCode code = writeParameters(); code != ExitCode::Success)
+      return code;
+    return writeVmfbFile(*module, path);
   }
-  // First the parameters: a program that is there has what it needs.
-  if (ExitCode code = writeParameters(); code != ExitCode::Success)
-    return code;
-  if (path != "-")
-    return succeeded(writeVmfbFile(*module, path)) ? ExitCode::Success : ExitCode::InputOutput;
-  return succeeded(writeVmfb(*module, llvm::outs())) ? ExitCode::Success : ExitCode::InputOutput;
+  const WeightStore &weights = context.getLoadedDialect<torch::TorchDialect>()->getWeights();
+  return writeIRFile(*module, weights, path, {.bytecode = bytecode});
 }
 
 ExitCode Compilation::writeStaticLibrary(StringRef path) {

@@ -148,6 +148,8 @@ void torchc::addStagePasses(OpPassManager &manager, Stage stage, const PipelineO
 
 void torchc::registerAllPasses() {
   registerTransformsPasses();
+  registerPass([] { return createLowerAffinePass(); });
+  registerPass([] { return createSCFToControlFlowPass(); });
   registerNormalizePasses();
   registerDecomposePasses();
   registerLowerPasses();

@@ -12,7 +12,11 @@
 
 #include "mlir/Bytecode/BytecodeWriter.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
+#include "mlir/IR/AsmState.h"
 #include "mlir/IR/Builders.h"
+#include "mlir/IR/BuiltinDialect.h"
+#include "mlir/IR/DialectResourceBlobManager.h"
+#include "llvm/Support/FileSystem.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -28,45 +32,95 @@ static SmallVector<ml_program::GlobalOp> getExternGlobals(ModuleOp module) {
   return globals;
 }
 
-ExitCode torchc::writeIRFile(ModuleOp module, const WeightStore &weights, StringRef path,
-                                 const IRWriteOptions &options) {
-  auto write = [&](llvm::raw_ostream &stream) {
-    if (options.bytecode)
-      (void)writeBytecodeToFile(module, stream); // Fails only for versions that were asked for.
-    else
-      module.print(stream, options.printing);
-  };
-  if (path == "-") {
-    write(llvm::outs());
-    llvm::outs().flush();
-    return ExitCode::Success;
-  }
+/// The weights of a module's globals. Emits an error where one is missing.
+static FailureOr<std::vector<NamedWeight>> getUsedWeights(ModuleOp module, const WeightStore &weights) {
   std::vector<NamedWeight> used;
   for (ml_program::GlobalOp global : getExternGlobals(module)) {
     std::optional<Weight> weight = weights.lookup(global.getSymName());
-    if (!weight) {
-      global.emitError() << "has no weight to write";
-      return ExitCode::Diagnosed;
-    }
+    if (!weight)
+      return global.emitError() << "has no weight to write";
     used.push_back({global.getSymName().str(), std::move(*weight)});
   }
-  if (!used.empty()) {
-    SmallString<128> weightsPath = path;
-    llvm::sys::path::replace_extension(weightsPath, "safetensors");
-    if (llvm::Error error = writeSafetensors(weightsPath, used)) {
-      emitError(module.getLoc()) << llvm::toString(std::move(error));
-      return ExitCode::InputOutput;
+  return used;
+}
+
+/// Makes the weights resources of the module, which then stands alone.
+static void inlineWeights(ModuleOp module, ArrayRef<NamedWeight> used) {
+  for (auto [global, entry] : llvm::zip_equal(getExternGlobals(module), used)) {
+    auto bytes = ArrayRef(reinterpret_cast<const char *>(entry.weight.bytes.data()), entry.weight.bytes.size());
+    // A weight that was read as a resource keeps its name.
+    auto *known = DenseResourceElementsHandle::getManagerInterface(module.getContext()).getBlobManager().lookup(entry.name);
+    if (known && known->getBlob() && known->getBlob()->getData().data() == bytes.data()) {
+      auto *builtin = module.getContext()->getLoadedDialect<BuiltinDialect>();
+      global.setValueAttr(DenseResourceElementsAttr::get(entry.weight.type, DenseResourceElementsHandle(known, builtin)));
+      continue;
     }
-    module->setAttr(kWeightsFileAttr,
-                    StringAttr::get(module.getContext(), llvm::sys::path::filename(weightsPath)));
+    AsmResourceBlob blob = UnmanagedAsmResourceBlob::allocateWithAlign(bytes, alignof(uint64_t));
+    global.setValueAttr(DenseResourceElementsAttr::get(entry.weight.type, entry.name, std::move(blob)));
   }
-  llvm::Error error = writeFileAtomically(path, write);
-  module->removeAttr(kWeightsFileAttr);
-  if (error) {
+}
+
+/// The reverse of `inlineWeights`: IR in memory holds no weights.
+static LogicalResult takeInlineWeights(ModuleOp module, WeightStore &weights) {
+  for (auto global : module.getOps<ml_program::GlobalOp>()) {
+    auto resource = dyn_cast_if_present<DenseResourceElementsAttr>(global.getValueAttr());
+    if (!resource)
+      continue;
+    auto type = dyn_cast<RankedTensorType>(resource.getType());
+    AsmResourceBlob *blob = resource.getRawHandle().getBlob();
+    if (!type || !blob)
+      return global.emitError() << "the resource '" << resource.getRawHandle().getKey() << "' has no data";
+    auto bytes = ArrayRef(reinterpret_cast<const uint8_t *>(blob->getData().data()), blob->getData().size());
+    // The context owns the blob, and the store.
+    weights.set(global.getSymName(), Weight{type, bytes, nullptr});
+    global.setValueAttr(ml_program::ExternAttr::get(module.getContext(), global.getType()));
+  }
+  return success();
+}
+
+ExitCode torchc::writeIRFile(ModuleOp module, const WeightStore &weights, StringRef path,
+                             const IRWriteOptions &options) {
+  auto write = [&](ModuleOp written) {
+    return writeFileAtomically(path, [&](llvm::raw_ostream &stream) {
+      if (options.bytecode)
+        (void)writeBytecodeToFile(written, stream); // Fails only for versions that were asked for.
+      else
+        written.print(stream, options.printing);
+    });
+  };
+  auto finish = [&](llvm::Error error) {
+    if (!error)
+      return ExitCode::Success;
     emitError(module.getLoc()) << llvm::toString(std::move(error));
     return ExitCode::InputOutput;
+  };
+  FailureOr<std::vector<NamedWeight>> used = getUsedWeights(module, weights);
+  if (failed(used))
+    return ExitCode::Diagnosed;
+  if (used->empty())
+    return finish(write(module));
+  bool isStream = path == "-" || (llvm::sys::fs::exists(path) && !llvm::sys::fs::is_regular_file(path));
+  if (isStream) {
+    OwningOpRef<ModuleOp> copy = module.clone();
+    inlineWeights(*copy, *used);
+    return finish(write(*copy));
   }
-  return ExitCode::Success;
+  WrittenWeights own, &written = options.shared ? *options.shared : own;
+  WrittenWeights wanted;
+  for (const NamedWeight &entry : *used)
+    wanted.weights.emplace_back(entry.name, entry.weight.bytes.data());
+  if (written.weights != wanted.weights) {
+    SmallString<128> weightsPath = path;
+    llvm::sys::path::replace_extension(weightsPath, "safetensors");
+    if (llvm::Error error = writeSafetensors(weightsPath, *used))
+      return finish(std::move(error));
+    wanted.path = std::string(weightsPath);
+    written = std::move(wanted);
+  }
+  module->setAttr(kWeightsFileAttr, StringAttr::get(module.getContext(), llvm::sys::path::filename(written.path)));
+  llvm::Error error = write(module);
+  module->removeAttr(kWeightsFileAttr);
+  return finish(std::move(error));
 }
 
 /// The path of the weights; empty where the name would leave the folder.
@@ -80,6 +134,8 @@ static std::string resolveWeightsPath(StringRef modulePath, StringRef name) {
 }
 
 ExitCode torchc::loadIRWeights(ModuleOp module, WeightStore &weights, StringRef path) {
+  if (failed(takeInlineWeights(module, weights)))
+    return ExitCode::BadFile;
   Attribute attribute = module->removeAttr(kWeightsFileAttr);
   if (!attribute)
     return ExitCode::Success;

@@ -99,7 +99,8 @@ Tensor borrowArray(const InputArray &array) {
   return tensor.take();
 }
 
-/// An array on the tensor's memory, which it keeps alive.
+/// An array on the tensor's memory, which it keeps alive: it has the buffer
+/// protocol, but for types that Python's buffers lack, and DLPack.
 nb::object exportTensor(Tensor tensor) {
   auto owner = std::make_unique<Tensor>(std::move(tensor));
   std::vector<size_t> shape(owner->getDims().begin(), owner->getDims().end());
@@ -139,7 +140,8 @@ unsigned findFunction(const Program &program, const std::string &name) {
   return *function;
 }
 
-/// {name, dtype, dims}: a dim is an int, a symbol's name, or None.
+/// {name, kind, dtype, dims, leaf, mutates}: a dim is an int, a symbol's name, or
+/// None; leaf and mutates are None where the file has none.
 nb::dict describeValue(const Program &program, unsigned function, const ValueInfo &info) {
   nb::list dims;
   for (int64_t dim : info.dims) {
@@ -151,7 +153,12 @@ nb::dict describeValue(const Program &program, unsigned function, const ValueInf
       dims.append(program.getSymbol(function, static_cast<unsigned>(-1 - dim)).name);
   }
   nb::dict value;
+  static constexpr const char *kinds[] = {"tensor", "int", "float", "bool"};
+  auto orNone = [](int number) { return number < 0 ? nb::object(nb::none()) : nb::object(nb::int_(number)); };
   value["name"] = info.name;
+  value["kind"] = kinds[static_cast<unsigned>(info.kind)];
+  value["leaf"] = orNone(info.leaf);
+  value["mutates"] = orNone(info.mutates);
   value["dtype"] = getElementName(info.type);
   value["dims"] = nb::tuple(dims);
   return value;

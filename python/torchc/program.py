@@ -2,17 +2,20 @@
 import json
 import os
 import sys
+import threading
 
 import numpy as np
 
 from torchc import _runtime
 from torchc.errors import LoadError, RunError
+from torchc.pytree import Spec
 
 _NUMPY_TYPES = {
     "f32": np.float32, "f64": np.float64, "f16": np.float16, "i64": np.int64, "i32": np.int32, "i16": np.int16,
     "i8": np.int8, "u8": np.uint8, "u16": np.uint16, "u32": np.uint32, "u64": np.uint64, "i1": np.bool_,
     "complex<f32>": np.complex64, "complex<f64>": np.complex128,
 }
+_SCALARS = {"int": int, "float": float, "bool": bool}
 
 
 def load(source, *, threads=1, parameters=None, ops=None):
@@ -25,10 +28,10 @@ def load(source, *, threads=1, parameters=None, ops=None):
     ops: functions for the custom ops that the program calls (`torchc-compile --custom-ops`), by name, such as
         "mylib::foo". They are called as the operator is, with numpy arrays for tensors, which they only read
         and do not keep, and return an array or a tuple of them.
-    Raises LoadError.
+    Returns a Program. Raises LoadError where the file is missing, damaged, of another version, or
+    made for another CPU. Imports no PyTorch.
     """
-    bindings = [(name, _make_op(function)) for name, function in (ops or {}).items()]
-    options = threads, _read_parameters(parameters), bindings
+    options = threads, parameters, ops
     if isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source)
         return Program(_runtime.Program.from_bytes(data), lambda: data, *options)
@@ -38,8 +41,7 @@ def load(source, *, threads=1, parameters=None, ops=None):
     file = open(path, "rb")
 
     def read():
-        file.seek(0)
-        return file.read()
+        return os.pread(file.fileno(), os.fstat(file.fileno()).st_size, 0)
 
     return Program(native, read, *options)
 
@@ -75,17 +77,26 @@ def _make_op(function):
 
 
 class Program:
-    """A compiled model. Call it with torch tensors or numpy arrays; it answers in kind.
+    """A compiled model: `program(*inputs)` is what the model's `forward` would return.
 
-    Inputs are positional and flat, in the order of the model's signature. A call of one
-    program runs in one thread at a time. Raises RunError.
+    Inputs are torch tensors, numpy arrays and numbers, nested as the model was exported; shapes and
+    dtypes are those of `signature()`. Contiguous memory is read where it is. Outputs come back nested
+    as the model returns them: torch tensors where an input is one, else numpy arrays. An input that
+    the model writes in place is written. Calls from several threads run one after the other, without
+    the GIL. Programs can be pickled. Raises RunError, which says what was expected and what it got.
     """
 
     def __init__(self, native, read, threads, parameters, ops):
         self._native = native
-        self._session = _runtime.create_session(native, threads, parameters, ops)
+        self._options = threads, parameters, ops
+        bindings = [(name, _make_op(function)) for name, function in (ops or {}).items()]
+        self._session = _runtime.create_session(native, threads, _read_parameters(parameters), bindings)
+        self._lock = threading.Lock()
         self._read = read
         self._signatures = {name: native.describe(name) for name in native.functions}
+        self._specs = {
+            name: tuple(Spec(signature[key]) if signature[key] else None for key in ("input_spec", "output_spec"))
+            for name, signature in self._signatures.items()}
 
     @property
     def functions(self):
@@ -93,30 +104,43 @@ class Program:
         return list(self._signatures)
 
     def signature(self, function="forward"):
-        """The inputs and outputs of an entry point: names, dtypes, dims."""
-        return self._signatures[function]
+        """The inputs and outputs of an entry point: name, kind, dtype and dims of each. A dim is an
+        int, the name of a symbol, or None where only a call tells."""
+        return self._signatures[self._check(function)]
 
-    def __call__(self, *inputs):
-        return self.call(self.functions[0] if "forward" not in self._signatures else "forward", *inputs)
+    def __call__(self, *args, **kwargs):
+        return self.call(self.functions[0] if "forward" not in self._signatures else "forward", *args, **kwargs)
 
-    def call(self, function, *inputs):
-        """Calls an entry point; one result comes alone, several as a tuple."""
-        if function not in self._signatures:
-            raise RunError(f"no function '{function}'; there are: {', '.join(self.functions)}")
-        wanted = self._signatures[function]["inputs"]
-        if len(inputs) != len(wanted):
-            raise RunError(f"{function} takes {len(wanted)} inputs, got {len(inputs)}")
-        torch = sys.modules.get("torch")
+    def call(self, function, *args, **kwargs):
+        """Calls an entry point."""
+        signature = self._signatures[self._check(function)]
+        input_spec, output_spec = self._specs[function]
+        wanted = signature["inputs"]
+        try:
+            inputs = _select_inputs(wanted, input_spec, args, kwargs)
+            torch = sys.modules.get("torch")
+            arrays = [_to_input(value, info, torch) for value, info in zip(inputs, wanted)]
+        except (TypeError, ValueError, OverflowError) as error:
+            raise RunError(f"{function}: {error}") from None
+        with self._lock:
+            results = self._session.call(self._native, function, arrays)
         uses_torch = torch is not None and any(isinstance(value, torch.Tensor) for value in inputs)
-        arrays = [_to_array(value, torch, info["dtype"]) for value, info in zip(inputs, wanted)]
-        results = self._session.call(self._native, function, arrays)
-        convert = torch.from_dlpack if uses_torch else _to_numpy
-        results = tuple(convert(result) for result in results)
+        outputs = {}
+        for position, (result, info) in enumerate(zip(results, signature["outputs"])):
+            value = _from_array(result, info, torch if uses_torch else None)
+            if info["mutates"] is not None:
+                _write_back(inputs[info["mutates"]], value, torch)
+            else:
+                outputs[position if info["leaf"] is None else info["leaf"]] = value
+        if output_spec is not None:
+            # None is a leaf that the program does not compute.
+            return output_spec.unflatten([outputs.get(leaf) for leaf in range(output_spec.leaf_count)])
+        results = tuple(outputs.values())
         return results[0] if len(results) == 1 else results
 
     def state(self):
         """What the program keeps between calls, buffers that the model writes: a dict of copies by name."""
-        return {name: _to_numpy(self._session.get_state(name)) for name in self._native.state}
+        return {name: np.array(self._session.get_state(name)) for name in self._native.state}
 
     def set_state(self, values):
         """Sets state to torch tensors or numpy arrays of the same types and shapes, by name. Raises RunError."""
@@ -149,30 +173,92 @@ class Program:
                 os.unlink(temporary)
             raise
 
+    def __reduce__(self):
+        return _restore, (self._read(), *self._options)
 
-def _to_array(value, torch, dtype=None):
-    """A contiguous array that shares memory with `value` where that can be; numbers become `dtype`."""
+    def __repr__(self):
+        return f"<torchc.Program: {', '.join(self.functions)}>"
+
+    def _check(self, function):
+        if function not in self._signatures:
+            raise RunError(f"no function '{function}'; there are: {', '.join(self.functions)}")
+        return function
+
+
+def _restore(data, threads, parameters, ops):
+    return load(data, threads=threads, parameters=parameters, ops=ops)
+
+
+def _select_inputs(wanted, spec, args, kwargs):
+    """The values of a call that the program takes, in its order."""
+    if spec is None:
+        if kwargs:
+            raise TypeError("takes no inputs by name")
+        if len(args) != len(wanted):
+            raise TypeError(f"takes {len(wanted)} inputs, got {len(args)}")
+        return list(args)
+    leaves = spec.flatten_call(args, kwargs)
+    inputs = [leaves[info["leaf"]] for info in wanted]
+    taken = {info["leaf"] for info in wanted}
+    for leaf, value in enumerate(leaves):
+        # What the export took for granted and is no number.
+        if leaf not in taken and not (value is None or isinstance(value, str)):
+            raise TypeError(f"input {leaf}: expected None or text, as the model was exported, got {type(value).__name__}")
+    return inputs
+
+
+def _describe(value):
+    return f"{type(value).__name__} {value!r}" if isinstance(value, (bool, int, float, complex)) else type(value).__name__
+
+
+def _to_array(value, torch):
+    """A contiguous array that shares memory with `value` where that can be."""
     if torch is not None and isinstance(value, torch.Tensor):
-        return value.detach().contiguous().resolve_conj().resolve_neg()
-    if isinstance(value, (bool, int, float, complex)):
-        return np.asarray(value, dtype=_NUMPY_TYPES[dtype] if dtype else None)
+        return value.detach().cpu().contiguous().resolve_conj().resolve_neg()
     array = np.asarray(value)
     # ascontiguousarray would make a 0-d array 1-d.
-    return array if array.flags.c_contiguous else array.copy(order="C")
+    array = array if array.flags.c_contiguous else array.copy(order="C")
+    # Older numpy exports no read-only memory; the runtime does not write to it.
+    return array if array.flags.writeable else array.copy()
 
 
-class _Capsule:
-    """A DLPack capsule as the object that numpy wants."""
+def _to_input(value, info, torch):
+    """An array for the input that `info` describes."""
+    name, kind = info["name"], info["kind"]
+    is_number = isinstance(value, (bool, int, float, complex)) and not isinstance(value, np.generic)
+    if kind != "tensor":
+        if isinstance(value, np.generic) or (hasattr(value, "item") and getattr(value, "ndim", 1) == 0):
+            value = value.item()
+        is_fit = type(value) is _SCALARS[kind] or (kind == "float" and type(value) is int)
+        if not is_fit:
+            raise TypeError(f"input '{name}': expected {kind}, got {_describe(value)}")
+        return np.asarray(value, dtype=_NUMPY_TYPES[info["dtype"]])
+    if torch is not None and isinstance(value, torch.Tensor):
+        if value.layout != torch.strided:
+            raise TypeError(f"input '{name}': expected a dense tensor, got {value.layout}")
+        return _to_array(value, torch)
+    if is_number:
+        raise TypeError(f"input '{name}': expected a tensor of {info['dtype']}, got {_describe(value)}")
+    array = np.asarray(value)
+    if array.dtype.kind not in "biufc" or not array.dtype.isnative:
+        raise TypeError(f"input '{name}': expected a tensor of {info['dtype']}, got {_describe(value)} of dtype {array.dtype}")
+    return _to_array(array, torch)
 
-    def __init__(self, capsule):
-        self._capsule = capsule
 
-    def __dlpack__(self, **_):
-        return self._capsule
+def _from_array(result, info, torch):
+    if info["kind"] != "tensor":
+        return np.asarray(result).item()
+    if torch is not None:
+        return torch.from_dlpack(result)
+    if info["dtype"] not in _NUMPY_TYPES:
+        raise RunError(f"output '{info['name']}' is {info['dtype']}, which numpy does not have: pass torch tensors")
+    return np.asarray(result)
 
-    def __dlpack_device__(self):
-        return 1, 0  # The CPU.
 
-
-def _to_numpy(result):
-    return np.from_dlpack(_Capsule(result) if type(result).__name__ == "PyCapsule" else result)
+def _write_back(target, value, torch):
+    """The new value of an input that the model writes in place."""
+    if torch is not None and isinstance(target, torch.Tensor):
+        with torch.no_grad():
+            target.copy_(value if isinstance(value, torch.Tensor) else torch.from_numpy(value))
+    elif isinstance(target, np.ndarray):
+        np.copyto(target, value)

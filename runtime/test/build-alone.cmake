@@ -1,4 +1,4 @@
-# Configures and builds the runtime and torchc-run by themselves, links a C program with
+# Configures and builds the runtime and torchc-run by themselves (again: what has changed), links a C program with
 # the library alone, and looks at what the results depend on.
 #   cmake -DSOURCE=<runtime> -DBUILD=<folder> -DC=<compiler> -DCXX=<compiler> -P build-alone.cmake
 
@@ -10,7 +10,6 @@ function(run output)
   set(${output} "${text}" PARENT_SCOPE)
 endfunction()
 
-file(REMOVE_RECURSE ${BUILD})
 run(text ${CMAKE_COMMAND} -S ${SOURCE} -B ${BUILD} -G Ninja -DCMAKE_C_COMPILER=${C} -DCMAKE_CXX_COMPILER=${CXX}
     -DTORCHC_ENABLE_TESTS=OFF -DBUILD_SHARED_LIBS=ON)
 run(text ${CMAKE_COMMAND} --build ${BUILD} -j 2)

@@ -13,7 +13,7 @@ llvm.func @exp(%x: vector<16xf32>) -> vector<16xf32> {
 // -----
 
 llvm.func @missing(%x: f64) -> f64 {
-  // expected-error @+1 {{no code for math.cbrt on 'f64'}}
+  // expected-error @+1 {{unsupported op math.cbrt (x1): no code for it on f64}}
   %y = math.cbrt %x : f64
   llvm.return %y : f64
 }

@@ -8,6 +8,15 @@ func.func @input(%x: !torch.tensor<[2],f32>) -> !torch.tensor<[2],f32> {
 
 // -----
 
+// The caller gets the new value as an output.
+func.func @returned_input(%x: !torch.tensor<[2],f32>) -> (!torch.tensor<[2],f32>, !torch.tensor<[2],f32>) attributes {
+    torchc.signature = {inputs = [{name = "x"}], outputs = [{name = "y"}, {name = "x", mutates = "x"}]}} {
+  %a = torch.aten.relu_ %x : !torch.tensor<[2],f32> -> !torch.tensor<[2],f32>
+  return %a, %x : !torch.tensor<[2],f32>, !torch.tensor<[2],f32>
+}
+
+// -----
+
 func.func @maybe_input(%x: !torch.tensor<[2,3],f32>) -> !torch.tensor<[6],f32> {
   %n = torch.constant.int -1
   %list = torch.prim.ListConstruct %n : (!torch.int) -> !torch.list<int>

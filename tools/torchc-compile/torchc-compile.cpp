@@ -7,12 +7,13 @@
 //===----------------------------------------------------------------------===//
 
 #include "torchc/Pipeline/Compilation.h"
+#include "torchc/Support/FaultHandler.h"
 
+#include "llvm/ADT/ScopeExit.h"
 #include "llvm/Config/llvm-config.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <CLI/CLI.hpp>
-#include <csignal>
 #include <unistd.h>
 
 using namespace torchc;
@@ -101,15 +102,13 @@ void addOptions(CLI::App &app, Arguments &arguments, CompileOptions &options) {
              "  torchc-compile model.pt2 --emit=linalg -o -\n"
              "  torchc-compile model.pt2 --emit=static-library -o model.a\n"
              "\n"
-             "Exit codes: 0 ok, 1 failure, 2 usage, 3 unsupported op, 4 bad input file, 5 I/O, 70 bug in torchc");
+             "Exit codes: 0 ok, 1 failure, 2 usage, 3 unsupported op, 4 bad input file, 5 I/O, 6 limit,\n            70 bug in torchc");
 }
 
-/// A fault of torchc ends in one line and its exit code, never in a signal.
-void onFault(int signal) {
-  const char text[] = "torchc-compile: error: internal fault; please report the model and the command line\n";
-  (void)!write(STDERR_FILENO, text, sizeof(text) - 1);
-  _exit(static_cast<int>(ExitCode::Bug));
-}
+/// The compilation under way, for the fault handler.
+Compilation *running = nullptr;
+
+const char *writeReproducer() { return running ? running->writeReproducer() : nullptr; }
 
 /// Progress in one line that is overwritten, on a terminal only.
 void showProgress(Stage stage) {
@@ -129,6 +128,8 @@ ExitCode compile(const Arguments &arguments, const CompileOptions &options) {
     return ExitCode::Usage;
   }
   Compilation compilation(options);
+  running = &compilation;
+  auto stop = llvm::make_scope_exit([] { running = nullptr; });
   if (ExitCode code = compilation.read(arguments.input); code != ExitCode::Success)
     return code;
   if (ExitCode code = compilation.runTo(emission->stage); code != ExitCode::Success)
@@ -140,8 +141,7 @@ ExitCode compile(const Arguments &arguments, const CompileOptions &options) {
 } // namespace
 
 int main(int argc, char **argv) {
-  for (int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT})
-    std::signal(signal, onFault);
+  installFaultHandler("torchc-compile", writeReproducer);
 
   CLI::App app("Compiles a PyTorch model to one file that torchc-run runs.", "torchc-compile");
   Arguments arguments;

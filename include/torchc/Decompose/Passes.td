@@ -29,7 +29,7 @@ def CheckSupport : Pass<"torchc-check-support", "::mlir::ModuleOp"> {
     containers are left. Each distinct op besides is one error,
     `unsupported op aten.foo.default (x3)`, at the innermost user frame of its
     first use; all are reported in one run. The module is then marked as
-    unsupported (see Support/Failure.h) and the pass fails.
+    unsupported (see Support/UnsupportedOps.h) and the pass fails.
 
     Operators of `custom-ops` (`mylib.foo` or `mylib::foo`, of any overload) are left to
     the host program: they get `torchc.custom_op`.

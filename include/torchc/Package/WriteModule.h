@@ -9,6 +9,8 @@
 #ifndef TORCHC_PACKAGE_WRITEMODULE_H
 #define TORCHC_PACKAGE_WRITEMODULE_H
 
+#include "torchc/Support/ExitCode.h"
+
 #include "mlir/IR/BuiltinOps.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -29,9 +31,9 @@ struct ProducerInfo {
 /// or symbol that cannot be written; nothing has been written then.
 mlir::LogicalResult writeVmfb(mlir::ModuleOp module, llvm::raw_ostream &stream, const ProducerInfo &producer = {});
 
-/// The same to a file, under a temporary name until it is complete: `path` never
-/// holds half a module.
-mlir::LogicalResult writeVmfbFile(mlir::ModuleOp module, llvm::StringRef path, const ProducerInfo &producer = {});
+/// The same to a file, which is replaced whole or not at all; "-" is the standard
+/// output. Emits an error where that fails.
+ExitCode writeVmfbFile(mlir::ModuleOp module, llvm::StringRef path, const ProducerInfo &producer = {});
 
 } // namespace torchc
 

@@ -10,7 +10,9 @@
 #define TORCHC_PIPELINE_COMPILATION_H
 
 #include "torchc/Pipeline/Pipeline.h"
+#include "torchc/Pipeline/Reproducer.h"
 #include "torchc/Support/ExitCode.h"
+#include "torchc/Support/IRFile.h"
 
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
@@ -40,7 +42,8 @@ struct CompileOptions {
   std::vector<std::string> inputs;
   /// TorchScript: load files that run code of their own while loading.
   bool trustModel = false;
-  /// A folder to write the IR of every stage to; empty for none.
+  /// A folder to write the IR of every stage to, and the weights once; empty for
+  /// none.
   std::string dumpStages;
   /// The safetensors file that a .vmfb's parameters are written to, if
   /// `pipeline.parameterScope` is set.
@@ -70,13 +73,17 @@ public:
   /// Reads a model file or IR of any stage; "-" is standard input.
   ExitCode read(llvm::StringRef path);
   /// Takes the model through all stages up to and including `last`. IR that
-  /// was read goes on from the stage that it is at.
+  /// was read goes on from the stage that it is at, which `last` is not before.
   ExitCode runTo(Stage last);
   /// Writes what the last stage left: the .vmfb after Package, else IR, with
   /// its weights in a file beside it. "-" is standard output.
   ExitCode write(llvm::StringRef path, bool bytecode = false);
   /// After Package: writes an archive and, beside it, a C header.
   ExitCode writeStaticLibrary(llvm::StringRef path);
+
+  /// Writes what shows the failure of the stage under way again, and returns the
+  /// path; nullptr outside of a stage. A signal handler may call it.
+  const char *writeReproducer() { return reproducer.write(); }
 
   mlir::ModuleOp getModule() { return *module; }
   mlir::MLIRContext &getContext() { return context; }
@@ -88,15 +95,19 @@ private:
   void report(const Message &message);
   /// Sends an error of its own and gives back `code`.
   ExitCode fail(ExitCode code, const llvm::Twine &text);
+  /// Why a stage failed, by its diagnostics and by what it left.
+  ExitCode explainFailure(Stage stage);
 
   CompileOptions options;
   mlir::MLIRContext context;
   mlir::OwningOpRef<mlir::ModuleOp> module;
   mlir::DefaultTimingManager timing;
   mlir::TimingScope rootTiming;
-  std::string inputName;
+  Reproducer reproducer;
+  WrittenWeights dumpedWeights;
   Stage reached = Stage::Import;
-  unsigned errors = 0;
+  unsigned errors = 0, unsupportedOps = 0;
+  bool isExplained = false;  ///< By an error that no verifier has sent.
 };
 
 /// The version of the .vmfb schema that this compiler writes, such as "1.0".

@@ -17,7 +17,8 @@ namespace torchc {
 
 /// Writes a file under a temporary name beside `path` and renames it, so that
 /// no reader sees half of it. An error leaves what was there. The file gets the
-/// mode that the process gives new files.
+/// mode that the process gives new files; a symbolic link stays one. What is no
+/// file, a pipe or a device, is written to; path "-" is the standard output.
 llvm::Error writeFileAtomically(llvm::StringRef path, llvm::function_ref<void(llvm::raw_ostream &)> write);
 
 } // namespace torchc

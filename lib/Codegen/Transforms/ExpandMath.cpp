@@ -8,6 +8,7 @@
 
 #include "torchc/Codegen/MathExpansion.h"
 #include "torchc/Codegen/Passes.h"
+#include "torchc/Support/UnsupportedOps.h"
 
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
@@ -40,15 +41,17 @@ void ExpandMath::runOnOperation() {
   if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
     return signalPassFailure();
   // Everything else would become a call of the C library.
-  WalkResult result = getOperation()->walk([](Operation *op) {
+  UnsupportedOps unsupported;
+  getOperation()->walk([&](Operation *op) {
     if (!isa_and_present<math::MathDialect>(op->getDialect()) ||
         isa<math::AbsFOp, math::AbsIOp, math::CeilOp, math::FloorOp, math::TruncOp, math::RoundEvenOp, math::CopySignOp,
             math::FmaOp, math::SqrtOp, math::CtPopOp, math::CountLeadingZerosOp, math::CountTrailingZerosOp,
             math::IsNaNOp, math::IsInfOp, math::IsFiniteOp, math::IsNormalOp>(op))
-      return WalkResult::advance();
-    op->emitError("no code for ") << op->getName() << " on " << op->getResult(0).getType();
-    return WalkResult::interrupt();
+      return;
+    std::string type;
+    llvm::raw_string_ostream(type) << op->getResult(0).getType();
+    unsupported.add(op->getName().getStringRef(), op->getLoc(), "no code for it on " + type);
   });
-  if (result.wasInterrupted())
+  if (failed(unsupported.report()))
     signalPassFailure();
 }

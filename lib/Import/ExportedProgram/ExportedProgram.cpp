@@ -20,6 +20,7 @@
 
 #include "torchc/Import/ExportedProgram.h"
 #include "GraphReader.h"
+#include "GuardReader.h"
 #include "JsonCursor.h"
 
 #include "llvm/ADT/StringExtras.h"
@@ -250,6 +251,12 @@ bool ArchiveReader::readProgram(const std::string &model, CapturedProgram &progr
       root["range_constraints"].forEachMember([&](StringRef symbol, JsonCursor range) {
         program.symbols.push_back(readRange(symbol, range));
       });
+      if (root.has("guards_code"))
+        root["guards_code"].forEachElement([&](JsonCursor guard) {
+          std::string text = guard.getString();
+          if (!addGuard(text, program.functions.back().graph))
+            result.warnings.push_back("not checked when the program runs: the export's guard " + text);
+        });
     }
   }
   return succeeded(document);

@@ -8,7 +8,8 @@
 
 #include "Lowering.h"
 #include "torchc/Lower/Passes.h"
-#include "torchc/Support/Failure.h"
+#include "torchc/Dialect/Torch/IR/TorchName.h"
+#include "torchc/Support/UnsupportedOps.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -78,28 +79,19 @@ static void eraseUnused(ModuleOp module) {
 /// Says of every op that is left which one it is and why. A container or a
 /// constant is left only because its user is.
 static LogicalResult reportRefusals(ModuleOp module, const LoweringContext &context) {
-  bool failed = false;
-  module.walk([&](Operation *op) {
-    bool isLeft =
-        isa<TorchDialect>(op->getDialect()) && !op->hasTrait<OpTrait::ConstantLike>() && !isa<PrimListConstructOp>(op);
-    if (!isLeft)
-      return;
-    auto reason = context.refusals.find(op);
-    op->emitError() << "unsupported op " << op->getName().stripDialect() << ": "
-                    << (reason == context.refusals.end() ? "no lowering to linalg" : reason->second);
-    failed = true;
-  });
-  if (failed) {
-    markUnsupported(module);
-    return failure();
-  }
+  UnsupportedOps unsupported, containers;
   module.walk([&](Operation *op) {
     if (!isa<TorchDialect>(op->getDialect()) && !isa<UnrealizedConversionCastOp>(op))
       return;
-    op->emitError() << op->getName().stripDialect() << ": no value of this kind outlives the Lower stage";
-    failed = true;
+    bool isContainer = op->hasTrait<OpTrait::ConstantLike>() || isa<PrimListConstructOp, UnrealizedConversionCastOp>(op);
+    auto reason = context.refusals.find(op);
+    if (isContainer)
+      containers.add(getTorchName(op), op->getLoc(), "no value of this kind outlives the Lower stage");
+    else
+      unsupported.add(getTorchName(op), op->getLoc(),
+                      reason == context.refusals.end() ? "no lowering to linalg" : reason->second);
   });
-  return failure(failed);
+  return success(succeeded(unsupported.report()) && succeeded(containers.report()));
 }
 
 void LowerTorchToLinalg::runOnOperation() {

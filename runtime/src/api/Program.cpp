@@ -140,7 +140,7 @@ static const schema::Export &getExport(const ProgramImpl &impl, unsigned functio
 
 static ValueInfo makeValueInfo(const schema::Value &value) {
   return {value.name()->c_str(), ValueKind(value.kind()), ElementType(value.element_type()),
-          {value.dims()->data(), value.dims()->size()}};
+          {value.dims()->data(), value.dims()->size()}, value.leaf(), value.mutates()};
 }
 
 unsigned Program::getFunctionCount() const { return impl->module.header->exports()->size(); }

@@ -37,10 +37,32 @@ public:
     for (size_t i = 0; i < dims.size(); ++i)
       if (dims[i] < 0)
         TORCHC_RETURN_IF_ERROR(checkSymbol(index, unsigned(i), unsigned(-1 - dims[i]), given.getDims()[i]));
-    return {};
+    return wanted.is_fixed() ? checkFixed(index, wanted, given) : Status();
   }
 
 private:
+  /// The export has taken a Python scalar for granted.
+  Status checkFixed(unsigned index, const schema::Value &wanted, const Tensor &given) {
+    const char *why = "the model was exported for that value";
+    const int64_t bits = wanted.fixed_bits();
+    if (ValueKind(wanted.kind()) == ValueKind::Float) {
+      double value, fixed;
+      std::memcpy(&value, given.getData(), sizeof value);
+      std::memcpy(&fixed, &bits, sizeof fixed);
+      return std::memcmp(&value, &fixed, sizeof value) == 0
+                 ? Status()
+                 : fail(index, "is %.17g, must be %.17g: %s", value, fixed, why);
+    }
+    if (ValueKind(wanted.kind()) == ValueKind::Bool) {
+      const bool value = *given.getData() != 0, fixed = bits != 0;
+      return value == fixed ? Status()
+                            : fail(index, "is %s, must be %s: %s", value ? "true" : "false", fixed ? "true" : "false", why);
+    }
+    int64_t value;
+    std::memcpy(&value, given.getData(), sizeof value);
+    return value == bits ? Status() : fail(index, "is %lld, must be %lld: %s", (long long)value, (long long)bits, why);
+  }
+
   Status checkSymbol(unsigned input, unsigned dim, unsigned symbol, int64_t value) {
     const schema::Symbol &range = *function.symbols()->Get(symbol);
     const char *name = range.name()->c_str();

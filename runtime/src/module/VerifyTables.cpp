@@ -184,6 +184,11 @@ private:
         (value.dims()->size() != 0 ||
          ElementType(value.element_type()) != scalarTypes[uint8_t(value.kind()) - 1]))
       return invalid("the Python scalar '%s' is not a rank-0 tensor of its type", name);
+    if (value.is_fixed() && (!isInput || value.kind() == schema::ValueKind::Tensor))
+      return invalid("'%s' is fixed, and no scalar input", name);
+    if (value.leaf() < -1 || value.mutates() < -1 ||
+        value.mutates() >= (isInput ? 0 : int64_t(function.inputs()->size())))
+      return invalid("'%s' refers to a leaf or an input that is not there", name);
     return {};
   }
 

@@ -25,18 +25,13 @@
 using namespace mlir;
 using namespace torchc;
 
-/// The Python of the build, and the script.
-static constexpr const char *kExportCommand =
-#include "ExportCommand.inc"
-    ;
-
 namespace {
 
 class ImportModelTest : public testing::Test {
 protected:
   static void SetUpTestSuite() {
     ASSERT_FALSE(llvm::sys::fs::createUniqueDirectory("torchc-import", folder));
-    std::string command = std::string(kExportCommand) + " --all -o " + folder.c_str() + " > " + folder.c_str() +
+    std::string command = std::string(TORCHC_PYTHON " " TORCHC_EXPORT_SCRIPT) + " --all -o " + folder.c_str() + " > " + folder.c_str() +
                           "/log 2>&1";
     exported = std::system(command.c_str()) == 0;
   }
@@ -174,9 +169,9 @@ TEST_F(ImportModelTest, StateAndStructure) {
   EXPECT_EQ(values, (ArrayRef<float>{0, 3, 1, 4, 2, 5}));
 
   std::string signature = getSignature(module);
-  for (const char *part : {"name = \"k\", scalar", "value = true", "mutates = \"scratch\"", "leaf = 4"})
+  for (const char *part : {"name = \"k\", scalar", "fixed = true", "mutates = \"scratch\"", "leaf = 4"})
     EXPECT_NE(signature.find(part), std::string::npos) << part << " in " << signature;
-  EXPECT_EQ(getForward(module).getNumArguments(), 3u);
+  EXPECT_EQ(getForward(module).getNumArguments(), 4u);
   // product, halves, k + 1, batch // 2, and the input that was written.
   EXPECT_EQ(getForward(module).getNumResults(), 6u);
 }

@@ -38,6 +38,8 @@ struct ValueInfo {
   ValueKind kind;
   ElementType type;
   std::span<const int64_t> dims;
+  int leaf;     ///< Its position among the leaves of the spec, or -1.
+  int mutates;  ///< Of an output: the input that it is the new value of, or -1.
 };
 
 struct SymbolInfo {

@@ -1,0 +1,191 @@
+//===- GuardReader.cpp - what an export demands of its inputs ------------===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "GuardReader.h"
+
+#include "llvm/ADT/STLExtras.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/Regex.h"
+
+using namespace llvm;
+using namespace torchc;
+
+namespace {
+
+/// comparison = sum ("==" | "!=" | "<=" | ">=" | "<" | ">") sum
+/// sum = product {("+" | "-") product}; product = factor {("*" | "//" | "%") factor}
+/// factor = ["-"] (integer | size | "(" sum ")") ["**" integer]
+/// size = "L" {"[" key "]"} ".size()" "[" integer "]"
+class GuardParser {
+public:
+  GuardParser(StringRef guard, const CapturedGraph &graph) : rest(guard), graph(graph) {}
+
+  /// The nodes that check the guard; empty for a guard of another form.
+  std::vector<CapturedNode> parse(const std::string &message);
+
+private:
+  using Operand = std::optional<Argument>;
+
+  static constexpr unsigned kMaxDepth = 100;
+  static constexpr int64_t kMaxPower = 8;
+
+  bool consume(StringRef token) {
+    rest = rest.ltrim(' ');
+    return rest.consume_front(token);
+  }
+  /// A product ends before "//" and "**" are mistaken for their first half.
+  StringRef takeOperator(ArrayRef<StringRef> operators) {
+    for (StringRef token : operators)
+      if (consume(token))
+        return token;
+    return "";
+  }
+
+  Operand parseSum();
+  Operand parseProduct();
+  Operand parseFactor();
+  Operand parseAtom();
+  Operand parseSize();
+  Argument apply(const std::string &target, std::vector<std::pair<std::string, Argument>> arguments,
+                 ValueType::Kind kind);
+  Argument compute(const std::string &target, Argument a, Argument b, ValueType::Kind kind = ValueType::Kind::Int) {
+    return apply(target, {{"a", std::move(a)}, {"b", std::move(b)}}, kind);
+  }
+
+  StringRef rest;
+  const CapturedGraph &graph;
+  std::vector<CapturedNode> nodes;
+  unsigned depth = 0;
+};
+
+} // namespace
+
+Argument GuardParser::apply(const std::string &target, std::vector<std::pair<std::string, Argument>> arguments,
+                            ValueType::Kind kind) {
+  // No name of a graph has a dot.
+  std::string name = "guard." + std::to_string(graph.nodes.size() + nodes.size());
+  nodes.push_back({target, std::move(arguments), {{name, {kind, {}, {}}}}, {}, name});
+  return {ValueRef{name}};
+}
+
+/// The input is called as the path to it: L['x'][0] is "x_0".
+GuardParser::Operand GuardParser::parseSize() {
+  std::string path;
+  while (consume("[")) {
+    bool isQuoted = consume("'");
+    StringRef key = rest.take_until([&](char c) { return c == (isQuoted ? '\'' : ']'); });
+    rest = rest.drop_front(key.size());
+    if (key.empty() || (isQuoted && !consume("'")) || !consume("]"))
+      return std::nullopt;
+    path += (path.empty() ? "" : "_") + key.str();
+  }
+  for (char &c : path)
+    c = isAlnum(c) ? toLower(c) : '_';
+  auto input = find_if(graph.inputs, [&](const CapturedValue &value) { return StringRef(value.name).lower() == path; });
+  int64_t dim;
+  if (input == graph.inputs.end() || input->type.kind != ValueType::Kind::Tensor || !consume(".size()[") ||
+      rest.consumeInteger(10, dim) || !consume("]") || dim < 0 ||
+      dim >= static_cast<int64_t>(input->type.tensor.sizes.size()))
+    return std::nullopt;
+  const SymInt &size = input->type.tensor.sizes[dim];
+  if (size.isConstant())
+    return Argument{size.value};
+  return apply("aten.sym_size.int", {{"self", {ValueRef{input->name}}}, {"dim", {dim}}}, ValueType::Kind::Int);
+}
+
+GuardParser::Operand GuardParser::parseAtom() {
+  if (consume("(")) {
+    Operand inner = parseSum();
+    return consume(")") ? inner : std::nullopt;
+  }
+  if (consume("L"))
+    return parseSize();
+  int64_t integer;
+  rest = rest.ltrim(' ');
+  if (rest.consumeInteger(10, integer))
+    return std::nullopt;
+  return Argument{integer};
+}
+
+GuardParser::Operand GuardParser::parseFactor() {
+  bool isNegative = consume("-");
+  Operand value = parseAtom();
+  if (value && consume("**")) {
+    int64_t power;
+    rest = rest.ltrim(' ');
+    if (rest.consumeInteger(10, power) || power < 1 || power > kMaxPower)
+      return std::nullopt;
+    Argument base = *value;
+    for (int64_t i = 1; i < power; ++i)
+      value = compute("operator.mul", *value, base);
+  }
+  if (value && isNegative)
+    value = compute("operator.sub", {int64_t(0)}, *value);
+  return value;
+}
+
+GuardParser::Operand GuardParser::parseProduct() {
+  Operand value = parseFactor();
+  while (value) {
+    StringRef token = takeOperator({"//", "*", "%"});
+    if (token.empty())
+      break;
+    Operand other = parseFactor();
+    if (!other)
+      return std::nullopt;
+    value = compute(token == "*" ? "operator.mul" : token == "%" ? "operator.mod" : "operator.floordiv", *value, *other);
+  }
+  return value;
+}
+
+GuardParser::Operand GuardParser::parseSum() {
+  if (++depth > kMaxDepth)
+    return std::nullopt;
+  Operand value = parseProduct();
+  while (value) {
+    StringRef token = takeOperator({"+", "-"});
+    if (token.empty())
+      break;
+    Operand other = parseProduct();
+    if (!other)
+      return std::nullopt;
+    value = compute(token == "+" ? "operator.add" : "operator.sub", *value, *other);
+  }
+  --depth;
+  return value;
+}
+
+std::vector<CapturedNode> GuardParser::parse(const std::string &message) {
+  static constexpr std::pair<StringLiteral, StringLiteral> comparisons[] = {
+      {"==", "operator.eq"}, {"!=", "operator.ne"}, {"<=", "operator.le"},
+      {">=", "operator.ge"}, {"<", "operator.lt"},  {">", "operator.gt"}};
+  Operand left = parseSum();
+  StringRef token = takeOperator({"==", "!=", "<=", ">=", "<", ">"});
+  Operand right = token.empty() ? std::nullopt : parseSum();
+  if (!left || !right || !rest.trim().empty())
+    return {};
+  const auto *comparison = find_if(comparisons, [&](const auto &entry) { return entry.first == token; });
+  Argument holds = compute(comparison->second.str(), *left, *right, ValueType::Kind::Bool);
+  nodes.push_back({"aten._assert_scalar", {{"self", holds}, {"assert_msg", {message}}}, {}, {}, ""});
+  return std::move(nodes);
+}
+
+/// The guard as the user knows it: "x.size()[0] > 5".
+static std::string describe(StringRef guard) {
+  std::string text = guard.str();
+  Regex source("L\\['([^']*)'\\]");
+  while (source.match(text))
+    text = source.sub("\\1", text);
+  return "the sizes of the inputs do not fit the exported model, which demands " + text;
+}
+
+bool torchc::addGuard(StringRef guard, CapturedGraph &graph) {
+  std::vector<CapturedNode> nodes = GuardParser(guard, graph).parse(describe(guard));
+  graph.nodes.insert(graph.nodes.begin(), nodes.begin(), nodes.end());
+  return !nodes.empty();
+}

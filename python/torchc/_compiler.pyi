@@ -1,0 +1,9 @@
+def compile_file(
+    input: str,
+    output: str,
+    emit: str,
+    input_shapes: list[str],
+    target_cpu: str,
+    trust_model: bool,
+    dump_stages: str,
+) -> tuple[int, list[tuple[str, str]]]: ...
