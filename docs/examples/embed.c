@@ -1,4 +1,6 @@
-/* A classifier in one program, without files, Python or a C++ library:
+/* SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+ *
+ * A classifier in one program, without files, Python or a C++ library:
  *
  *   torchc-compile model.pt2 --emit=static-library -o classifier.a
  *   cc -O2 -Iruntime/include embed.c classifier.a build/lib/libtorchc-runtime.a -Wl,--gc-sections -s -o embed

@@ -6,4 +6,6 @@ def compile_file(
     target_cpu: str,
     trust_model: bool,
     dump_stages: str,
+    parameters: tuple[str, str] | None,
+    custom_ops: list[str],
 ) -> tuple[int, list[tuple[str, str]]]: ...

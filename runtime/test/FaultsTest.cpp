@@ -44,6 +44,7 @@ template <typename T> T *count(T *memory) {
 
 extern "C" {
 void *__real_malloc(size_t size);
+void *__real_calloc(size_t number, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
 void __real_free(void *memory);
 void *__real_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
@@ -52,6 +53,8 @@ int __real_mprotect(void *address, size_t size, int protection);
 int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument);
 
 void *__wrap_malloc(size_t size) { return grant() ? count(__real_malloc(size)) : nullptr; }
+// Compilers make one call of malloc and memset.
+void *__wrap_calloc(size_t number, size_t size) { return grant() ? count(__real_calloc(number, size)) : nullptr; }
 void *__wrap_aligned_alloc(size_t alignment, size_t size) {
   return grant() ? count(__real_aligned_alloc(alignment, size)) : nullptr;
 }

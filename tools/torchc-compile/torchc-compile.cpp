@@ -123,13 +123,13 @@ ExitCode compile(const Arguments &arguments, const CompileOptions &options) {
     llvm::errs() << "torchc-compile: error: --emit=" << arguments.emit << " is not a stage; see --help\n";
     return ExitCode::Usage;
   }
-  if (options.pipeline.parameterScope && *stage != Stage::Package) {
+  if (options.pipeline.parameterScope && (emission->stage != Stage::Package || emission->isStaticLibrary)) {
     llvm::errs() << "torchc-compile: error: --externalize-parameters is for --emit=vmfb\n";
     return ExitCode::Usage;
   }
   Compilation compilation(options);
   running = &compilation;
-  auto stop = llvm::make_scope_exit([] { running = nullptr; });
+  llvm::scope_exit stop([] { running = nullptr; });
   if (ExitCode code = compilation.read(arguments.input); code != ExitCode::Success)
     return code;
   if (ExitCode code = compilation.runTo(emission->stage); code != ExitCode::Success)
