@@ -78,7 +78,7 @@ using namespace torchc;
 
 namespace {{
 
-struct {name}Pass : impl::{name}Base<{name}Pass> {{
+struct {name} : torchc::impl::{name}Base<{name}> {{
   void runOnOperation() override {{}}
 }};
 
