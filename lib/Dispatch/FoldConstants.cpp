@@ -41,19 +41,10 @@ private:
   bool isRoot(Operation *op);
   void materialize(OpResult tensor, ConstantTensor elements, SymbolTable &symbols);
   void eraseUnusedGlobals();
-  void restoreNames();
-
-  /// A weight that was computed, and the one that it was computed of.
-  struct Created {
-    ml_program::GlobalOp global;
-    ml_program::GlobalLoadConstOp load;
-    StringAttr source;
-  };
 
   ModuleOp module;
   WeightStore &weights;
   ConstantEvaluator evaluator;
-  SmallVector<Created> created;
 };
 
 /// The constants that a tensor is computed of.
@@ -130,9 +121,8 @@ void Folder::materialize(OpResult tensor, ConstantTensor elements, SymbolTable &
                                              top.getStringAttr("private"));
   symbols.insert(global); // Under another name if that one is taken.
   weights.set(global.getSymName(), {type, ArrayRef<uint8_t>(elements.data, size), elements.owner});
-  auto load = ml_program::GlobalLoadConstOp::create(builder, loc, type, SymbolRefAttr::get(global));
-  tensor.replaceAllUsesWith(load.getResult());
-  created.push_back({global, load, top.getStringAttr(name)});
+  Value load = ml_program::GlobalLoadConstOp::create(builder, loc, type, SymbolRefAttr::get(global));
+  tensor.replaceAllUsesWith(load);
 }
 
 void Folder::eraseUnusedGlobals() {
@@ -145,23 +135,6 @@ void Folder::eraseUnusedGlobals() {
       continue;
     weights.erase(global.getSymName());
     global.erase();
-  }
-}
-
-/// Where a weight is gone, what was computed of it has its name: users know it.
-void Folder::restoreNames() {
-  llvm::DenseSet<StringAttr> taken;
-  for (Operation &op : *module.getBody())
-    if (auto name = op.getAttrOfType<StringAttr>(SymbolTable::getSymbolAttrName()))
-      taken.insert(name);
-  for (auto [global, load, source] : created) {
-    if (!taken.insert(source).second)
-      continue;
-    std::optional<Weight> weight = weights.lookup(global.getSymName());
-    weights.erase(global.getSymName());
-    weights.set(source, std::move(*weight));
-    global.setSymNameAttr(source);
-    load.setGlobalAttr(SymbolRefAttr::get(global));
   }
 }
 
@@ -196,7 +169,6 @@ void Folder::run() {
     op->erase();
   }
   eraseUnusedGlobals();
-  restoreNames();
 }
 
 namespace {
