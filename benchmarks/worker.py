@@ -14,15 +14,6 @@ import tempfile
 import time
 
 
-def measure(call, seconds):
-    times, start = [], time.perf_counter()
-    while len(times) < 3 or time.perf_counter() - start < seconds:
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return sorted(times)[len(times) // 2] * 1e3
-
-
 def main():
     peer, name, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
     os.environ["OMP_NUM_THREADS"] = str(threads)
@@ -33,6 +24,7 @@ def main():
 
     import peers
     import suite
+    from timing import measure
 
     model, inputs = suite.build(name)
     with tempfile.TemporaryDirectory() as directory, torch.no_grad():

@@ -10,11 +10,13 @@
 
 #include "mlir/Target/LLVMIR/Export.h"
 #include "llvm/ADT/StringSet.h"
+#include "llvm/AsmParser/Parser.h"
 #include "llvm/IR/DiagnosticInfo.h"
 #include "llvm/IR/DiagnosticPrinter.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Verifier.h"
 #include "llvm/Passes/PassBuilder.h"
+#include "llvm/Support/SourceMgr.h"
 
 using namespace torchc;
 using llvm::StringRef;
@@ -98,6 +100,15 @@ llvm::Expected<ObjectBytes> torchc::emitObject(llvm::Module &module, llvm::Targe
   if (!errors.empty())
     return makeError(errors);
   return bytes;
+}
+
+llvm::Expected<ObjectBytes> torchc::emitObject(StringRef assembly, llvm::TargetMachine &machine) {
+  llvm::LLVMContext context;
+  llvm::SMDiagnostic error;
+  std::unique_ptr<llvm::Module> module = llvm::parseAssemblyString(assembly, error, context);
+  if (!module)
+    return makeError(error.getMessage());
+  return emitObject(*module, machine);
 }
 
 llvm::Expected<ObjectBytes> torchc::emitObject(mlir::ModuleOp module, llvm::ArrayRef<StringRef> kernels,

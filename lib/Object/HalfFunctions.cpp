@@ -13,9 +13,6 @@
 
 #include "torchc/Object/EmitObject.h"
 
-#include "llvm/AsmParser/Parser.h"
-#include "llvm/Support/SourceMgr.h"
-
 using namespace torchc;
 
 static constexpr llvm::StringLiteral kSource = R"(
@@ -89,10 +86,5 @@ declare double @llvm.fabs.f64(double)
 )";
 
 llvm::Expected<ObjectBytes> torchc::emitHalfFunctions(llvm::TargetMachine &machine) {
-  llvm::LLVMContext context;
-  llvm::SMDiagnostic error;
-  std::unique_ptr<llvm::Module> module = llvm::parseAssemblyString(kSource, error, context);
-  if (!module)
-    return llvm::createStringError(llvm::inconvertibleErrorCode(), error.getMessage());
-  return emitObject(*module, machine);
+  return emitObject(kSource, machine);
 }

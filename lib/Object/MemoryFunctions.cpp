@@ -14,9 +14,6 @@
 
 #include "torchc/Object/EmitObject.h"
 
-#include "llvm/AsmParser/Parser.h"
-#include "llvm/Support/SourceMgr.h"
-
 using namespace torchc;
 
 static constexpr llvm::StringLiteral kSource = R"(
@@ -155,10 +152,5 @@ equal:
 )";
 
 llvm::Expected<ObjectBytes> torchc::emitMemoryFunctions(llvm::TargetMachine &machine) {
-  llvm::LLVMContext context;
-  llvm::SMDiagnostic error;
-  std::unique_ptr<llvm::Module> module = llvm::parseAssemblyString(kSource, error, context);
-  if (!module)
-    return llvm::createStringError(llvm::inconvertibleErrorCode(), error.getMessage());
-  return emitObject(*module, machine);
+  return emitObject(kSource, machine);
 }

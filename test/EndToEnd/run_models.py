@@ -13,17 +13,7 @@ import torch
 
 import torchc
 from cases import CASES, find_case, write_model
-
-
-def measure(call, seconds=0.5):
-    """Median time of a call in milliseconds, after a warm-up."""
-    call()
-    times, start = [], time.perf_counter()
-    while len(times) < 3 or time.perf_counter() - start < seconds:
-        begin = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - begin)
-    return sorted(times)[len(times) // 2] * 1e3
+from timing import measure
 
 
 def run(case, model_format, threads, timed):

@@ -7,10 +7,10 @@
 //===----------------------------------------------------------------------===//
 
 #include "Files.h"
+#include "RunTool.h"
 #include "module/Assembler.h"
 #include "torchc/runtime/Program.h"
 
-#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <cstdio>
 
@@ -60,17 +60,5 @@ int main(int argc, char **argv) {
   app.add_option("input", options.input, "the text; - or nothing is stdin");
   app.add_option("-o,--output", options.output, "the .vmfb file; - is stdout")->required();
   app.add_flag("!--no-verify", options.verify, "write also what the runtime will refuse to load");
-  try {
-    app.parse(argc, argv);
-    run(options);
-    return 0;
-  } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : int(kUsage);
-  } catch (const RunError &error) {
-    std::fprintf(stderr, "torchc-as: error: %s\n", error.message.c_str());
-    return error.exitCode;
-  } catch (const std::bad_alloc &) {
-    std::fputs("torchc-as: error: out of memory\n", stderr);
-    return kLimit;
-  }
+  return runTool(app, argc, argv, [&] { run(options); });
 }

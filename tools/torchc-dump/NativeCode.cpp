@@ -12,6 +12,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <spawn.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,16 +26,16 @@ namespace {
 /// A file that is gone with the object.
 class TemporaryFile {
 public:
-  TemporaryFile() : descriptor(mkstemp(path)) {
+  TemporaryFile() : descriptor(mkstemp(path.data())) {
     if (descriptor < 0)
-      throw RunError{kIo, std::string(path) + ": " + std::strerror(errno)};
+      throw RunError{kIo, path + ": " + std::strerror(errno)};
   }
   ~TemporaryFile() {
     close(descriptor);
-    unlink(path);
+    unlink(path.c_str());
   }
 
-  char path[32] = "/tmp/torchc-dump-XXXXXX";
+  std::string path = std::filesystem::temp_directory_path() / "torchc-dump-XXXXXX";
   const int descriptor;
 };
 
@@ -59,9 +60,9 @@ int runProgram(const char *name, const char *const *arguments) {
 void disassembleObject(std::span<const uint8_t> object) {
   const TemporaryFile file;
   if (!writeAll(file.descriptor, object.data(), object.size()))
-    throw RunError{kIo, std::string(file.path) + ": " + std::strerror(errno)};
+    throw RunError{kIo, file.path + ": " + std::strerror(errno)};
   for (const char *name : {"llvm-objdump", "llvm-objdump-22"}) {
-    const char *arguments[] = {name, "--disassemble", "--no-show-raw-insn", file.path, nullptr};
+    const char *arguments[] = {name, "--disassemble", "--no-show-raw-insn", file.path.c_str(), nullptr};
     const int code = runProgram(name, arguments);
     if (code > 0)
       throw RunError{kFailure, std::string(name) + " failed with code " + std::to_string(code)};

@@ -9,9 +9,9 @@
 #include "Files.h"
 #include "NativeCode.h"
 #include "Reports.h"
+#include "RunTool.h"
 #include "Text.h"
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 
 using namespace torchc::runtime;
@@ -98,17 +98,5 @@ int main(int argc, char **argv) {
   app.add_flag("--data", options.data, "all constants and native code as hexadecimal, for torchc-as");
   app.add_flag("--native", options.native, "also disassemble each library, by llvm-objdump");
   app.add_flag("--json", options.json, "signatures, kernels, producer and sections as JSON");
-  try {
-    app.parse(argc, argv);
-    run(options);
-    return 0;
-  } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : int(kUsage);
-  } catch (const RunError &error) {
-    std::fprintf(stderr, "torchc-dump: error: %s\n", error.message.c_str());
-    return error.exitCode;
-  } catch (const std::bad_alloc &) {
-    std::fputs("torchc-dump: error: out of memory\n", stderr);
-    return kLimit;
-  }
+  return runTool(app, argc, argv, [&] { run(options); });
 }

@@ -11,10 +11,10 @@
 #include "Files.h"
 #include "Profile.h"
 #include "Reports.h"
+#include "RunTool.h"
 #include "Values.h"
 #include "torchc/runtime/KernelABI.h"
 
-#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
 
@@ -297,17 +297,5 @@ int main(int argc, char **argv) {
   CLI::App app("Runs a program that torchc-compile made.", "torchc-run");
   Options options;
   declare(app, options);
-  try {
-    app.parse(argc, argv);
-    run(options);
-    return 0;
-  } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : int(kUsage);
-  } catch (const RunError &error) {
-    std::fprintf(stderr, "torchc-run: error: %s\n", error.message.c_str());
-    return error.exitCode;
-  } catch (const std::bad_alloc &) {
-    std::fputs("torchc-run: error: out of memory\n", stderr);
-    return kLimit;
-  }
+  return runTool(app, argc, argv, [&] { run(options); });
 }

@@ -30,6 +30,9 @@ llvm::Expected<ObjectBytes> emitObject(llvm::Module &module, llvm::TargetMachine
 llvm::Expected<ObjectBytes> emitObject(mlir::ModuleOp module, llvm::ArrayRef<llvm::StringRef> kernels,
                                        llvm::TargetMachine &machine);
 
+/// The same for LLVM assembly.
+llvm::Expected<ObjectBytes> emitObject(llvm::StringRef assembly, llvm::TargetMachine &machine);
+
 /// memcpy, memmove, memset and memcmp, to which LLVM lowers copies of memory
 /// that are too large to be inlined.
 llvm::Expected<ObjectBytes> emitMemoryFunctions(llvm::TargetMachine &machine);

@@ -249,6 +249,21 @@ using LowerAtenAllDim = LowerTruth<AtenAllDimOp, false>;
 // Extrema with their places
 //===----------------------------------------------------------------------===//
 
+Value torchc::isBetterExtremum(ElementBuilder &b, Value element, Value place, Value best, Value bestPlace,
+                               bool isMaximum, bool first) {
+  Value better = b.compare(isMaximum ? CmpIPredicate::sgt : CmpIPredicate::slt, element, best);
+  Value same = b.compare(CmpIPredicate::eq, element, best);
+  if (b.isFloat()) {
+    Value isNan = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, element, element);
+    Value bestIsNan = arith::CmpFOp::create(b, arith::CmpFPredicate::UNO, best, best);
+    Value both = arith::AndIOp::create(b, isNan, bestIsNan);
+    better = arith::OrIOp::create(b, better, arith::XOrIOp::create(b, isNan, both));
+    same = arith::OrIOp::create(b, same, both);
+  }
+  Value isPreferred = arith::CmpIOp::create(b, first ? CmpIPredicate::slt : CmpIPredicate::sgt, place, bestPlace);
+  return arith::OrIOp::create(b, better, arith::AndIOp::create(b, same, isPreferred));
+}
+
 /// The extremum of one dim and where it stands first; NaN beats all numbers.
 /// The order of the comparisons does not matter, so a kernel may divide the dim.
 static std::pair<Value, Value> findExtremum(Lowering &b, Value tensor, Type dtype, int64_t dim, bool isMaximum) {
@@ -265,17 +280,7 @@ static std::pair<Value, Value> findExtremum(Lowering &b, Value tensor, Type dtyp
         ElementBuilder builder(body, b.getOp(), dtype);
         Value element = arguments[0], best = arguments[1], bestPlace = arguments[2];
         Value place = arith::IndexCastOp::create(builder, b.getI64Type(), linalg::IndexOp::create(builder, dim));
-        Value better = builder.compare(isMaximum ? CmpIPredicate::sgt : CmpIPredicate::slt, element, best);
-        Value same = builder.compare(CmpIPredicate::eq, element, best);
-        if (builder.isFloat()) {
-          Value isNan = arith::CmpFOp::create(builder, arith::CmpFPredicate::UNO, element, element);
-          Value bestIsNan = arith::CmpFOp::create(builder, arith::CmpFPredicate::UNO, best, best);
-          Value both = arith::AndIOp::create(builder, isNan, bestIsNan);
-          better = arith::OrIOp::create(builder, better, arith::XOrIOp::create(builder, isNan, both));
-          same = arith::OrIOp::create(builder, same, both);
-        }
-        Value earlier = arith::CmpIOp::create(builder, CmpIPredicate::slt, place, bestPlace);
-        better = arith::OrIOp::create(builder, better, arith::AndIOp::create(builder, same, earlier));
+        Value better = isBetterExtremum(builder, element, place, best, bestPlace, isMaximum, /*first=*/true);
         Value newBest = arith::SelectOp::create(builder, better, element, best);
         Value newPlace = arith::SelectOp::create(builder, better, place, bestPlace);
         linalg::YieldOp::create(builder, ValueRange{newBest, newPlace});

@@ -22,6 +22,11 @@ mlir::Value createReduction(mlir::ImplicitLocOpBuilder &b, llvm::ArrayRef<Mapped
                             llvm::ArrayRef<mlir::OpFoldResult> sizes, llvm::ArrayRef<int64_t> dims,
                             mlir::TypedAttr init, ElementFunction function);
 
+/// Whether `element` at `place` is to replace `best` at `bestPlace` as the extremum. NaN beats all
+/// numbers; of equals, the one whose place comes `first`, or last, is kept.
+mlir::Value isBetterExtremum(ElementBuilder &b, mlir::Value element, mlir::Value place, mlir::Value best,
+                             mlir::Value bestPlace, bool isMaximum, bool first);
+
 /// a + b of floats in a reduction, free to become part of an FMA.
 mlir::Value createContractingAdd(mlir::ImplicitLocOpBuilder &b, mlir::Value lhs, mlir::Value rhs);
 /// a * b of floats in a reduction, free to become part of an FMA.

@@ -156,17 +156,7 @@ struct LowerRunningExtremum : LowerMultiResultOp<LowerRunningExtremum<OpT, isMax
           ElementBuilder builder(body, op, dtype);
           Value element = arguments[0], best = arguments[1], bestPlace = arguments[2];
           Value place = arith::IndexCastOp::create(builder, b.getI64Type(), linalg::IndexOp::create(builder, loops->rank));
-          Value better = builder.compare(isMaximum ? CmpIPredicate::sgt : CmpIPredicate::slt, element, best);
-          Value same = builder.compare(CmpIPredicate::eq, element, best);
-          if (builder.isFloat()) {
-            Value isNan = arith::CmpFOp::create(builder, arith::CmpFPredicate::UNO, element, element);
-            Value bestIsNan = arith::CmpFOp::create(builder, arith::CmpFPredicate::UNO, best, best);
-            Value both = arith::AndIOp::create(builder, isNan, bestIsNan);
-            better = arith::OrIOp::create(builder, better, arith::XOrIOp::create(builder, isNan, both));
-            same = arith::OrIOp::create(builder, same, both);
-          }
-          Value later = arith::CmpIOp::create(builder, CmpIPredicate::sgt, place, bestPlace);
-          better = arith::OrIOp::create(builder, better, arith::AndIOp::create(builder, same, later));
+          Value better = isBetterExtremum(builder, element, place, best, bestPlace, isMaximum, /*first=*/false);
           better = arith::AndIOp::create(builder, better, isBefore(builder, *loops));
           Value newBest = arith::SelectOp::create(builder, better, element, best);
           Value newPlace = arith::SelectOp::create(builder, better, place, bestPlace);

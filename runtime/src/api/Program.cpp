@@ -88,8 +88,7 @@ Result<Program> Program::load(const char *path, const LoadOptions &options) {
   return program;
 }
 
-Result<Program> Program::borrowBytes(std::span<const uint8_t> bytes, ReleaseFunction release,
-                                     void *context, const LoadOptions &options) {
+Result<Program> Program::verifyBytes(std::span<const uint8_t> bytes, const LoadOptions &options) {
   if (reinterpret_cast<uintptr_t>(bytes.data()) % kSectionAlignment != 0)
     return Status::error(StatusCode::InvalidArgument, "the bytes of a program are not aligned to %llu",
                          (unsigned long long)kSectionAlignment);
@@ -97,6 +96,12 @@ Result<Program> Program::borrowBytes(std::span<const uint8_t> bytes, ReleaseFunc
   if (!program.impl)
     return Status::outOfMemory();
   TORCHC_RETURN_IF_ERROR(program.impl->load(bytes, options));
+  return program;
+}
+
+Result<Program> Program::borrowBytes(std::span<const uint8_t> bytes, ReleaseFunction release,
+                                     void *context, const LoadOptions &options) {
+  TORCHC_ASSIGN_OR_RETURN(Program program, verifyBytes(bytes, options));
   TORCHC_RETURN_IF_ERROR(program.impl->loadKernels());
   program.impl->release = release;
   program.impl->releaseContext = context;
@@ -104,13 +109,7 @@ Result<Program> Program::borrowBytes(std::span<const uint8_t> bytes, ReleaseFunc
 }
 
 Result<Program> Program::link(std::span<const uint8_t> bytes, std::span<const torchc_kernel_table *const> libraries) {
-  if (reinterpret_cast<uintptr_t>(bytes.data()) % kSectionAlignment != 0)
-    return Status::error(StatusCode::InvalidArgument, "the bytes of a program are not aligned to %llu",
-                         (unsigned long long)kSectionAlignment);
-  Program program(ProgramImpl::create());
-  if (!program.impl)
-    return Status::outOfMemory();
-  TORCHC_RETURN_IF_ERROR(program.impl->load(bytes, {}));
+  TORCHC_ASSIGN_OR_RETURN(Program program, verifyBytes(bytes, {}));
   TORCHC_RETURN_IF_ERROR(program.impl->linkKernels(libraries));
   return program;
 }

@@ -185,6 +185,8 @@ public:
 private:
   friend struct SessionImpl;
   explicit Program(ProgramImpl *impl) : impl(impl) {}
+  /// A program of aligned bytes, verified; its kernels are still to come.
+  static Result<Program> verifyBytes(std::span<const uint8_t> bytes, const LoadOptions &options);
   ProgramImpl *impl;
 };
 
