@@ -41,7 +41,7 @@ struct Attention {
 
 struct Attended {
   Value output;
-  Value logSumExp;  ///< Over the scores of each row; null where not asked for.
+  Value logSumExp; ///< Over the scores of each row; null where not asked for.
 };
 
 /// softmax(query key^T scale + mask) value, in f32 for half types.
@@ -104,12 +104,12 @@ static FailureOr<Value> DecomposeAtenScaledDotProductAttention(AtenScaledDotProd
   return attended->output;
 }
 
-static Decomposed
-DecomposeAten_ScaledDotProductFlashAttentionForCpu(Aten_ScaledDotProductFlashAttentionForCpuOp op, Decomposer &b) {
+static Decomposed DecomposeAten_ScaledDotProductFlashAttentionForCpu(Aten_ScaledDotProductFlashAttentionForCpuOp op,
+                                                                     Decomposer &b) {
   bool wantsLogSumExp = !op->getResult(1).use_empty();
-  auto attended = buildAttention({op.getQuery(), op.getKey(), op.getValue(), op.getAttnMask(), op.getDropoutP(),
-                                  op.getIsCausal(), op.getScale()},
-                                 wantsLogSumExp, b);
+  auto attended = buildAttention(
+      {op.getQuery(), op.getKey(), op.getValue(), op.getAttnMask(), op.getDropoutP(), op.getIsCausal(), op.getScale()},
+      wantsLogSumExp, b);
   if (failed(attended))
     return failure();
   return SmallVector<Value>{attended->output, attended->logSumExp};

@@ -311,8 +311,7 @@ static FailureOr<Value> DecomposeAtenLinalgMatrixPower(AtenLinalgMatrixPowerOp o
 
 /// exp(A) = exp(A / 2^16)^(2^16): the series, squared again and again; in f64, which
 /// the squarings ask for.
-template <typename Op>
-static FailureOr<Value> decomposeMatrixExp(Op op, Decomposer &b) {
+template <typename Op> static FailureOr<Value> decomposeMatrixExp(Op op, Decomposer &b) {
   constexpr int64_t kSquarings = 16, kTerms = 9;
   Type dtype = getResultDtype(op), f64 = b.getBuilder().getF64Type();
   Value scaled = b.mulNumber(b.convert(op.getSelf(), f64), std::ldexp(1.0, -kSquarings));

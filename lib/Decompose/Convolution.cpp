@@ -37,8 +37,7 @@ static FailureOr<Value> DecomposeAtenConv3d(AtenConv3dOp op, Decomposer &b) {
 }
 
 /// The same with zeros between the elements of the input.
-template <typename Op>
-static FailureOr<Value> decomposeTransposed(Op op, Decomposer &b) {
+template <typename Op> static FailureOr<Value> decomposeTransposed(Op op, Decomposer &b) {
   Value input = op.getInput();
   bool batched = getTensorType(input).getRank() == getTensorType(op.getWeight()).getRank();
   Value result = b.create<AtenConvolutionOp>(batched ? input : b.unsqueeze(input, 0), op.getWeight(), op.getBias(),
@@ -63,8 +62,7 @@ static FailureOr<Value> DecomposeAten_Convolution(Aten_ConvolutionOp op, Decompo
 
 /// "valid": no padding. "same": dilation (kernel - 1) zeros in each dim, half
 /// of them in front; where that is odd, the one more goes behind.
-template <typename Op>
-static FailureOr<Value> decomposeNamedPadding(Op op, Decomposer &b) {
+template <typename Op> static FailureOr<Value> decomposeNamedPadding(Op op, Decomposer &b) {
   auto padding = getConstantString(op.getPadding());
   BaseTensorType weight = getTensorType(op.getWeight());
   int64_t spatial = weight.getRank() - 2;

@@ -120,12 +120,10 @@ static FailureOr<Value> buildSteps(Operation *op, Value start, Value end, Value 
     values = b.create<AtenPowScalarOp>(base, values);
   return b.convert(values, dtype);
 }
-template <typename Op>
-static FailureOr<Value> decomposeLinspace(Op op, Decomposer &b) {
+template <typename Op> static FailureOr<Value> decomposeLinspace(Op op, Decomposer &b) {
   return buildSteps(op, op.getStart(), op.getEnd(), op.getSteps(), Value(), b);
 }
-template <typename Op>
-static FailureOr<Value> decomposeLogspace(Op op, Decomposer &b) {
+template <typename Op> static FailureOr<Value> decomposeLogspace(Op op, Decomposer &b) {
   return buildSteps(op, op.getStart(), op.getEnd(), op.getSteps(), op.getBase(), b);
 }
 static FailureOr<Value> DecomposeAtenLinspace(AtenLinspaceOp op, Decomposer &b) { return decomposeLinspace(op, b); }

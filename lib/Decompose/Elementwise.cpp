@@ -239,8 +239,7 @@ static FailureOr<Value> DecomposeAtenAliasCopy(AtenAliasCopyOp op, Decomposer &b
 static FailureOr<Value> DecomposeAtenResolveConj(AtenResolveConjOp op, Decomposer &b) { return op.getSelf(); }
 static FailureOr<Value> DecomposeAtenResolveNeg(AtenResolveNegOp op, Decomposer &b) { return op.getSelf(); }
 /// Identities on real numbers.
-template <typename Op>
-static FailureOr<Value> decomposeOfReal(Op op, Decomposer &b) {
+template <typename Op> static FailureOr<Value> decomposeOfReal(Op op, Decomposer &b) {
   if (isComplexDtype(getTensorType(op.getSelf()).getDtype()))
     return b.unsupported("on complex numbers");
   return op.getSelf();
@@ -252,8 +251,7 @@ static FailureOr<Value> DecomposeAtenConjPhysical(AtenConjPhysicalOp op, Decompo
 }
 
 /// Outside of training, dropout is the identity.
-template <typename Op>
-static FailureOr<Value> decomposeDropout(Op op, Decomposer &b) {
+template <typename Op> static FailureOr<Value> decomposeDropout(Op op, Decomposer &b) {
   auto train = getConstantBool(op.getTrain());
   auto probability = getConstantNumber(op.getP());
   if (train == false || probability == 0.0)

@@ -29,7 +29,8 @@ static FailureOr<Value> DecomposeAtenNarrow(AtenNarrowOp op, Decomposer &b) {
 static FailureOr<Value> DecomposeAtenDiagonal(AtenDiagonalOp op, Decomposer &b) {
   BaseTensorType type = getTensorType(op.getSelf());
   int64_t rank = type.getRank();
-  auto offset = getConstantInt(op.getOffset()), dim1 = getConstantInt(op.getDim1()), dim2 = getConstantInt(op.getDim2());
+  auto offset = getConstantInt(op.getOffset()), dim1 = getConstantInt(op.getDim1()),
+       dim2 = getConstantInt(op.getDim2());
   auto row = dim1 ? wrapDim(*dim1, rank) : std::nullopt, column = dim2 ? wrapDim(*dim2, rank) : std::nullopt;
   if (!offset || !row || !column)
     return b.unsupported("dims or an offset that is not constant");
@@ -126,7 +127,8 @@ Value torchc::buildTensorList(Operation *op, SmallVector<Value> parts, Decompose
 }
 
 /// Parts of `size` along `dim`, the last one shorter.
-static FailureOr<Value> buildEvenParts(Operation *op, Value x, std::optional<int64_t> dim, int64_t size, Decomposer &b) {
+static FailureOr<Value> buildEvenParts(Operation *op, Value x, std::optional<int64_t> dim, int64_t size,
+                                       Decomposer &b) {
   int64_t whole = getTensorType(x).getSizes()[*dim];
   std::optional<int64_t> count = getPartCount(op);
   if (!ShapedType::isDynamic(whole))
@@ -146,8 +148,7 @@ static std::optional<int64_t> getConstantDim(Value dim, Value tensor) {
   return constant && rank > 0 ? wrapDim(*constant, rank) : std::nullopt;
 }
 
-template <typename Op>
-static FailureOr<Value> decomposeSplit(Op op, Decomposer &b) {
+template <typename Op> static FailureOr<Value> decomposeSplit(Op op, Decomposer &b) {
   auto dim = getConstantDim(op.getDim(), op.getSelf());
   auto size = getConstantInt(op.getSplitSize());
   if (!dim || !size)
@@ -160,8 +161,7 @@ static FailureOr<Value> DecomposeAtenUnsafeSplitTensor(AtenUnsafeSplitTensorOp o
   return decomposeSplit(op, b);
 }
 
-template <typename Op>
-static FailureOr<Value> decomposeChunk(Op op, Decomposer &b) {
+template <typename Op> static FailureOr<Value> decomposeChunk(Op op, Decomposer &b) {
   auto dim = getConstantDim(op.getDim(), op.getSelf());
   auto chunks = getConstantInt(op.getChunks());
   if (!dim || !chunks || *chunks <= 0)
@@ -219,12 +219,10 @@ static FailureOr<Value> DecomposeAtenTensorSplitIndices(AtenTensorSplitIndicesOp
   return buildSectionsAt(op, op.getSelf(), *dim, *places, b);
 }
 /// hsplit, vsplit, dsplit: along the second (of vectors the first), the first, the third dim.
-template <typename Op>
-static FailureOr<Value> decomposeSplitInto(Op op, int64_t dim, Decomposer &b) {
+template <typename Op> static FailureOr<Value> decomposeSplitInto(Op op, int64_t dim, Decomposer &b) {
   return buildSections(op, op.getSelf(), dim, op.getSections(), b);
 }
-template <typename Op>
-static FailureOr<Value> decomposeSplitAt(Op op, int64_t dim, Decomposer &b) {
+template <typename Op> static FailureOr<Value> decomposeSplitAt(Op op, int64_t dim, Decomposer &b) {
   auto places = getConstantIntList(op.getIndices());
   if (!places)
     return b.unsupported("indices that are not constant");
@@ -237,10 +235,18 @@ static FailureOr<Value> DecomposeAtenHsplitInt(AtenHsplitIntOp op, Decomposer &b
 static FailureOr<Value> DecomposeAtenHsplitArray(AtenHsplitArrayOp op, Decomposer &b) {
   return decomposeSplitAt(op, getHorizontalDim(op.getSelf()), b);
 }
-static FailureOr<Value> DecomposeAtenVsplitInt(AtenVsplitIntOp op, Decomposer &b) { return decomposeSplitInto(op, 0, b); }
-static FailureOr<Value> DecomposeAtenVsplitArray(AtenVsplitArrayOp op, Decomposer &b) { return decomposeSplitAt(op, 0, b); }
-static FailureOr<Value> DecomposeAtenDsplitInt(AtenDsplitIntOp op, Decomposer &b) { return decomposeSplitInto(op, 2, b); }
-static FailureOr<Value> DecomposeAtenDsplitArray(AtenDsplitArrayOp op, Decomposer &b) { return decomposeSplitAt(op, 2, b); }
+static FailureOr<Value> DecomposeAtenVsplitInt(AtenVsplitIntOp op, Decomposer &b) {
+  return decomposeSplitInto(op, 0, b);
+}
+static FailureOr<Value> DecomposeAtenVsplitArray(AtenVsplitArrayOp op, Decomposer &b) {
+  return decomposeSplitAt(op, 0, b);
+}
+static FailureOr<Value> DecomposeAtenDsplitInt(AtenDsplitIntOp op, Decomposer &b) {
+  return decomposeSplitInto(op, 2, b);
+}
+static FailureOr<Value> DecomposeAtenDsplitArray(AtenDsplitArrayOp op, Decomposer &b) {
+  return decomposeSplitAt(op, 2, b);
+}
 
 static FailureOr<Value> DecomposeAtenSplitWithSizes(AtenSplitWithSizesOp op, Decomposer &b) {
   auto dim = getConstantDim(op.getDim(), op.getSelf());
@@ -290,7 +296,8 @@ static Value embedDiagonal(Value x, int64_t offset, Decomposer &b) {
 }
 static FailureOr<Value> DecomposeAtenDiagEmbed(AtenDiagEmbedOp op, Decomposer &b) {
   int64_t rank = getTensorType(op.getSelf()).getRank() + 1;
-  auto offset = getConstantInt(op.getOffset()), dim1 = getConstantInt(op.getDim1()), dim2 = getConstantInt(op.getDim2());
+  auto offset = getConstantInt(op.getOffset()), dim1 = getConstantInt(op.getDim1()),
+       dim2 = getConstantInt(op.getDim2());
   auto row = dim1 ? wrapDim(*dim1, rank) : std::nullopt, column = dim2 ? wrapDim(*dim2, rank) : std::nullopt;
   if (!offset || !row || !column)
     return b.unsupported("dims or an offset that is not constant");
@@ -322,7 +329,8 @@ static FailureOr<Value> DecomposeAtenTrace(AtenTraceOp op, Decomposer &b) {
 static FailureOr<Value> DecomposeAtenDiagonalScatter(AtenDiagonalScatterOp op, Decomposer &b) {
   Value x = op.getSelf();
   int64_t rank = getTensorType(x).getRank();
-  auto offset = getConstantInt(op.getOffset()), dim1 = getConstantInt(op.getDim1()), dim2 = getConstantInt(op.getDim2());
+  auto offset = getConstantInt(op.getOffset()), dim1 = getConstantInt(op.getDim1()),
+       dim2 = getConstantInt(op.getDim2());
   auto row = dim1 ? wrapDim(*dim1, rank) : std::nullopt, column = dim2 ? wrapDim(*dim2, rank) : std::nullopt;
   if (!offset || !row || !column)
     return b.unsupported("dims or an offset that is not constant");
@@ -336,7 +344,8 @@ static FailureOr<Value> DecomposeAtenDiagonalScatter(AtenDiagonalScatterOp op, D
   Value matrices = b.permute(x, order);
   Value rows = b.size(matrices, -2), columns = b.size(matrices, -1);
   Value source = b.convert(op.getSrc(), getTensorType(x).getDtype());
-  Value result = b.where(buildDiagonalMask(rows, columns, *offset, b), spreadOverRows(source, rows, *offset, b), matrices);
+  Value result =
+      b.where(buildDiagonalMask(rows, columns, *offset, b), spreadOverRows(source, rows, *offset, b), matrices);
   return b.permute(result, back);
 }
 
@@ -374,13 +383,13 @@ static FailureOr<Value> DecomposeAtenTakeAlongDim(AtenTakeAlongDimOp op, Decompo
 
 void torchc::populateIndexingPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenNarrow, DecomposeAtenDiagonal, DecomposeAtenOneHot, DecomposeAtenDiff);
-  addDecompositions(patterns, DecomposeAtenSplitTensor, DecomposeAtenSplitWithSizes, DecomposeAtenChunk,
-                    DecomposeAtenUnbindInt, DecomposeAtenUnsafeSplitTensor, DecomposeAtenUnsafeChunk,
-                    DecomposeAtenTensorSplitSections, DecomposeAtenTensorSplitIndices, DecomposeAtenHsplitInt,
-                    DecomposeAtenHsplitArray, DecomposeAtenVsplitInt, DecomposeAtenVsplitArray, DecomposeAtenDsplitInt,
-                    DecomposeAtenDsplitArray, decomposeAs<AtenSplitWithSizesOp, AtenSplitWithSizesCopyOp>,
-                    decomposeAs<AtenUnbindIntOp, AtenUnbindCopyIntOp>, decomposeAs<AtenSplitTensorOp, AtenSplitCopyTensorOp>,
-                    decomposeAs<AtenSplitWithSizesOp, AtenSplitSizesOp>);
+  addDecompositions(
+      patterns, DecomposeAtenSplitTensor, DecomposeAtenSplitWithSizes, DecomposeAtenChunk, DecomposeAtenUnbindInt,
+      DecomposeAtenUnsafeSplitTensor, DecomposeAtenUnsafeChunk, DecomposeAtenTensorSplitSections,
+      DecomposeAtenTensorSplitIndices, DecomposeAtenHsplitInt, DecomposeAtenHsplitArray, DecomposeAtenVsplitInt,
+      DecomposeAtenVsplitArray, DecomposeAtenDsplitInt, DecomposeAtenDsplitArray,
+      decomposeAs<AtenSplitWithSizesOp, AtenSplitWithSizesCopyOp>, decomposeAs<AtenUnbindIntOp, AtenUnbindCopyIntOp>,
+      decomposeAs<AtenSplitTensorOp, AtenSplitCopyTensorOp>, decomposeAs<AtenSplitWithSizesOp, AtenSplitSizesOp>);
   addDecompositions(patterns, DecomposeAtenDiagEmbed, DecomposeAtenDiag, DecomposeAtenDiagflat, DecomposeAtenTrace,
                     DecomposeAtenDiagonalScatter, decomposeAs<AtenDiagonalOp, AtenDiagonalCopyOp>,
                     decomposeAs<AtenDiagonalOp, AtenLinalgDiagonalOp>, decomposeAs<AtenNarrowOp, AtenNarrowCopyOp>);

@@ -165,8 +165,7 @@ Value GridSampler::sample(GridMode mode) {
   return sum;
 }
 
-template <typename Op>
-static FailureOr<Value> decomposeGridSampler(Op op, Decomposer &b) {
+template <typename Op> static FailureOr<Value> decomposeGridSampler(Op op, Decomposer &b) {
   auto mode = getConstantInt(op.getInterpolationMode()), padding = getConstantInt(op.getPaddingMode());
   auto alignCorners = getConstantBool(op.getAlignCorners());
   BaseTensorType type = getTensorType(op.getInput());

@@ -67,8 +67,8 @@ static void addAntialiasedTaps(Taps &taps, int64_t i, int64_t extent, float scal
 }
 
 static Taps getTaps(Interpolation mode, int64_t extent, int64_t output, double scaleFactor, bool alignCorners) {
-  float scale = scaleFactor > 0 ? static_cast<float>(1.0 / scaleFactor)
-                                : static_cast<float>(extent) / static_cast<float>(output);
+  float scale =
+      scaleFactor > 0 ? static_cast<float>(1.0 / scaleFactor) : static_cast<float>(extent) / static_cast<float>(output);
   if (alignCorners)
     scale = output > 1 ? static_cast<float>(extent - 1) / static_cast<float>(output - 1) : 0.0f;
   auto clamp = [&](int64_t place) { return static_cast<double>(std::clamp<int64_t>(place, 0, extent - 1)); };
@@ -77,9 +77,7 @@ static Taps getTaps(Interpolation mode, int64_t extent, int64_t output, double s
     auto position = static_cast<float>(i);
     float source = alignCorners ? scale * position : scale * (position + 0.5f) - 0.5f;
     switch (mode) {
-    case Interpolation::Nearest:
-      taps.add(0, clamp(static_cast<int64_t>(std::floor(position * scale))), 1);
-      break;
+    case Interpolation::Nearest: taps.add(0, clamp(static_cast<int64_t>(std::floor(position * scale))), 1); break;
     case Interpolation::NearestExact:
       taps.add(0, clamp(static_cast<int64_t>(std::floor((position + 0.5f) * scale))), 1);
       break;
@@ -170,12 +168,10 @@ static FailureOr<Value> resizeByList(Value x, Value outputSize, Value factors, I
   }
   return buildResize(x, outputSize, numbers, mode, alignCorners, b);
 }
-template <typename Op>
-static FailureOr<Value> resizeNearest(Op op, Interpolation mode, Value x, Decomposer &b) {
+template <typename Op> static FailureOr<Value> resizeNearest(Op op, Interpolation mode, Value x, Decomposer &b) {
   return resizeByList(x, op.getOutputSize(), op.getScaleFactors(), mode, false, b);
 }
-template <typename Op>
-static FailureOr<Value> resizeSmooth(Op op, Interpolation mode, Decomposer &b) {
+template <typename Op> static FailureOr<Value> resizeSmooth(Op op, Interpolation mode, Decomposer &b) {
   auto alignCorners = getConstantBool(op.getAlignCorners());
   if (!alignCorners)
     return b.unsupported("align_corners is not constant");

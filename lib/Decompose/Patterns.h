@@ -52,8 +52,7 @@ using Decomposed = mlir::FailureOr<llvm::SmallVector<mlir::Value>>;
 /// It refuses by `return b.unsupported("...")`. Ranks and dtypes of tensor
 /// operands, and the results' dtypes, are known. The values may know less or
 /// more of their shape than the op's result; their dtype is the result's.
-template <typename Op, typename Result>
-class DecompositionPattern : public mlir::OpRewritePattern<Op> {
+template <typename Op, typename Result> class DecompositionPattern : public mlir::OpRewritePattern<Op> {
 public:
   using Function = Result (*)(Op, Decomposer &);
   DecompositionPattern(mlir::MLIRContext *context, Function function)
@@ -110,9 +109,9 @@ void addDecompositions(mlir::RewritePatternSet &patterns, Result (*...functions)
 }
 
 /// An op that is another one under its own name: the same operands, the same result.
-template <typename To, typename From>
-mlir::FailureOr<mlir::Value> decomposeAs(From op, Decomposer &b) {
-  return b.createOp(To::getOperationName(), op->getResult(0).getType(), llvm::to_vector(op->getOperands()))->getResult(0);
+template <typename To, typename From> mlir::FailureOr<mlir::Value> decomposeAs(From op, Decomposer &b) {
+  return b.createOp(To::getOperationName(), op->getResult(0).getType(), llvm::to_vector(op->getOperands()))
+      ->getResult(0);
 }
 
 /// The list that `op` gives, made of `parts`, each in the type that its reader takes it in.

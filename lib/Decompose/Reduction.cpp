@@ -23,8 +23,8 @@ static SmallVector<int64_t> getAllDims(Value tensor) {
 //===----------------------------------------------------------------------===//
 
 static FailureOr<Value> DecomposeAtenSum(AtenSumOp op, Decomposer &b) {
-  return b.createAs<AtenSumDimIntListOp>(op.getType(), op.getSelf(), b.list(getAllDims(op.getSelf())),
-                                         b.boolean(false), op.getDtype());
+  return b.createAs<AtenSumDimIntListOp>(op.getType(), op.getSelf(), b.list(getAllDims(op.getSelf())), b.boolean(false),
+                                         op.getDtype());
 }
 static FailureOr<Value> DecomposeAtenMean(AtenMeanOp op, Decomposer &b) {
   return b.createAs<AtenMeanDimOp>(op.getType(), op.getSelf(), b.list(getAllDims(op.getSelf())), b.boolean(false),
@@ -56,8 +56,7 @@ static FailureOr<Value> DecomposeAtenAll(AtenAllOp op, Decomposer &b) {
 //===----------------------------------------------------------------------===//
 
 /// One dim after the other, the last one first so that the others keep their place.
-template <typename SingleOp, typename Op>
-static FailureOr<Value> decomposeDims(Op op, Decomposer &b) {
+template <typename SingleOp, typename Op> static FailureOr<Value> decomposeDims(Op op, Decomposer &b) {
   int64_t rank = getTensorType(op.getSelf()).getRank();
   auto dims = getReducedDims(op.getDim(), rank);
   auto keepdim = getConstantBool(op.getKeepdim());
@@ -83,7 +82,7 @@ static FailureOr<Value> DecomposeAtenAllDims(AtenAllDimsOp op, Decomposer &b) {
 //===----------------------------------------------------------------------===//
 
 struct Moments {
-  Value variance;  ///< Null: refused.
+  Value variance; ///< Null: refused.
   Value mean;
 };
 
@@ -114,8 +113,8 @@ static Moments buildMoments(Value x, Value dimList, std::optional<double> correc
     double count = 1;
     for (int64_t dim : *dims)
       count *= type.getSizes()[dim];
-    variance = b.create<AtenDivScalarOp>(b.sum(squares, *dims, *keepdim),
-                                         b.floating(std::max(0.0, count - *correction)));
+    variance =
+        b.create<AtenDivScalarOp>(b.sum(squares, *dims, *keepdim), b.floating(std::max(0.0, count - *correction)));
   } else {
     // n / (n - 1) of the mean is nan for n = 0 and 0 / 0 for n = 1, as it is to be.
     variance = b.mean(squares, *dims, *keepdim);
@@ -144,9 +143,9 @@ static std::optional<double> getUnbiasedCorrection(Value unbiased) {
 static FailureOr<Value> orFailure(Value value) { return value ? FailureOr<Value>(value) : FailureOr<Value>(failure()); }
 
 static FailureOr<Value> DecomposeAtenVarCorrection(AtenVarCorrectionOp op, Decomposer &b) {
-  return orFailure(buildMoments(op.getSelf(), op.getDim(), getCorrection(op.getCorrection()),
-                                getConstantBool(op.getKeepdim()), b)
-                       .variance);
+  return orFailure(
+      buildMoments(op.getSelf(), op.getDim(), getCorrection(op.getCorrection()), getConstantBool(op.getKeepdim()), b)
+          .variance);
 }
 static FailureOr<Value> DecomposeAtenVarDim(AtenVarDimOp op, Decomposer &b) {
   return orFailure(buildMoments(op.getSelf(), op.getDim(), getUnbiasedCorrection(op.getUnbiased()),
@@ -154,14 +153,13 @@ static FailureOr<Value> DecomposeAtenVarDim(AtenVarDimOp op, Decomposer &b) {
                        .variance);
 }
 static FailureOr<Value> DecomposeAtenVar(AtenVarOp op, Decomposer &b) {
-  return orFailure(
-      buildMoments(op.getSelf(), b.none(), getUnbiasedCorrection(op.getUnbiased()), false, b).variance);
+  return orFailure(buildMoments(op.getSelf(), b.none(), getUnbiasedCorrection(op.getUnbiased()), false, b).variance);
 }
 /// std = sqrt(var)
 static FailureOr<Value> DecomposeAtenStdCorrection(AtenStdCorrectionOp op, Decomposer &b) {
-  Value variance = buildMoments(op.getSelf(), op.getDim(), getCorrection(op.getCorrection()),
-                                getConstantBool(op.getKeepdim()), b)
-                       .variance;
+  Value variance =
+      buildMoments(op.getSelf(), op.getDim(), getCorrection(op.getCorrection()), getConstantBool(op.getKeepdim()), b)
+          .variance;
   return orFailure(variance ? b.create<AtenSqrtOp>(variance) : Value());
 }
 static FailureOr<Value> DecomposeAtenStdDim(AtenStdDimOp op, Decomposer &b) {
@@ -196,13 +194,13 @@ static Decomposed DecomposeAtenStdMeanDim(AtenStdMeanDimOp op, Decomposer &b) {
                  true, b);
 }
 static Decomposed DecomposeAtenStdMeanCorrection(AtenStdMeanCorrectionOp op, Decomposer &b) {
-  return getBoth(buildMoments(op.getSelf(), op.getDim(), getCorrection(op.getCorrection()),
-                              getConstantBool(op.getKeepdim()), b),
-                 true, b);
+  return getBoth(
+      buildMoments(op.getSelf(), op.getDim(), getCorrection(op.getCorrection()), getConstantBool(op.getKeepdim()), b),
+      true, b);
 }
 static Decomposed DecomposeAtenVarMeanCorrection(AtenVarMeanCorrectionOp op, Decomposer &b) {
-  Moments moments = buildMoments(op.getSelf(), op.getDim(), getCorrection(op.getCorrection()),
-                                 getConstantBool(op.getKeepdim()), b);
+  Moments moments =
+      buildMoments(op.getSelf(), op.getDim(), getCorrection(op.getCorrection()), getConstantBool(op.getKeepdim()), b);
   if (!moments.variance)
     return failure();
   return SmallVector<Value>{moments.variance, moments.mean};

@@ -39,8 +39,7 @@ static FailureOr<Value> reduceLoss(Operation *op, Value loss, Value code, Decomp
 }
 
 /// An operand of a loss in the dtype that the loss is computed in.
-template <typename Op>
-static Value widen(Op op, Value x, Decomposer &b) {
+template <typename Op> static Value widen(Op op, Value x, Decomposer &b) {
   return b.convert(x, getComputeDtype(getResultDtype(op)));
 }
 
@@ -49,9 +48,7 @@ static Value exp(Value x, Decomposer &b) { return b.create<AtenExpOp>(x); }
 static Value log(Value x, Decomposer &b) { return b.create<AtenLogOp>(x); }
 static Value neg(Value x, Decomposer &b) { return b.create<AtenNegOp>(x); }
 static Value clampMin(Value x, double low, Decomposer &b) { return b.create<AtenClampMinOp>(x, b.floating(low)); }
-static Value isNumber(Value x, double number, Decomposer &b) {
-  return b.create<AtenEqScalarOp>(x, b.floating(number));
-}
+static Value isNumber(Value x, double number, Decomposer &b) { return b.create<AtenEqScalarOp>(x, b.floating(number)); }
 static Value zeroLike(Value x, Decomposer &b) { return b.literal(getTensorType(x).getDtype(), 0); }
 /// |x|^p
 static Value power(Value x, double p, Decomposer &b) {
@@ -82,8 +79,8 @@ static FailureOr<Value> DecomposeAtenSmoothL1Loss(AtenSmoothL1LossOp op, Decompo
   Value size = abs(b.subTensors(widen(op, op.getSelf(), b), widen(op, op.getTarget(), b)), b);
   Value loss = size;
   if (*beta != 0)
-    loss = b.where(b.create<AtenLtScalarOp>(size, b.floating(*beta)), b.mulNumber(b.mulTensors(size, size), 0.5 / *beta),
-                   b.addNumber(size, -0.5 * *beta));
+    loss = b.where(b.create<AtenLtScalarOp>(size, b.floating(*beta)),
+                   b.mulNumber(b.mulTensors(size, size), 0.5 / *beta), b.addNumber(size, -0.5 * *beta));
   return reduceLoss(op, loss, op.getReduction(), b);
 }
 
@@ -353,7 +350,8 @@ static FailureOr<Value> DecomposeAtenCrossEntropyLoss(AtenCrossEntropyLossOp op,
 
   Type dtype = getTensorType(logs).getDtype();
   Value counts = buildCounts(op.getTarget(), *ignored, b);
-  Value weighted = isNone(op.getWeight()) ? logs : b.mulTensors(logs, alongClasses(widen(op, op.getWeight(), b), logs, b));
+  Value weighted =
+      isNone(op.getWeight()) ? logs : b.mulTensors(logs, alongClasses(widen(op, op.getWeight(), b), logs, b));
   Value smooth = b.where(counts, neg(b.sum(weighted, {dim}, false), b), b.literal(dtype, 0));
   if (*reduction != LossReduction::None) {
     Value sum = b.create<AtenSumOp>(smooth, b.none());
@@ -384,9 +382,11 @@ static FailureOr<Value> DecomposeAtenMultiMarginLoss(AtenMultiMarginLossOp op, D
   Value own = b.create<AtenGatherOp>(x, b.integer(1), column, b.boolean(false));
   Value terms = power(clampMin(b.addNumber(b.subTensors(x, own), *margin), 0, b), *p, b);
   if (!isNone(op.getWeight()))
-    terms = b.mulTensors(terms, b.unsqueeze(b.create<AtenIndexSelectOp>(widen(op, op.getWeight(), b), b.integer(0), target), 1));
+    terms = b.mulTensors(
+        terms, b.unsqueeze(b.create<AtenIndexSelectOp>(widen(op, op.getWeight(), b), b.integer(0), target), 1));
   Value isOwn = b.create<AtenEqTensorOp>(b.range(b.integer(classes)), column);
-  Value loss = b.mulNumber(b.sum(b.where(isOwn, zeroLike(x, b), terms), {1}, false), 1.0 / static_cast<double>(classes));
+  Value loss =
+      b.mulNumber(b.sum(b.where(isOwn, zeroLike(x, b), terms), {1}, false), 1.0 / static_cast<double>(classes));
   if (getRank(op.getResult()) == 0 && getReduction(op.getReduction()) == LossReduction::None)
     return b.convert(b.squeeze(loss, 0), getResultDtype(op));
   return reduceLoss(op, loss, op.getReduction(), b);

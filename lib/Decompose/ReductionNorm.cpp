@@ -53,8 +53,7 @@ static FailureOr<Value> buildMatrixNorm(Operation *op, Value x, Value order, Arr
   return b.unsupported("an order that needs singular values");
 }
 
-template <typename Op>
-static FailureOr<Value> decomposeMatrixNorm(Op op, Decomposer &b) {
+template <typename Op> static FailureOr<Value> decomposeMatrixNorm(Op op, Decomposer &b) {
   auto dims = getConstantIntList(op.getDim());
   auto keepdim = getConstantBool(op.getKeepdim());
   if (!dims || dims->size() != 2 || !keepdim)
@@ -69,8 +68,7 @@ static FailureOr<Value> DecomposeAtenLinalgMatrixNormStrOrd(AtenLinalgMatrixNorm
 }
 
 /// One dim: a vector's norm. Two: a matrix's where an order is given. All, without an order: a vector's.
-template <typename Op>
-static FailureOr<Value> decomposeLinalgNorm(Op op, Decomposer &b) {
+template <typename Op> static FailureOr<Value> decomposeLinalgNorm(Op op, Decomposer &b) {
   auto keepdim = getConstantBool(op.getKeepdim());
   int64_t rank = getRank(op.getSelf());
   std::optional<SmallVector<int64_t>> dims;
@@ -252,7 +250,8 @@ static Value buildGradient(Value x, double spacing, int64_t dim, int64_t order, 
 static FailureOr<Value> buildGradients(Operation *op, Value x, ArrayRef<double> spacings, ArrayRef<int64_t> dims,
                                        Value edgeOrder, Decomposer &b) {
   auto order = getConstantInt(edgeOrder);
-  if (!order || (*order != 1 && *order != 2) || spacings.size() != dims.size() || !isFloatDtype(getTensorType(x).getDtype()))
+  if (!order || (*order != 1 && *order != 2) || spacings.size() != dims.size() ||
+      !isFloatDtype(getTensorType(x).getDtype()))
     return b.unsupported("an option that is not constant, or on a dtype that is not floating point");
   for (int64_t dim : dims)
     if (int64_t extent = getTensorType(x).getSizes()[dim]; ShapedType::isDynamic(extent) || extent <= *order)
@@ -292,8 +291,7 @@ static std::optional<SmallVector<double>> getNumbers(Value list) {
   }
   return elements ? std::optional(numbers) : std::nullopt;
 }
-template <typename Op>
-static FailureOr<Value> decomposeGradient(Op op, Value dimValue, Decomposer &b) {
+template <typename Op> static FailureOr<Value> decomposeGradient(Op op, Value dimValue, Decomposer &b) {
   auto dims = getGradientDims(op.getSelf(), dimValue);
   std::optional<SmallVector<double>> spacings;
   if (!dims)

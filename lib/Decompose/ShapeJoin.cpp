@@ -247,14 +247,10 @@ static FailureOr<Value> DecomposeAtenRot90(AtenRot90Op op, Decomposer &b) {
     return b.unsupported("dims or a number of turns that is not constant");
   int64_t from = (*dims)[0], to = (*dims)[1];
   switch (((*k % 4) + 4) % 4) {
-  case 1:
-    return b.transpose(flip(op.getSelf(), {to}, b), from, to);
-  case 2:
-    return flip(op.getSelf(), {from, to}, b);
-  case 3:
-    return b.transpose(flip(op.getSelf(), {from}, b), from, to);
-  default:
-    return op.getSelf();
+  case 1: return b.transpose(flip(op.getSelf(), {to}, b), from, to);
+  case 2: return flip(op.getSelf(), {from, to}, b);
+  case 3: return b.transpose(flip(op.getSelf(), {from}, b), from, to);
+  default: return op.getSelf();
   }
 }
 
@@ -304,8 +300,7 @@ static Value selectWindows(Value x, int64_t dim, int64_t count, int64_t size, in
 }
 
 /// Windows of a dim, their elements in a new last dim
-template <typename Op>
-static FailureOr<Value> decomposeUnfold(Op op, Decomposer &b) {
+template <typename Op> static FailureOr<Value> decomposeUnfold(Op op, Decomposer &b) {
   auto dim = getConstantInt(op.getDimension()), size = getConstantInt(op.getSize()),
        step = getConstantInt(op.getStep());
   Value x = op.getSelf();

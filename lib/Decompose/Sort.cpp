@@ -73,7 +73,7 @@ struct SortedDim {
   Value x;
   Sorted sorted;
   int64_t dim;
-  bool keepdim;   ///< False for a scalar, whose dim is taken off again.
+  bool keepdim; ///< False for a scalar, whose dim is taken off again.
 };
 
 static std::optional<SortedDim> sortDim(Value x, Value dimValue, Value keepdimValue, Decomposer &b) {
@@ -89,9 +89,7 @@ static std::optional<SortedDim> sortDim(Value x, Value dimValue, Value keepdimVa
 }
 
 /// How many NaNs the dim has, [.., 1, ..] as si64: they come last in order.
-static Value countNans(const SortedDim &s, Decomposer &b) {
-  return b.sum(b.create<AtenIsnanOp>(s.x), {s.dim}, true);
-}
+static Value countNans(const SortedDim &s, Decomposer &b) { return b.sum(b.create<AtenIsnanOp>(s.x), {s.dim}, true); }
 
 static Decomposed DecomposeAtenKthvalue(AtenKthvalueOp op, Decomposer &b) {
   auto s = sortDim(op.getSelf(), op.getDim(), op.getKeepdim(), b);
@@ -232,8 +230,7 @@ static FailureOr<Value> buildQuantile(Operation *op, Value x, Value q, Value dim
   }
   return isList ? result : b.squeeze(result, 0);
 }
-template <typename Op>
-static FailureOr<Value> decomposeQuantile(Op op, Value q, bool ignoresNans, Decomposer &b) {
+template <typename Op> static FailureOr<Value> decomposeQuantile(Op op, Value q, bool ignoresNans, Decomposer &b) {
   return buildQuantile(op, op.getSelf(), q, op.getDim(), op.getKeepdim(), op.getInterpolation(), ignoresNans, b);
 }
 static FailureOr<Value> DecomposeAtenQuantile(AtenQuantileOp op, Decomposer &b) {
@@ -262,14 +259,14 @@ static FailureOr<Value> countBelow(Operation *op, Value boundaries, Value x, boo
   Value isAbove = right ? b.create<AtenGtTensorOp>(edges, element) : b.create<AtenGeTensorOp>(edges, element);
   Value isNanEdge = b.create<AtenIsnanOp>(edges);
   if (right)
-    isAbove = b.create<AtenLogicalOrOp>(isAbove, b.create<AtenLogicalAndOp>(isNanEdge, b.create<AtenLogicalNotOp>(b.create<AtenIsnanOp>(element))));
+    isAbove = b.create<AtenLogicalOrOp>(
+        isAbove, b.create<AtenLogicalAndOp>(isNanEdge, b.create<AtenLogicalNotOp>(b.create<AtenIsnanOp>(element))));
   else
     isAbove = b.create<AtenLogicalOrOp>(isAbove, isNanEdge);
   Value count = b.sum(b.create<AtenLogicalNotOp>(isAbove), {-1}, false);
   return b.convert(count, getDtype(op->getResult(0)));
 }
-template <typename Op>
-static FailureOr<Value> decomposeSearch(Op op, Value boundaries, Value x, Decomposer &b) {
+template <typename Op> static FailureOr<Value> decomposeSearch(Op op, Value boundaries, Value x, Decomposer &b) {
   auto right = getConstantBool(op.getRight());
   if (!right)
     return b.unsupported("a side that is not constant");
@@ -281,8 +278,7 @@ static FailureOr<Value> DecomposeAtenBucketizeTensor(AtenBucketizeTensorOp op, D
 static FailureOr<Value> DecomposeAtenBucketizeScalar(AtenBucketizeScalarOp op, Decomposer &b) {
   return decomposeSearch(op, op.getBoundaries(), b.scalarTensor(op.getSelf(), getDtype(op.getBoundaries())), b);
 }
-template <typename Op>
-static FailureOr<Value> decomposeSearchSorted(Op op, Value x, Decomposer &b) {
+template <typename Op> static FailureOr<Value> decomposeSearchSorted(Op op, Value x, Decomposer &b) {
   auto right = getConstantBool(op.getRight());
   auto side = isNone(op.getSide()) ? StringRef("left") : getConstantString(op.getSide()).value_or("");
   if (!right || side.empty())

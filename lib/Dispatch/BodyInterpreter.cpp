@@ -51,38 +51,22 @@ std::optional<Cell> torchc::getConstantCell(Value scalar) {
 static Function getComparison(arith::CmpFPredicate predicate) {
   using P = arith::CmpFPredicate;
   switch (predicate) {
-  case P::AlwaysFalse:
-    return [](Cell, Cell, Cell) { return Cell::ofInt(0); };
-  case P::OEQ:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.f == b.f); };
-  case P::OGT:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.f > b.f); };
-  case P::OGE:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.f >= b.f); };
-  case P::OLT:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.f < b.f); };
-  case P::OLE:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.f <= b.f); };
-  case P::ONE:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.f < b.f || a.f > b.f); };
-  case P::ORD:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(!std::isnan(a.f) && !std::isnan(b.f)); };
-  case P::UEQ:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(!(a.f < b.f || a.f > b.f)); };
-  case P::UGT:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(!(a.f <= b.f)); };
-  case P::UGE:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(!(a.f < b.f)); };
-  case P::ULT:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(!(a.f >= b.f)); };
-  case P::ULE:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(!(a.f > b.f)); };
-  case P::UNE:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.f != b.f); };
-  case P::UNO:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(std::isnan(a.f) || std::isnan(b.f)); };
-  case P::AlwaysTrue:
-    return [](Cell, Cell, Cell) { return Cell::ofInt(1); };
+  case P::AlwaysFalse: return [](Cell, Cell, Cell) { return Cell::ofInt(0); };
+  case P::OEQ: return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.f == b.f); };
+  case P::OGT: return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.f > b.f); };
+  case P::OGE: return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.f >= b.f); };
+  case P::OLT: return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.f < b.f); };
+  case P::OLE: return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.f <= b.f); };
+  case P::ONE: return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.f < b.f || a.f > b.f); };
+  case P::ORD: return [](Cell a, Cell b, Cell) { return Cell::ofInt(!std::isnan(a.f) && !std::isnan(b.f)); };
+  case P::UEQ: return [](Cell a, Cell b, Cell) { return Cell::ofInt(!(a.f < b.f || a.f > b.f)); };
+  case P::UGT: return [](Cell a, Cell b, Cell) { return Cell::ofInt(!(a.f <= b.f)); };
+  case P::UGE: return [](Cell a, Cell b, Cell) { return Cell::ofInt(!(a.f < b.f)); };
+  case P::ULT: return [](Cell a, Cell b, Cell) { return Cell::ofInt(!(a.f >= b.f)); };
+  case P::ULE: return [](Cell a, Cell b, Cell) { return Cell::ofInt(!(a.f > b.f)); };
+  case P::UNE: return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.f != b.f); };
+  case P::UNO: return [](Cell a, Cell b, Cell) { return Cell::ofInt(std::isnan(a.f) || std::isnan(b.f)); };
+  case P::AlwaysTrue: return [](Cell, Cell, Cell) { return Cell::ofInt(1); };
   }
   return nullptr;
 }
@@ -90,26 +74,16 @@ static Function getComparison(arith::CmpFPredicate predicate) {
 static Function getComparison(arith::CmpIPredicate predicate) {
   using P = arith::CmpIPredicate;
   switch (predicate) {
-  case P::eq:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.i == b.i); };
-  case P::ne:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.i != b.i); };
-  case P::slt:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.i < b.i); };
-  case P::sle:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.i <= b.i); };
-  case P::sgt:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.i > b.i); };
-  case P::sge:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.i >= b.i); };
-  case P::ult:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(uint64_t(a.i) < uint64_t(b.i)); };
-  case P::ule:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(uint64_t(a.i) <= uint64_t(b.i)); };
-  case P::ugt:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(uint64_t(a.i) > uint64_t(b.i)); };
-  case P::uge:
-    return [](Cell a, Cell b, Cell) { return Cell::ofInt(uint64_t(a.i) >= uint64_t(b.i)); };
+  case P::eq: return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.i == b.i); };
+  case P::ne: return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.i != b.i); };
+  case P::slt: return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.i < b.i); };
+  case P::sle: return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.i <= b.i); };
+  case P::sgt: return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.i > b.i); };
+  case P::sge: return [](Cell a, Cell b, Cell) { return Cell::ofInt(a.i >= b.i); };
+  case P::ult: return [](Cell a, Cell b, Cell) { return Cell::ofInt(uint64_t(a.i) < uint64_t(b.i)); };
+  case P::ule: return [](Cell a, Cell b, Cell) { return Cell::ofInt(uint64_t(a.i) <= uint64_t(b.i)); };
+  case P::ugt: return [](Cell a, Cell b, Cell) { return Cell::ofInt(uint64_t(a.i) > uint64_t(b.i)); };
+  case P::uge: return [](Cell a, Cell b, Cell) { return Cell::ofInt(uint64_t(a.i) >= uint64_t(b.i)); };
   }
   return nullptr;
 }

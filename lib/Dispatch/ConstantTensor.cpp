@@ -109,16 +109,11 @@ template <typename Function> static void withFormat(Type element, Function funct
   if (element.isInteger(1))
     return function(BoolInMemory());
   switch (getElementBytes(element)) {
-  case 1:
-    return function(IntInMemory<int8_t>());
-  case 2:
-    return function(IntInMemory<int16_t>());
-  case 4:
-    return function(IntInMemory<int32_t>());
-  case 8:
-    return function(IntInMemory<int64_t>());
-  default:
-    llvm_unreachable("not a type of constants");
+  case 1: return function(IntInMemory<int8_t>());
+  case 2: return function(IntInMemory<int16_t>());
+  case 4: return function(IntInMemory<int32_t>());
+  case 8: return function(IntInMemory<int64_t>());
+  default: llvm_unreachable("not a type of constants");
   }
 }
 
@@ -237,17 +232,10 @@ static void copyPlane(uint8_t *target, const uint8_t *source, CopiedDim outer, C
       uint8_t *to = target + i * outer.target + j * inner.target;
       const uint8_t *from = source + i * outer.source + j * inner.source;
       switch (elementBytes) {
-      case 1:
-        copyBlock<uint8_t>(to, from, rows, columns);
-        break;
-      case 2:
-        copyBlock<uint16_t>(to, from, rows, columns);
-        break;
-      case 4:
-        copyBlock<uint32_t>(to, from, rows, columns);
-        break;
-      default:
-        copyBlock<uint64_t>(to, from, rows, columns);
+      case 1: copyBlock<uint8_t>(to, from, rows, columns); break;
+      case 2: copyBlock<uint16_t>(to, from, rows, columns); break;
+      case 4: copyBlock<uint32_t>(to, from, rows, columns); break;
+      default: copyBlock<uint64_t>(to, from, rows, columns);
       }
     }
 }

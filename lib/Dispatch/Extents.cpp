@@ -92,9 +92,7 @@ static Value getStatedExtent(OpBuilder &builder, OpResult tensor, int64_t dim) {
             extent = add(builder, loc, extent, getExtent(builder, input, dim));
         return extent;
       })
-      .Case([&](tensor::GenerateOp op) {
-        return op.getDynamicExtents()[op.getType().getDynamicDimIndex(dim)];
-      })
+      .Case([&](tensor::GenerateOp op) { return op.getDynamicExtents()[op.getType().getDynamicDimIndex(dim)]; })
       .Case([&](tensor::SplatOp op) { return op.getDynamicSizes()[op.getType().getDynamicDimIndex(dim)]; })
       .Case([&](scf::ForOp op) {
         unsigned i = tensor.getResultNumber();
@@ -103,9 +101,7 @@ static Value getStatedExtent(OpBuilder &builder, OpResult tensor, int64_t dim) {
                    : Value();
       })
       .Case([&](dispatch::GroupOp op) { return op.getExtent(tensor, dim); })
-      .Case([&](DestinationStyleOpInterface op) {
-        return getExtent(builder, op.getTiedOpOperand(tensor)->get(), dim);
-      })
+      .Case([&](DestinationStyleOpInterface op) { return getExtent(builder, op.getTiedOpOperand(tensor)->get(), dim); })
       .Default([](Operation *) { return Value(); });
 }
 

@@ -16,9 +16,9 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Dominance.h"
 #include "mlir/IR/IRMapping.h"
 #include "mlir/IR/Matchers.h"
-#include "mlir/IR/Dominance.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 #include "mlir/Transforms/CSE.h"
 #include "mlir/Transforms/RegionUtils.h"
@@ -153,9 +153,8 @@ void Outliner::cloneConstants() {
     if (!op || !op->hasTrait<OpTrait::ConstantLike>())
       continue;
     Value copy = builder.clone(*op)->getResult(0);
-    value.replaceUsesWithIf(copy, [&](OpOperand &use) {
-      return group.getBody().isAncestor(use.getOwner()->getParentRegion());
-    });
+    value.replaceUsesWithIf(
+        copy, [&](OpOperand &use) { return group.getBody().isAncestor(use.getOwner()->getParentRegion()); });
   }
 }
 
@@ -254,9 +253,9 @@ static void shareSizes(CalledKernel &called) {
   body.eraseArguments(repeated);
   SmallVector<Attribute> dims;
   for (Attribute old : kernel.getDims())
-    dims.push_back(DenseI64ArrayAttr::get(
-        kernel.getContext(), llvm::map_to_vector(cast<DenseI64ArrayAttr>(old).asArrayRef(),
-                                                 [&](int64_t ordinal) { return newOrdinal[ordinal]; })));
+    dims.push_back(DenseI64ArrayAttr::get(kernel.getContext(),
+                                          llvm::map_to_vector(cast<DenseI64ArrayAttr>(old).asArrayRef(),
+                                                              [&](int64_t ordinal) { return newOrdinal[ordinal]; })));
   kernel.setDimsAttr(ArrayAttr::get(kernel.getContext(), dims));
   kernel.setFunctionType(FunctionType::get(kernel.getContext(), body.getArgumentTypes(), kernel.getResultTypes()));
   SmallVector<Value> sizes = llvm::map_to_vector(ordinals, [](auto &entry) { return entry.first; });

@@ -15,12 +15,12 @@ namespace torchc {
 
 /// What an op is to a kernel.
 enum class OpRole {
-  Host,         ///< Stays in the host function.
-  Init,         ///< Makes the destination of other ops: each kernel has its own copy.
-  Anchor,       ///< Contraction, convolution or pooling.
-  Reduction,    ///< Any other linalg op with a reduction.
-  Elementwise,  ///< A linalg op whose loops are all parallel.
-  Movement,     ///< Moves or makes data without linalg: pads, slices, loops over elements.
+  Host,        ///< Stays in the host function.
+  Init,        ///< Makes the destination of other ops: each kernel has its own copy.
+  Anchor,      ///< Contraction, convolution or pooling.
+  Reduction,   ///< Any other linalg op with a reduction.
+  Elementwise, ///< A linalg op whose loops are all parallel.
+  Movement,    ///< Moves or makes data without linalg: pads, slices, loops over elements.
 };
 
 OpRole getRole(mlir::Operation *op);

@@ -21,10 +21,12 @@ using namespace torchc;
 //===----------------------------------------------------------------------===//
 
 Value GraphImporter::createInt(Location loc, int64_t value) {
-  return torch::ConstantIntOp::create(builder, loc, builder.getType<torch::IntType>(), builder.getI64IntegerAttr(value));
+  return torch::ConstantIntOp::create(builder, loc, builder.getType<torch::IntType>(),
+                                      builder.getI64IntegerAttr(value));
 }
 Value GraphImporter::createFloat(Location loc, double value) {
-  return torch::ConstantFloatOp::create(builder, loc, builder.getType<torch::FloatType>(), builder.getF64FloatAttr(value));
+  return torch::ConstantFloatOp::create(builder, loc, builder.getType<torch::FloatType>(),
+                                        builder.getF64FloatAttr(value));
 }
 Value GraphImporter::createBool(Location loc, bool value) {
   return torch::ConstantBoolOp::create(builder, loc, builder.getType<torch::BoolType>(), builder.getBoolAttr(value));
@@ -64,7 +66,8 @@ Value GraphImporter::wrapLiteral(Location loc, Attribute number) {
   literal->setAttr(kWrappedNumber, builder.getUnitAttr());
   if (!isMutable)
     return literal;
-  return torch::CopyToNonValueTensorOp::create(builder, loc, cast<torch::BaseTensorType>(Type(type)).getNonValueType(), literal);
+  return torch::CopyToNonValueTensorOp::create(builder, loc, cast<torch::BaseTensorType>(Type(type)).getNonValueType(),
+                                               literal);
 }
 
 Value GraphImporter::wrapNumber(Location loc, Value number) {
@@ -182,8 +185,8 @@ FailureOr<GraphImporter::Values> GraphImporter::importSchemaOperands(Location lo
     const Argument *argument = given.lookup(formal.name);
     if (!argument && !formal.defaultValue)
       return fail(loc, node.target + " is not given its argument '" + formal.name + "'");
-    FailureOr<Value> operand = importAs(loc, argument ? *argument : parseDefault(formal.defaultValue), formal.type,
-                                        formal.listSize, scope);
+    FailureOr<Value> operand =
+        importAs(loc, argument ? *argument : parseDefault(formal.defaultValue), formal.type, formal.listSize, scope);
     if (failed(operand))
       return failure();
     operands.push_back(*operand);
@@ -221,11 +224,11 @@ FailureOr<Value> GraphImporter::importList(Location loc, const Argument &argumen
   }
   std::optional<StringRef> contained = unwrap(elementType, "Optional");
   StringRef kind = contained.value_or(elementType);
-  Type type = kind == "Tensor"  ? getAnyTensorType()
-              : kind == "int"   ? builder.getType<torch::IntType>()
-              : kind == "float" ? builder.getType<torch::FloatType>()
-              : kind == "bool"  ? builder.getType<torch::BoolType>()
-              : kind == "str"   ? builder.getType<torch::StringType>()
+  Type type = kind == "Tensor"   ? getAnyTensorType()
+              : kind == "int"    ? builder.getType<torch::IntType>()
+              : kind == "float"  ? builder.getType<torch::FloatType>()
+              : kind == "bool"   ? builder.getType<torch::BoolType>()
+              : kind == "str"    ? builder.getType<torch::StringType>()
               : elements.empty() ? Type(builder.getType<torch::AnyType>())
                                  : elements.front().getType();
   if (contained && llvm::any_of(elements, torch::isNone))

@@ -18,26 +18,21 @@ int64_t torchc::getElementSize(ScalarType type) {
   case ScalarType::QInt8:
   case ScalarType::QUInt8:
   case ScalarType::Float8_e5m2:
-  case ScalarType::Float8_e4m3fn:
-    return 1;
+  case ScalarType::Float8_e4m3fn: return 1;
   case ScalarType::Short:
   case ScalarType::UInt16:
   case ScalarType::Half:
-  case ScalarType::BFloat16:
-    return 2;
+  case ScalarType::BFloat16: return 2;
   case ScalarType::Int:
   case ScalarType::UInt32:
   case ScalarType::QInt32:
   case ScalarType::Float:
-  case ScalarType::ComplexHalf:
-    return 4;
+  case ScalarType::ComplexHalf: return 4;
   case ScalarType::Long:
   case ScalarType::UInt64:
   case ScalarType::Double:
-  case ScalarType::ComplexFloat:
-    return 8;
-  case ScalarType::ComplexDouble:
-    return 16;
+  case ScalarType::ComplexFloat: return 8;
+  case ScalarType::ComplexDouble: return 16;
   }
   return 0;
 }

@@ -151,7 +151,8 @@ LogicalResult FunctionImporter::importTensor(const InputSpec &spec, const Captur
     value = global->getIsMutable() ? ml_program::GlobalLoadOp::create(builder, loc, type, symbol).getResult()
                                    : ml_program::GlobalLoadConstOp::create(builder, loc, type, symbol).getResult();
     if (written.hasInPlaceOps)
-      value = torch::CopyToNonValueTensorOp::create(builder, loc, cast<torch::BaseTensorType>(Type(type)).getNonValueType(), value);
+      value = torch::CopyToNonValueTensorOp::create(builder, loc,
+                                                    cast<torch::BaseTensorType>(Type(type)).getNonValueType(), value);
   }
   if (!scope.values.try_emplace(input.name, value).second)
     return fail("two inputs have the name '" + input.name + "'", ExitCode::BadFile);
@@ -214,9 +215,7 @@ LogicalResult FunctionImporter::importInputs() {
       if (failed(importUserInput(input, leaf++)))
         return failure();
       break;
-    case InputSpec::Kind::Specialized:
-      importSpecialized(spec, leaf++);
-      break;
+    case InputSpec::Kind::Specialized: importSpecialized(spec, leaf++); break;
     case InputSpec::Kind::Parameter:
     case InputSpec::Kind::Buffer:
     case InputSpec::Kind::Constant:
@@ -277,7 +276,8 @@ LogicalResult FunctionImporter::storeTensor(StringRef tensor, Value value) {
     return failure();
   }
   if (auto type = dyn_cast<torch::NonValueTensorType>(value.getType()))
-    value = torch::CopyToValueTensorOp::create(builder, loc, cast<torch::BaseTensorType>(Type(type)).getValueType(), value);
+    value =
+        torch::CopyToValueTensorOp::create(builder, loc, cast<torch::BaseTensorType>(Type(type)).getValueType(), value);
   if (value.getType() != global->getType())
     return fail("what is written to '" + tensor + "' has another type than the tensor", ExitCode::BadFile);
   ml_program::GlobalStoreOp::create(builder, loc, FlatSymbolRefAttr::get(global->getSymNameAttr()), value);

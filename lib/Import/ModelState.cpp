@@ -26,8 +26,7 @@ static auto getLayoutKey(const StoredTensor &tensor) {
   return std::pair(tensor.data, layout);
 }
 
-ModelState::ModelState(const CapturedProgram &program, ModuleOp module)
-    : module(module), builder(module.getContext()) {
+ModelState::ModelState(const CapturedProgram &program, ModuleOp module) : module(module), builder(module.getContext()) {
   std::map<decltype(getLayoutKey({})), size_t> indexOfLayout;
   for (const StoredTensor &tensor : program.tensors) {
     auto [found, isNew] = indexOfLayout.try_emplace(getLayoutKey(tensor), entries.size());

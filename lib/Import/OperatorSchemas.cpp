@@ -33,4 +33,6 @@ std::optional<llvm::ArrayRef<SchemaArgument>> torchc::lookupSchema(llvm::StringR
   return llvm::ArrayRef(found->second);
 }
 
-llvm::SmallVector<llvm::StringRef> torchc::getSchemaNames() { return llvm::SmallVector<llvm::StringRef>(getTable().keys()); }
+llvm::SmallVector<llvm::StringRef> torchc::getSchemaNames() {
+  return llvm::SmallVector<llvm::StringRef>(getTable().keys());
+}

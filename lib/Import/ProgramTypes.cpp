@@ -36,8 +36,7 @@ Type torchc::convertElementType(ScalarType type, MLIRContext *context) {
   case ScalarType::Float8_e4m3fn: return Float8E4M3FNType::get(context);
   case ScalarType::QInt8:
   case ScalarType::QUInt8:
-  case ScalarType::QInt32:
-    return {};
+  case ScalarType::QInt32: return {};
   }
   return {};
 }

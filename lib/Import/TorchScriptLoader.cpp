@@ -16,8 +16,7 @@ using namespace torchc;
 namespace {
 
 constexpr const char *libraryName = "libTorchcTorchScript.so";
-using CaptureFunction = void (*)(const std::string &,
-                                 const TorchScriptOptions &, CaptureResult &);
+using CaptureFunction = void (*)(const std::string &, const TorchScriptOptions &, CaptureResult &);
 
 /// The folder of the executable or shared library that holds this code.
 std::filesystem::path getOwnFolder() {
@@ -46,22 +45,20 @@ CaptureFunction openReader(std::string &reason) {
       reason = std::string("cannot open the TorchScript reader: ") + dlerror();
       return nullptr;
     }
-    auto function = reinterpret_cast<CaptureFunction>(
-        dlsym(library, "torchcCaptureTorchScript"));
+    auto function = reinterpret_cast<CaptureFunction>(dlsym(library, "torchcCaptureTorchScript"));
     if (!function)
       reason = candidate.string() + " does not belong to this torchc";
     return function;
   }
-  reason = "this build of torchc has no TorchScript reader: " +
-           std::string(libraryName) + " is not beside it "
+  reason = "this build of torchc has no TorchScript reader: " + std::string(libraryName) +
+           " is not beside it "
            "(TORCHC_ENABLE_TORCHSCRIPT; a .pt2 file of torch.export needs none)";
   return nullptr;
 }
 
 } // namespace
 
-CaptureResult torchc::captureTorchScript(const std::string &path,
-                                         const TorchScriptOptions &options) {
+CaptureResult torchc::captureTorchScript(const std::string &path, const TorchScriptOptions &options) {
   std::string reason;
   CaptureFunction capture = openReader(reason);
   if (!capture)

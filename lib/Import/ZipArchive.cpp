@@ -38,8 +38,7 @@ class ByteReader {
 public:
   ByteReader(ArrayRef<uint8_t> bytes, uint64_t position) : bytes(bytes), position(position) {}
 
-  template <typename Integer>
-  Integer read() {
+  template <typename Integer> Integer read() {
     ArrayRef<uint8_t> taken = take(sizeof(Integer));
     return taken.empty() ? 0 : support::endian::read<Integer, endianness::little>(taken.data());
   }

@@ -33,9 +33,9 @@ struct Storage {
 /// A mutable tensor: all of a storage, or a view of another tensor.
 struct AliasedTensor {
   Storage *storage;
-  AliasedTensor *viewed = nullptr;  ///< Null: all of the storage.
+  AliasedTensor *viewed = nullptr; ///< Null: all of the storage.
   ViewStep step;
-  mlir::Value value;  ///< Valid at `version` of the storage.
+  mlir::Value value; ///< Valid at `version` of the storage.
   unsigned version = 0;
 };
 

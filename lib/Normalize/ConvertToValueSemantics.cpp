@@ -238,9 +238,8 @@ LogicalResult FunctionConverter::convertOp(Operation *op) {
   };
   bool isTouched = touches(op);
   if (op->getNumRegions() > 0) {
-    auto found = op->walk([&](Operation *inner) {
-      return touches(inner) ? WalkResult::interrupt() : WalkResult::advance();
-    });
+    auto found =
+        op->walk([&](Operation *inner) { return touches(inner) ? WalkResult::interrupt() : WalkResult::advance(); });
     if (isTouched || found.wasInterrupted())
       return emitErrorAt(op) << "control flow over mutable tensors";
   }
@@ -313,8 +312,7 @@ LogicalResult FunctionConverter::convertOp(Operation *op) {
 
   Value result = op->getResult(0);
   switch (getAliasing(op)) {
-  case Aliasing::None:
-    return convertOnValues(op, b);
+  case Aliasing::None: return convertOnValues(op, b);
   case Aliasing::Same:
     aliases.defineSame(result, op->getOperand(0));
     erased.push_back(op);
@@ -370,8 +368,8 @@ static bool returnsNewValue(func::FuncOp function, unsigned input) {
 }
 
 LogicalResult FunctionConverter::convert() {
-  auto hasMutable = function.walk(
-      [](Operation *op) { return touchesMutable(op) ? WalkResult::interrupt() : WalkResult::advance(); });
+  auto hasMutable =
+      function.walk([](Operation *op) { return touchesMutable(op) ? WalkResult::interrupt() : WalkResult::advance(); });
   if (function.isExternal() || (!hasMutable.wasInterrupted() && llvm::none_of(function.getArgumentTypes(), isMutable)))
     return success();
   if (!function.getBody().hasOneBlock())

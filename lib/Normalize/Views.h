@@ -28,11 +28,11 @@ struct ViewStep {
 
 /// How the result of an op lies to its first operand.
 enum class Aliasing {
-  None,     ///< Memory of its own.
-  Same,     ///< The operand itself.
-  Alias,    ///< Another tensor of the same elements: it keeps its shape where the operand is reshaped in place.
-  View,     ///< A view of the operand.
-  Unknown,  ///< The strides decide: a view, the operand itself, or a copy.
+  None,    ///< Memory of its own.
+  Same,    ///< The operand itself.
+  Alias,   ///< Another tensor of the same elements: it keeps its shape where the operand is reshaped in place.
+  View,    ///< A view of the operand.
+  Unknown, ///< The strides decide: a view, the operand itself, or a copy.
 };
 Aliasing getAliasing(mlir::Operation *op);
 

@@ -29,19 +29,14 @@ public:
     auto binary = cast<AffineBinaryOpExpr>(expression);
     llvm::Value *left = emit(binary.getLHS()), *right = emit(binary.getRHS());
     switch (expression.getKind()) {
-    case AffineExprKind::Add:
-      return b.CreateAdd(left, right);
-    case AffineExprKind::Mul:
-      return b.CreateMul(left, right);
-    case AffineExprKind::Mod:
-      return b.CreateSub(left, b.CreateMul(emitFloorDiv(left, right), right));
-    case AffineExprKind::FloorDiv:
-      return emitFloorDiv(left, right);
+    case AffineExprKind::Add: return b.CreateAdd(left, right);
+    case AffineExprKind::Mul: return b.CreateMul(left, right);
+    case AffineExprKind::Mod: return b.CreateSub(left, b.CreateMul(emitFloorDiv(left, right), right));
+    case AffineExprKind::FloorDiv: return emitFloorDiv(left, right);
     case AffineExprKind::CeilDiv:
       // ceil(a / b) = -floor(-a / b)
       return b.CreateNeg(emitFloorDiv(b.CreateNeg(left), right));
-    default:
-      llvm_unreachable("not a binary expression");
+    default: llvm_unreachable("not a binary expression");
     }
   }
 

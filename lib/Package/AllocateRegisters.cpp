@@ -49,9 +49,8 @@ public:
   unsigned getCount() const { return count; }
 
 private:
-  template <typename T>
-  using MinQueue = std::priority_queue<T, std::vector<T>, std::greater<T>>;
-  MinQueue<std::pair<unsigned, unsigned>> busy;  ///< Last position, register.
+  template <typename T> using MinQueue = std::priority_queue<T, std::vector<T>, std::greater<T>>;
+  MinQueue<std::pair<unsigned, unsigned>> busy; ///< Last position, register.
   MinQueue<unsigned> free;
   unsigned count = 0;
 };

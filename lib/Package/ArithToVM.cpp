@@ -36,8 +36,7 @@ struct ConvertConstant : OpConversionPattern<arith::ConstantOp> {
 };
 
 /// Operations that are one instruction, on wide integers.
-template <typename ArithOp, typename VMOp>
-struct ConvertBinary : OpConversionPattern<ArithOp> {
+template <typename ArithOp, typename VMOp> struct ConvertBinary : OpConversionPattern<ArithOp> {
   using OpConversionPattern<ArithOp>::OpConversionPattern;
   LogicalResult matchAndRewrite(ArithOp op, typename ArithOp::Adaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
@@ -49,8 +48,7 @@ struct ConvertBinary : OpConversionPattern<ArithOp> {
 };
 
 /// The same for bitwise operations, which hold for integers of any width.
-template <typename ArithOp, typename VMOp>
-struct ConvertBitwise : OpConversionPattern<ArithOp> {
+template <typename ArithOp, typename VMOp> struct ConvertBitwise : OpConversionPattern<ArithOp> {
   using OpConversionPattern<ArithOp>::OpConversionPattern;
   LogicalResult matchAndRewrite(ArithOp op, typename ArithOp::Adaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
@@ -121,44 +119,23 @@ struct ConvertCompare : OpConversionPattern<arith::CmpIOp> {
     if (isBit && op.getPredicate() != arith::CmpIPredicate::eq && op.getPredicate() != arith::CmpIPredicate::ne)
       return rewriter.notifyMatchFailure(op, "orders i1");
     switch (op.getPredicate()) {
-    case arith::CmpIPredicate::eq:
-      rewriter.replaceOpWithNewOp<vm::EqI64Op>(op, i64, a, b);
-      return success();
-    case arith::CmpIPredicate::ne:
-      rewriter.replaceOpWithNewOp<vm::NeI64Op>(op, i64, a, b);
-      return success();
-    case arith::CmpIPredicate::slt:
-      rewriter.replaceOpWithNewOp<vm::LtI64Op>(op, i64, a, b);
-      return success();
-    case arith::CmpIPredicate::sle:
-      rewriter.replaceOpWithNewOp<vm::LeI64Op>(op, i64, a, b);
-      return success();
-    case arith::CmpIPredicate::sgt:
-      rewriter.replaceOpWithNewOp<vm::LtI64Op>(op, i64, b, a);
-      return success();
-    case arith::CmpIPredicate::sge:
-      rewriter.replaceOpWithNewOp<vm::LeI64Op>(op, i64, b, a);
-      return success();
-    default:
-      break;
+    case arith::CmpIPredicate::eq: rewriter.replaceOpWithNewOp<vm::EqI64Op>(op, i64, a, b); return success();
+    case arith::CmpIPredicate::ne: rewriter.replaceOpWithNewOp<vm::NeI64Op>(op, i64, a, b); return success();
+    case arith::CmpIPredicate::slt: rewriter.replaceOpWithNewOp<vm::LtI64Op>(op, i64, a, b); return success();
+    case arith::CmpIPredicate::sle: rewriter.replaceOpWithNewOp<vm::LeI64Op>(op, i64, a, b); return success();
+    case arith::CmpIPredicate::sgt: rewriter.replaceOpWithNewOp<vm::LtI64Op>(op, i64, b, a); return success();
+    case arith::CmpIPredicate::sge: rewriter.replaceOpWithNewOp<vm::LeI64Op>(op, i64, b, a); return success();
+    default: break;
     }
     // Unsigned order is signed order with the top bits flipped.
     Value top = VMBuilder(rewriter, op.getLoc()).constant(std::numeric_limits<int64_t>::min());
     a = vm::XorI64Op::create(rewriter, op.getLoc(), i64, a, top);
     b = vm::XorI64Op::create(rewriter, op.getLoc(), i64, b, top);
     switch (op.getPredicate()) {
-    case arith::CmpIPredicate::ult:
-      rewriter.replaceOpWithNewOp<vm::LtI64Op>(op, i64, a, b);
-      return success();
-    case arith::CmpIPredicate::ule:
-      rewriter.replaceOpWithNewOp<vm::LeI64Op>(op, i64, a, b);
-      return success();
-    case arith::CmpIPredicate::ugt:
-      rewriter.replaceOpWithNewOp<vm::LtI64Op>(op, i64, b, a);
-      return success();
-    default:
-      rewriter.replaceOpWithNewOp<vm::LeI64Op>(op, i64, b, a);
-      return success();
+    case arith::CmpIPredicate::ult: rewriter.replaceOpWithNewOp<vm::LtI64Op>(op, i64, a, b); return success();
+    case arith::CmpIPredicate::ule: rewriter.replaceOpWithNewOp<vm::LeI64Op>(op, i64, a, b); return success();
+    case arith::CmpIPredicate::ugt: rewriter.replaceOpWithNewOp<vm::LtI64Op>(op, i64, b, a); return success();
+    default: rewriter.replaceOpWithNewOp<vm::LeI64Op>(op, i64, b, a); return success();
     }
   }
 };
@@ -191,8 +168,7 @@ static Value truncate(Value value, unsigned width, OpBuilder &builder, Location 
 
 static unsigned getWidth(Type type) { return type.isIndex() ? 64 : type.getIntOrFloatBitWidth(); }
 
-template <typename ArithOp>
-struct ConvertTruncation : OpConversionPattern<ArithOp> {
+template <typename ArithOp> struct ConvertTruncation : OpConversionPattern<ArithOp> {
   using OpConversionPattern<ArithOp>::OpConversionPattern;
   LogicalResult matchAndRewrite(ArithOp op, typename ArithOp::Adaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
@@ -210,8 +186,7 @@ struct ConvertTruncation : OpConversionPattern<ArithOp> {
   }
 };
 
-template <typename ArithOp>
-struct ConvertZeroExtension : OpConversionPattern<ArithOp> {
+template <typename ArithOp> struct ConvertZeroExtension : OpConversionPattern<ArithOp> {
   using OpConversionPattern<ArithOp>::OpConversionPattern;
   LogicalResult matchAndRewrite(ArithOp op, typename ArithOp::Adaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {

@@ -45,7 +45,6 @@ struct ConvertDispatchCall : OpConversionPattern<dispatch::CallOp> {
 
 } // namespace
 
-void torchc::populateDispatchToVMPatterns(TypeConverter &converter, RewritePatternSet &patterns,
-                                          SymbolTable &symbols) {
+void torchc::populateDispatchToVMPatterns(TypeConverter &converter, RewritePatternSet &patterns, SymbolTable &symbols) {
   patterns.add<ConvertDispatchCall>(converter, patterns.getContext(), symbols);
 }

@@ -41,29 +41,19 @@ Type torchc::getBuiltinType(runtime::ElementType type, MLIRContext *context) {
   case runtime::ElementType::U32:
   case runtime::ElementType::U64:
     return IntegerType::get(context, 8 * runtime::getElementSize(type), IntegerType::Unsigned);
-  case runtime::ElementType::I1:
-    return builder.getI1Type();
+  case runtime::ElementType::I1: return builder.getI1Type();
   case runtime::ElementType::I8:
   case runtime::ElementType::I16:
   case runtime::ElementType::I32:
-  case runtime::ElementType::I64:
-    return builder.getIntegerType(8 * runtime::getElementSize(type));
-  case runtime::ElementType::F16:
-    return builder.getF16Type();
-  case runtime::ElementType::BF16:
-    return builder.getBF16Type();
-  case runtime::ElementType::F32:
-    return builder.getF32Type();
-  case runtime::ElementType::F64:
-    return builder.getF64Type();
-  case runtime::ElementType::ComplexF32:
-    return ComplexType::get(builder.getF32Type());
-  case runtime::ElementType::ComplexF64:
-    return ComplexType::get(builder.getF64Type());
-  case runtime::ElementType::F8E5M2:
-    return Float8E5M2Type::get(context);
-  case runtime::ElementType::F8E4M3FN:
-    return Float8E4M3FNType::get(context);
+  case runtime::ElementType::I64: return builder.getIntegerType(8 * runtime::getElementSize(type));
+  case runtime::ElementType::F16: return builder.getF16Type();
+  case runtime::ElementType::BF16: return builder.getBF16Type();
+  case runtime::ElementType::F32: return builder.getF32Type();
+  case runtime::ElementType::F64: return builder.getF64Type();
+  case runtime::ElementType::ComplexF32: return ComplexType::get(builder.getF32Type());
+  case runtime::ElementType::ComplexF64: return ComplexType::get(builder.getF64Type());
+  case runtime::ElementType::F8E5M2: return Float8E5M2Type::get(context);
+  case runtime::ElementType::F8E4M3FN: return Float8E4M3FNType::get(context);
   }
   llvm_unreachable("no such element type");
 }

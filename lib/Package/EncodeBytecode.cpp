@@ -206,9 +206,7 @@ LogicalResult Encoder::encodeOperand(Operation &op, const runtime::Operand &oper
     break;
   }
   case OperandKind::Imm64:
-  case OperandKind::Index:
-    value = cast<IntegerAttr>(attribute()).getInt();
-    break;
+  case OperandKind::Index: value = cast<IntegerAttr>(attribute()).getInt(); break;
   case OperandKind::Type: {
     Type element = cast<TypeAttr>(attribute()).getValue();
     std::optional<runtime::ElementType> known = getElementType(element);
@@ -220,9 +218,7 @@ LogicalResult Encoder::encodeOperand(Operation &op, const runtime::Operand &oper
   case OperandKind::Target:
     patches.push_back({bytecode.instructions.size(), operand.field, op.getSuccessor(nextSuccessor++)});
     return success();
-  case OperandKind::Message:
-    value = messages.add(cast<StringAttr>(attribute()).getValue());
-    break;
+  case OperandKind::Message: value = messages.add(cast<StringAttr>(attribute()).getValue()); break;
   default: {
     StringRef name = cast<FlatSymbolRefAttr>(attribute()).getValue();
     auto found = tables.ordinals.find(name);

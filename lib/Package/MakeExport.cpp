@@ -51,8 +51,8 @@ static std::unique_ptr<schema::ValueT> makeValue(DictionaryAttr value,
   if (Attribute fixed = value.get("fixed")) {
     result->is_fixed = true;
     auto number = dyn_cast<FloatAttr>(fixed);
-    result->fixed_bits = number ? number.getValue().bitcastToAPInt().getSExtValue()
-                                : cast<IntegerAttr>(fixed).getValue().getZExtValue();
+    result->fixed_bits =
+        number ? number.getValue().bitcastToAPInt().getSExtValue() : cast<IntegerAttr>(fixed).getValue().getZExtValue();
   }
   for (auto [i, dim] : llvm::enumerate(value.getAs<ArrayAttr>("dims"))) {
     if (auto size = dyn_cast<IntegerAttr>(dim))

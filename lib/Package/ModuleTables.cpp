@@ -163,8 +163,8 @@ static LogicalResult addLibraries(ModuleOp module, ModuleTables &tables) {
     auto info = TargetInfo::get(variant, [&] { return executable.emitError(); });
     if (failed(machine) || failed(info))
       return failure();
-    libraries.push_back({executable, getRequiredFeatures(**machine),
-                         (*machine)->getTargetTriple().getArchName().str(), info->vectorBits});
+    libraries.push_back({executable, getRequiredFeatures(**machine), (*machine)->getTargetTriple().getArchName().str(),
+                         info->vectorBits});
   }
   // The loader takes the first that a CPU can run: wider vectors come first, then
   // what asks for more.

@@ -29,29 +29,19 @@ std::string torchc::makeIdentifier(StringRef text) {
 static StringRef getCType(uint8_t type) {
   switch (runtime::ElementType(type)) {
   case runtime::ElementType::F32:
-  case runtime::ElementType::ComplexF32:
-    return "float";
+  case runtime::ElementType::ComplexF32: return "float";
   case runtime::ElementType::F64:
-  case runtime::ElementType::ComplexF64:
-    return "double";
-  case runtime::ElementType::I8:
-    return "int8_t";
-  case runtime::ElementType::I16:
-    return "int16_t";
-  case runtime::ElementType::I32:
-    return "int32_t";
-  case runtime::ElementType::I64:
-    return "int64_t";
+  case runtime::ElementType::ComplexF64: return "double";
+  case runtime::ElementType::I8: return "int8_t";
+  case runtime::ElementType::I16: return "int16_t";
+  case runtime::ElementType::I32: return "int32_t";
+  case runtime::ElementType::I64: return "int64_t";
   case runtime::ElementType::U16:
   case runtime::ElementType::F16:
-  case runtime::ElementType::BF16:
-    return "uint16_t";
-  case runtime::ElementType::U32:
-    return "uint32_t";
-  case runtime::ElementType::U64:
-    return "uint64_t";
-  default:
-    return "uint8_t";
+  case runtime::ElementType::BF16: return "uint16_t";
+  case runtime::ElementType::U32: return "uint32_t";
+  case runtime::ElementType::U64: return "uint64_t";
+  default: return "uint8_t";
   }
 }
 

@@ -32,8 +32,8 @@ struct ConvertEmpty : OpConversionPattern<tensor::EmptyOp> {
   LogicalResult matchAndRewrite(tensor::EmptyOp op, OpAdaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
     VMBuilder vm(rewriter, op.getLoc());
-    rewriter.replaceOp(op, vm.makeTensor(op.getType().getElementType(),
-                                         vm.dims(op.getType(), adaptor.getDynamicSizes())));
+    rewriter.replaceOp(op,
+                       vm.makeTensor(op.getType().getElementType(), vm.dims(op.getType(), adaptor.getDynamicSizes())));
     return success();
   }
 };

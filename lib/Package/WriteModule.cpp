@@ -26,8 +26,7 @@ namespace schema = torchc::runtime::schema;
 
 static uint64_t align(uint64_t offset) { return llvm::alignTo(offset, runtime::kSectionAlignment); }
 
-template <typename T>
-static ArrayRef<uint8_t> asBytes(const std::vector<T> &vector) {
+template <typename T> static ArrayRef<uint8_t> asBytes(const std::vector<T> &vector) {
   return {reinterpret_cast<const uint8_t *>(vector.data()), vector.size() * sizeof(T)};
 }
 
@@ -57,13 +56,12 @@ public:
 private:
   void placeConstants();
   uint64_t checksumConstants() const;
-  template <typename Visit>
-  void visitConstants(Visit visit) const;
+  template <typename Visit> void visitConstants(Visit visit) const;
 
   ModuleTables &tables;
   const Bytecode &bytecode;
   std::vector<ObjectBytes> images; ///< Shared objects, one for each library.
-  std::vector<Bytes> stored; ///< Constants as they stand in their section.
+  std::vector<Bytes> stored;       ///< Constants as they stand in their section.
   uint64_t constantBytes = 0;
   flatbuffers::FlatBufferBuilder debugInfo, header;
   runtime::FilePrologue prologue{};
@@ -99,8 +97,7 @@ void FileLayout::placeConstants() {
 }
 
 /// Calls `visit` for the pieces of the section: constants, and the zeros between them.
-template <typename Visit>
-void FileLayout::visitConstants(Visit visit) const {
+template <typename Visit> void FileLayout::visitConstants(Visit visit) const {
   static constexpr uint8_t zeros[runtime::kSectionAlignment] = {};
   uint64_t offset = 0;
   for (const Bytes &bytes : stored) {

@@ -39,8 +39,7 @@ std::optional<Emission> torchc::parseEmission(StringRef name) {
 StringRef torchc::getStageName(Stage stage) {
   switch (stage) {
 #define STAGE(Name, name, alias, description)                                                                          \
-  case Stage::Name:                                                                                                    \
-    return name;
+  case Stage::Name: return name;
 #include "torchc/Pipeline/Stages.def"
   }
   llvm_unreachable("not a stage");
@@ -127,22 +126,14 @@ static void addPackagePasses(OpPassManager &manager, const PipelineOptions &) {
 
 void torchc::addStagePasses(OpPassManager &manager, Stage stage, const PipelineOptions &options) {
   switch (stage) {
-  case Stage::Import:
-    return;
-  case Stage::Normalize:
-    return addNormalizePasses(manager, options);
-  case Stage::Decompose:
-    return addDecomposePasses(manager, options);
-  case Stage::Lower:
-    return addLowerPasses(manager, options);
-  case Stage::Dispatch:
-    return addDispatchPasses(manager, options);
-  case Stage::Codegen:
-    return addCodegenPasses(manager, options);
-  case Stage::Object:
-    return addObjectPasses(manager, options);
-  case Stage::Package:
-    return addPackagePasses(manager, options);
+  case Stage::Import: return;
+  case Stage::Normalize: return addNormalizePasses(manager, options);
+  case Stage::Decompose: return addDecomposePasses(manager, options);
+  case Stage::Lower: return addLowerPasses(manager, options);
+  case Stage::Dispatch: return addDispatchPasses(manager, options);
+  case Stage::Codegen: return addCodegenPasses(manager, options);
+  case Stage::Object: return addObjectPasses(manager, options);
+  case Stage::Package: return addPackagePasses(manager, options);
   }
 }
 

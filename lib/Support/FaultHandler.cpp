@@ -48,9 +48,7 @@ static void onSignal(int signal) {
   }
 }
 
-[[noreturn]] static void endWithoutMemory() {
-  end(ExitCode::ResourceLimit, {toolName, ": error: out of memory\n"});
-}
+[[noreturn]] static void endWithoutMemory() { end(ExitCode::ResourceLimit, {toolName, ": error: out of memory\n"}); }
 
 void torchc::installFaultHandler(const char *tool, const char *(*getReproducer)()) {
   toolName = tool;

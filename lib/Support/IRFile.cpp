@@ -49,10 +49,12 @@ static void inlineWeights(ModuleOp module, ArrayRef<NamedWeight> used) {
   for (auto [global, entry] : llvm::zip_equal(getExternGlobals(module), used)) {
     auto bytes = ArrayRef(reinterpret_cast<const char *>(entry.weight.bytes.data()), entry.weight.bytes.size());
     // A weight that was read as a resource keeps its name.
-    auto *known = DenseResourceElementsHandle::getManagerInterface(module.getContext()).getBlobManager().lookup(entry.name);
+    auto *known =
+        DenseResourceElementsHandle::getManagerInterface(module.getContext()).getBlobManager().lookup(entry.name);
     if (known && known->getBlob() && known->getBlob()->getData().data() == bytes.data()) {
       auto *builtin = module.getContext()->getLoadedDialect<BuiltinDialect>();
-      global.setValueAttr(DenseResourceElementsAttr::get(entry.weight.type, DenseResourceElementsHandle(known, builtin)));
+      global.setValueAttr(
+          DenseResourceElementsAttr::get(entry.weight.type, DenseResourceElementsHandle(known, builtin)));
       continue;
     }
     AsmResourceBlob blob = UnmanagedAsmResourceBlob::allocateWithAlign(bytes, alignof(uint64_t));

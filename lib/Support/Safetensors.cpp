@@ -35,35 +35,59 @@ static constexpr uint64_t kAlignment = 64;
 
 /// The format's name of a signless element type; empty where it has none.
 static StringRef getTypeName(Type type) {
-  if (type.isInteger(1)) return "BOOL";
-  if (type.isInteger(8)) return "I8";
-  if (type.isInteger(16)) return "I16";
-  if (type.isInteger(32)) return "I32";
-  if (type.isInteger(64)) return "I64";
-  if (type.isF16()) return "F16";
-  if (type.isBF16()) return "BF16";
-  if (type.isF32()) return "F32";
-  if (type.isF64()) return "F64";
-  if (isa<Float8E5M2Type>(type)) return "F8_E5M2";
-  if (isa<Float8E4M3FNType>(type)) return "F8_E4M3";
-  if (auto complex = dyn_cast<ComplexType>(type); complex && complex.getElementType().isF32()) return "C64";
+  if (type.isInteger(1))
+    return "BOOL";
+  if (type.isInteger(8))
+    return "I8";
+  if (type.isInteger(16))
+    return "I16";
+  if (type.isInteger(32))
+    return "I32";
+  if (type.isInteger(64))
+    return "I64";
+  if (type.isF16())
+    return "F16";
+  if (type.isBF16())
+    return "BF16";
+  if (type.isF32())
+    return "F32";
+  if (type.isF64())
+    return "F64";
+  if (isa<Float8E5M2Type>(type))
+    return "F8_E5M2";
+  if (isa<Float8E4M3FNType>(type))
+    return "F8_E4M3";
+  if (auto complex = dyn_cast<ComplexType>(type); complex && complex.getElementType().isF32())
+    return "C64";
   return "";
 }
 
 static Type parseTypeName(StringRef name, MLIRContext *context) {
   Builder builder(context);
-  if (name == "BOOL") return builder.getI1Type();
-  if (name == "I8" || name == "U8") return builder.getIntegerType(8);
-  if (name == "I16" || name == "U16") return builder.getIntegerType(16);
-  if (name == "I32" || name == "U32") return builder.getIntegerType(32);
-  if (name == "I64" || name == "U64") return builder.getIntegerType(64);
-  if (name == "F16") return builder.getF16Type();
-  if (name == "BF16") return builder.getBF16Type();
-  if (name == "F32") return builder.getF32Type();
-  if (name == "F64") return builder.getF64Type();
-  if (name == "F8_E5M2") return Float8E5M2Type::get(context);
-  if (name == "F8_E4M3") return Float8E4M3FNType::get(context);
-  if (name == "C64") return ComplexType::get(builder.getF32Type());
+  if (name == "BOOL")
+    return builder.getI1Type();
+  if (name == "I8" || name == "U8")
+    return builder.getIntegerType(8);
+  if (name == "I16" || name == "U16")
+    return builder.getIntegerType(16);
+  if (name == "I32" || name == "U32")
+    return builder.getIntegerType(32);
+  if (name == "I64" || name == "U64")
+    return builder.getIntegerType(64);
+  if (name == "F16")
+    return builder.getF16Type();
+  if (name == "BF16")
+    return builder.getBF16Type();
+  if (name == "F32")
+    return builder.getF32Type();
+  if (name == "F64")
+    return builder.getF64Type();
+  if (name == "F8_E5M2")
+    return Float8E5M2Type::get(context);
+  if (name == "F8_E4M3")
+    return Float8E4M3FNType::get(context);
+  if (name == "C64")
+    return ComplexType::get(builder.getF32Type());
   return {};
 }
 

@@ -42,7 +42,16 @@ template <typename T> T takeOrRaise(Result<T> result, const nb::object &type) {
 // Element types
 //===----------------------------------------------------------------------===//
 
-enum class DlpackCode : uint8_t { Int = 0, UInt = 1, Float = 2, Bfloat = 4, Complex = 5, Bool = 6, Float8E4M3FN = 10, Float8E5M2 = 12 };
+enum class DlpackCode : uint8_t {
+  Int = 0,
+  UInt = 1,
+  Float = 2,
+  Bfloat = 4,
+  Complex = 5,
+  Bool = 6,
+  Float8E4M3FN = 10,
+  Float8E5M2 = 12
+};
 
 struct DlpackType {
   ElementType type;
@@ -50,14 +59,22 @@ struct DlpackType {
 };
 
 constexpr DlpackType kDlpackTypes[] = {
-    {ElementType::U8, DlpackCode::UInt},          {ElementType::U16, DlpackCode::UInt},
-    {ElementType::U32, DlpackCode::UInt},         {ElementType::U64, DlpackCode::UInt},
-    {ElementType::I8, DlpackCode::Int},           {ElementType::I16, DlpackCode::Int},
-    {ElementType::I32, DlpackCode::Int},          {ElementType::I64, DlpackCode::Int},
-    {ElementType::F16, DlpackCode::Float},        {ElementType::F32, DlpackCode::Float},
-    {ElementType::F64, DlpackCode::Float},        {ElementType::BF16, DlpackCode::Bfloat},
-    {ElementType::ComplexF32, DlpackCode::Complex}, {ElementType::ComplexF64, DlpackCode::Complex},
-    {ElementType::I1, DlpackCode::Bool},          {ElementType::F8E4M3FN, DlpackCode::Float8E4M3FN},
+    {ElementType::U8, DlpackCode::UInt},
+    {ElementType::U16, DlpackCode::UInt},
+    {ElementType::U32, DlpackCode::UInt},
+    {ElementType::U64, DlpackCode::UInt},
+    {ElementType::I8, DlpackCode::Int},
+    {ElementType::I16, DlpackCode::Int},
+    {ElementType::I32, DlpackCode::Int},
+    {ElementType::I64, DlpackCode::Int},
+    {ElementType::F16, DlpackCode::Float},
+    {ElementType::F32, DlpackCode::Float},
+    {ElementType::F64, DlpackCode::Float},
+    {ElementType::BF16, DlpackCode::Bfloat},
+    {ElementType::ComplexF32, DlpackCode::Complex},
+    {ElementType::ComplexF64, DlpackCode::Complex},
+    {ElementType::I1, DlpackCode::Bool},
+    {ElementType::F8E4M3FN, DlpackCode::Float8E4M3FN},
     {ElementType::F8E5M2, DlpackCode::Float8E5M2},
 };
 
@@ -70,7 +87,8 @@ nb::dlpack::dtype toDlpack(ElementType type) {
 
 ElementType fromDlpack(nb::dlpack::dtype dtype) {
   for (const DlpackType &entry : kDlpackTypes)
-    if (static_cast<uint8_t>(entry.code) == dtype.code && getElementSize(entry.type) * 8 == dtype.bits && dtype.lanes == 1)
+    if (static_cast<uint8_t>(entry.code) == dtype.code && getElementSize(entry.type) * 8 == dtype.bits &&
+        dtype.lanes == 1)
       return entry.type;
   throw nb::type_error("an element type that torchc does not know");
 }

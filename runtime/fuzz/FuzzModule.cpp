@@ -42,8 +42,7 @@ extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max
     case 2: // Another instruction's place.
       std::swap_ranges(instruction, instruction + 16, code.data() + random() % (code.size() / 16) * 16);
       break;
-    default:
-      LLVMFuzzerMutate(instruction, 16, 16);
+    default: LLVMFuzzerMutate(instruction, 16, 16);
     }
   }
   return size;

@@ -15,7 +15,8 @@ namespace torchc::runtime::test {
 namespace {
 
 /// One of everything, as the disassembler writes it.
-constexpr const char *kEverything = R"(module "m \22x\5c\0a\e2\82\ac" compiler="0.1.0" llvm="22.1" target="x86_64-linux" source="c0ffee" flags=["-O3" "-g"]
+constexpr const char *kEverything =
+    R"(module "m \22x\5c\0a\e2\82\ac" compiler="0.1.0" llvm="22.1" target="x86_64-linux" source="c0ffee" flags=["-O3" "-g"]
 message "too \22long\22"
 message ""
 constant "w" type=f32 dims=[2 1] data="0000803f00000040"
@@ -67,7 +68,8 @@ std::string disassemble(const std::vector<uint8_t> &file, uint64_t maxDataBytes 
   if (!program.isOk())
     return program.getStatus().getMessage();
   std::string text;
-  program->disassemble(maxDataBytes, [](void *to, std::string_view piece) { *static_cast<std::string *>(to) += piece; }, &text);
+  program->disassemble(
+      maxDataBytes, [](void *to, std::string_view piece) { *static_cast<std::string *>(to) += piece; }, &text);
   return text;
 }
 
@@ -86,9 +88,7 @@ std::string fail(std::string_view text) {
   }
 }
 
-TEST(Assembler, TextComesBack) {
-  EXPECT_EQ(disassemble(assemble(kEverything)), kEverything);
-}
+TEST(Assembler, TextComesBack) { EXPECT_EQ(disassemble(assemble(kEverything)), kEverything); }
 
 TEST(Assembler, BytesComeBack) {
   const auto bytes = assemble(kEverything);
@@ -120,7 +120,8 @@ TEST(Assembler, KnowsEveryOpcode) {
     EXPECT_EQ(std::memcmp(&parts.code[0], &namedParts.code[0], sizeof(Instruction)), 0) << line;
     EXPECT_EQ(parts.code[0].opcode, uint16_t(info.opcode));
     for (const Operand &operand : info)
-      if (!detail::isWide(operand.kind) || operand.kind == OperandKind::Target || operand.kind == OperandKind::Message) {
+      if (!detail::isWide(operand.kind) || operand.kind == OperandKind::Target ||
+          operand.kind == OperandKind::Message) {
         EXPECT_EQ(getField(parts.code[0], operand.field), 1u) << line << " " << operand.name;
       }
     EXPECT_EQ(fail("function \"f\"\n" + line + " 1"), "line 2: unexpected '1'");
@@ -143,7 +144,8 @@ TEST(Assembler, WordsLabelsAndReferences) {
   )"));
   EXPECT_NE(text.find("0  ConstI64 dst=i0 <- value=16\n     1  Br to=2\n     2  Block live_i64=[i0] live_ref=[] <-\n"
                       "     3  CheckTrue cond=i0 text=1 ; \"b\"\n     4  CheckTrue cond=i0 text=0 ; \"a\"\n"),
-            std::string::npos) << text;
+            std::string::npos)
+      << text;
   EXPECT_EQ(fail("function \"f\"\n 1 Ret []"), "line 2: this is instruction 0");
   EXPECT_EQ(fail("function \"f\"\n raw 0x7e 1 2 3 4 5\n"), "ok");
   EXPECT_EQ(disassemble(assemble("function \"f\"\nraw 0x7e")), "function 'f', instruction 0: unknown opcode 0x7e");

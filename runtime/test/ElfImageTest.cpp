@@ -51,7 +51,8 @@ TEST(ElfImage, RunsAKernel) {
 }
 
 TEST(ElfImage, RefusesWhatKernelsMayNotHave) {
-  EXPECT_STREQ(load(readFile(TORCHC_TEST_KERNELS), 3).getMessage(), "kernel library: its kernel table does not fit the module");
+  EXPECT_STREQ(load(readFile(TORCHC_TEST_KERNELS), 3).getMessage(),
+               "kernel library: its kernel table does not fit the module");
   EXPECT_STREQ(load(readFile(TORCHC_TEST_BAD_KERNELS)).getMessage(), "kernel library: undefined symbol 'expf'");
   EXPECT_STREQ(load({1, 2, 3}).getMessage(), "kernel library: not a 64-bit ELF shared object");
   auto bytes = readFile(TORCHC_TEST_KERNELS);

@@ -20,7 +20,9 @@ namespace torchc::runtime::test {
 namespace {
 
 std::vector<std::string> available;
-bool isAvailable(std::string_view feature) { return std::find(available.begin(), available.end(), feature) != available.end(); }
+bool isAvailable(std::string_view feature) {
+  return std::find(available.begin(), available.end(), feature) != available.end();
+}
 
 class ChooseLibrary : public ::testing::Test {
 protected:
@@ -32,7 +34,8 @@ protected:
     flatbuffers::FlatBufferBuilder packed;
     for (auto &library : builder.module.libraries)
       library->object = std::make_unique<schema::Section>(0, 0, 0);
-    for (auto *section : {&builder.module.bytecode, &builder.module.operand_lists, &builder.module.constant_data, &builder.module.debug_info})
+    for (auto *section : {&builder.module.bytecode, &builder.module.operand_lists, &builder.module.constant_data,
+                          &builder.module.debug_info})
       *section = std::make_unique<schema::Section>(0, 0, 0);
     packed.Finish(schema::Module::Pack(packed, &builder.module));
     bytes.assign(packed.GetBufferPointer(), packed.GetBufferPointer() + packed.GetSize());
@@ -62,7 +65,8 @@ TEST_F(ChooseLibrary, TakesTheFirstThatTheCpuCanRun) {
 TEST_F(ChooseLibrary, NamesWhatIsMissing) {
 #if defined(__x86_64__)
   // A level demands its features, whatever the file lists.
-  EXPECT_EQ(choose({"two", "cx16", "sahf", "popcnt", "sse3", "ssse3"}), "compiled for x86-64-v2; this CPU lacks sse4.1 sse4.2");
+  EXPECT_EQ(choose({"two", "cx16", "sahf", "popcnt", "sse3", "ssse3"}),
+            "compiled for x86-64-v2; this CPU lacks sse4.1 sse4.2");
 #endif
   EXPECT_EQ(choose({"one"}, "best"), "compiled for best; this CPU lacks two");
 }

@@ -69,8 +69,10 @@ TEST(LinkedProgram, RunsOnTheCallersMemory) {
             "f: input 0 'x' has 65 for dimension 0 (n), must be 1 to 64");
   n = 3;
   const torchc_buffer none = {nullptr, &n}, odd = {reinterpret_cast<char *>(y.data()) + 1, &n};
-  EXPECT_EQ(describe(torchc_session_call_buffers(session, 0, &none, &output)), "the buffer is not aligned to its 4-byte elements");
-  EXPECT_EQ(describe(torchc_session_call_buffers(session, 0, &input, &odd)), "the buffer is not aligned to its 4-byte elements");
+  EXPECT_EQ(describe(torchc_session_call_buffers(session, 0, &none, &output)),
+            "the buffer is not aligned to its 4-byte elements");
+  EXPECT_EQ(describe(torchc_session_call_buffers(session, 0, &input, &odd)),
+            "the buffer is not aligned to its 4-byte elements");
   EXPECT_EQ(describe(torchc_session_call_buffers(session, 0, &input, &input)), "f: output 0 overlaps an input");
   EXPECT_EQ(describe(torchc_session_call_buffers(session, 1, &input, &output)), "there is no function number 1");
   EXPECT_EQ(describe(torchc_session_call_buffers(session, 0, &input, &output)), "ok");

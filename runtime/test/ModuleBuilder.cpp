@@ -47,11 +47,10 @@ static ElementType parseType(const std::string &name) {
   throw std::runtime_error("no type " + name);
 }
 
-unsigned ModuleBuilder::addFunction(const std::string &name, const std::string &parameters,
-                                    const std::string &results, unsigned i64s, unsigned refs,
-                                    const std::string &text) {
-  assemble("function \"" + name + "\" parameters=[" + parameters + "] results=[" + results + "] i64=" +
-               std::to_string(i64s) + " ref=" + std::to_string(refs) + "\n" + text,
+unsigned ModuleBuilder::addFunction(const std::string &name, const std::string &parameters, const std::string &results,
+                                    unsigned i64s, unsigned refs, const std::string &text) {
+  assemble("function \"" + name + "\" parameters=[" + parameters + "] results=[" + results +
+               "] i64=" + std::to_string(i64s) + " ref=" + std::to_string(refs) + "\n" + text,
            *this);
   return unsigned(module.functions.size() - 1);
 }
@@ -123,8 +122,7 @@ unsigned ModuleBuilder::addKernel(const std::string &name, unsigned inputs, unsi
   return unsigned(module.kernels.size() - 1);
 }
 
-void ModuleBuilder::addLibrary(const std::string &cpu, std::vector<std::string> features,
-                               std::vector<uint8_t> object) {
+void ModuleBuilder::addLibrary(const std::string &cpu, std::vector<std::string> features, std::vector<uint8_t> object) {
   auto library = std::make_unique<schema::LibraryT>();
 #if defined(__x86_64__)
   library->arch = "x86_64";
@@ -181,8 +179,8 @@ std::vector<uint8_t> ModuleBuilder::build(const std::function<void(schema::Modul
 
 void writeSparseModule(const std::string &path, uint64_t bytes) {
   ModuleBuilder builder;
-  builder.addExport("f", builder.addFunction("f", "ref", "ref ref", 0, 2, "Constant r1 <- 0\nRet [r0 r1]"), {"x:f32[1]"},
-                    {"y:f32[1]", "z:u8[" + std::to_string(bytes) + "]"});
+  builder.addExport("f", builder.addFunction("f", "ref", "ref ref", 0, 2, "Constant r1 <- 0\nRet [r0 r1]"),
+                    {"x:f32[1]"}, {"y:f32[1]", "z:u8[" + std::to_string(bytes) + "]"});
   builder.addConstant(ElementType::U8, {64}, std::vector<uint8_t>(64));
   std::vector<uint8_t> file = builder.build([&](schema::ModuleT &module) {
     module.constants[0]->dims = {int64_t(bytes)};

@@ -41,8 +41,7 @@ public:
                        unsigned i64s, unsigned refs, const std::string &code);
   unsigned addMessage(const std::string &text);
   unsigned addConstant(ElementType type, std::vector<int64_t> dims, const void *data);
-  template <typename T>
-  unsigned addConstant(ElementType type, std::vector<int64_t> dims, std::vector<T> values) {
+  template <typename T> unsigned addConstant(ElementType type, std::vector<int64_t> dims, std::vector<T> values) {
     return addConstant(type, dims, static_cast<const void *>(values.data()));
   }
   unsigned addGlobal(const std::string &name, schema::RegisterKind kind, bool isMutable, int32_t initialConstant = -1,
@@ -62,7 +61,6 @@ public:
 
   /// The whole file. `edit` may spoil the header before it is written.
   std::vector<uint8_t> build(const std::function<void(schema::ModuleT &)> &edit = {}) const;
-
 };
 
 /// Writes a file with one function, which returns its input, and a constant of `bytes`

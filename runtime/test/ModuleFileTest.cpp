@@ -125,9 +125,11 @@ TEST(ModuleFile, RefusesMisplacedSections) {
   auto move = [](std::unique_ptr<schema::Section> &section, uint64_t offset, uint64_t size) {
     *section = schema::Section(offset, size, section->checksum());
   };
-  EXPECT_EQ(code([&](auto &m) { move(m.bytecode, m.bytecode->offset() + 64, m.bytecode->size()); }), StatusCode::InvalidModule);
+  EXPECT_EQ(code([&](auto &m) { move(m.bytecode, m.bytecode->offset() + 64, m.bytecode->size()); }),
+            StatusCode::InvalidModule);
   EXPECT_EQ(code([&](auto &m) { move(m.bytecode, UINT64_MAX - 63, 64); }), StatusCode::InvalidModule);
-  EXPECT_EQ(code([&](auto &m) { move(m.constant_data, m.constant_data->offset(), UINT64_MAX); }), StatusCode::InvalidModule);
+  EXPECT_EQ(code([&](auto &m) { move(m.constant_data, m.constant_data->offset(), UINT64_MAX); }),
+            StatusCode::InvalidModule);
   EXPECT_EQ(code([&](auto &m) { move(m.constant_data, m.constant_data->offset(), 8); }), StatusCode::InvalidModule);
   EXPECT_EQ(code([&](auto &m) { move(m.operand_lists, 0, 0); }), StatusCode::InvalidModule);
 }
@@ -140,10 +142,15 @@ TEST(ModuleFile, SaysWhatIsWrongWithASection) {
     return load(builder.build([&](schema::ModuleT &module) { change(module); })).getMessage();
   };
   EXPECT_EQ(message([](auto &) {}), "ok");
-  EXPECT_EQ(message([](auto &m) { *m.debug_info = schema::Section(64, 0, 0); }), "the empty section 'debug info' has an offset or a checksum");
-  EXPECT_EQ(message([](auto &m) { *m.debug_info = schema::Section(0, 0, 1); }), "the empty section 'debug info' has an offset or a checksum");
-  EXPECT_EQ(message([](auto &m) { *m.operand_lists = schema::Section(m.operand_lists->offset(), 1, checksum64("", 1)); }), "the bytecode ends within an instruction");
-  EXPECT_EQ(message([](auto &m) { *m.bytecode = schema::Section(m.bytecode->offset(), 16, 1); }), "damaged file: the checksum of the section 'bytecode' differs");
+  EXPECT_EQ(message([](auto &m) { *m.debug_info = schema::Section(64, 0, 0); }),
+            "the empty section 'debug info' has an offset or a checksum");
+  EXPECT_EQ(message([](auto &m) { *m.debug_info = schema::Section(0, 0, 1); }),
+            "the empty section 'debug info' has an offset or a checksum");
+  EXPECT_EQ(
+      message([](auto &m) { *m.operand_lists = schema::Section(m.operand_lists->offset(), 1, checksum64("", 1)); }),
+      "the bytecode ends within an instruction");
+  EXPECT_EQ(message([](auto &m) { *m.bytecode = schema::Section(m.bytecode->offset(), 16, 1); }),
+            "damaged file: the checksum of the section 'bytecode' differs");
   EXPECT_EQ(message([](auto &m) { *m.constant_data = schema::Section(0, 0, 0); }), "bytes follow the last section");
   auto bytes = builder.build();
   bytes[bytes.size() - 2] = 1; // Between the lists and the constants.
@@ -169,14 +176,16 @@ uint64_t getResidentBytes() {
 
 TEST(ModuleFile, LargeConstantsStayOnDiskUntilTheyAreRead) {
   constexpr uint64_t kBytes = 64 << 20, kLittle = 1 << 20;
-  const std::string path = (std::filesystem::temp_directory_path() / ("torchc-sparse." + std::to_string(getpid()))).string();
+  const std::string path =
+      (std::filesystem::temp_directory_path() / ("torchc-sparse." + std::to_string(getpid()))).string();
   writeSparseModule(path, kBytes);
   const uint64_t before = getResidentBytes();
   auto program = Program::load(path.c_str(), {});
   ASSERT_TRUE(program.isOk()) << program.getStatus().getMessage();
   const uint64_t loaded = getResidentBytes();
   EXPECT_LT(loaded, before + kLittle);
-  ASSERT_TRUE(program->verifyConstants().getCode() == StatusCode::InvalidModule); // Reads them; the checksum is not theirs.
+  ASSERT_TRUE(program->verifyConstants().getCode() ==
+              StatusCode::InvalidModule); // Reads them; the checksum is not theirs.
   EXPECT_GT(getResidentBytes(), loaded + kBytes / 2);
   std::filesystem::remove(path);
 }

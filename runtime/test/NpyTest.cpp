@@ -17,7 +17,8 @@ namespace torchc::runtime {
 namespace {
 
 std::vector<uint8_t> makeFile(std::string header, size_t dataBytes) {
-  std::vector<uint8_t> bytes = {0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, uint8_t(header.size()), uint8_t(header.size() >> 8)};
+  std::vector<uint8_t> bytes = {
+      0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, uint8_t(header.size()), uint8_t(header.size() >> 8)};
   bytes.insert(bytes.end(), header.begin(), header.end());
   for (size_t i = 0; i < dataBytes; ++i)
     bytes.push_back(uint8_t(i));
@@ -29,12 +30,15 @@ std::string getError(const std::string &header, size_t dataBytes, std::optional<
 }
 
 TEST(Npy, RoundTrip) {
-  const std::pair<ElementType, ElementType> types[] = {
-      {ElementType::F32, ElementType::F32},           {ElementType::I1, ElementType::I1},
-      {ElementType::BF16, ElementType::U16},          {ElementType::F8E5M2, ElementType::U8},
-      {ElementType::ComplexF64, ElementType::ComplexF64}, {ElementType::U64, ElementType::U64}};
+  const std::pair<ElementType, ElementType> types[] = {{ElementType::F32, ElementType::F32},
+                                                       {ElementType::I1, ElementType::I1},
+                                                       {ElementType::BF16, ElementType::U16},
+                                                       {ElementType::F8E5M2, ElementType::U8},
+                                                       {ElementType::ComplexF64, ElementType::ComplexF64},
+                                                       {ElementType::U64, ElementType::U64}};
   for (auto [written, read] : types)
-    for (const std::vector<int64_t> &dims : {std::vector<int64_t>{}, {3}, {2, 0}, {2, 3}, std::vector<int64_t>(16, 1)}) {
+    for (const std::vector<int64_t> &dims :
+         {std::vector<int64_t>{}, {3}, {2, 0}, {2, 3}, std::vector<int64_t>(16, 1)}) {
       Tensor tensor = Tensor::allocate(written, dims).take();
       std::memset(tensor.getMutableData(), 1, tensor.getByteLength());
       char header[512];
@@ -68,15 +72,23 @@ TEST(Npy, NormalisesBools) {
 
 TEST(Npy, SaysWhatIsWrong) {
   EXPECT_EQ(getError("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 8), "ok");
-  EXPECT_EQ(getError("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 9), "x: not a usable .npy file: the size of its data does not fit its shape");
-  EXPECT_EQ(getError("{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807, 4), }", 8), "x: not a usable .npy file: the size of its data does not fit its shape");
-  EXPECT_EQ(getError("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }", 8), "x: not a usable .npy file: a dimension of its shape is too large");
-  EXPECT_EQ(getError("{'descr': '>f4', 'fortran_order': False, 'shape': (2,), }", 8), "x: its elements are '>f4', which torchc does not read");
-  EXPECT_EQ(getError("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 8, ElementType::F64), "x: its elements are '<f4', which do not fit f64");
-  EXPECT_EQ(getError("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }", 8), "x: not a usable .npy file: it holds structures, not numbers");
+  EXPECT_EQ(getError("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 9),
+            "x: not a usable .npy file: the size of its data does not fit its shape");
+  EXPECT_EQ(getError("{'descr': '<f4', 'fortran_order': False, 'shape': (9223372036854775807, 4), }", 8),
+            "x: not a usable .npy file: the size of its data does not fit its shape");
+  EXPECT_EQ(getError("{'descr': '<f4', 'fortran_order': False, 'shape': (99999999999999999999,), }", 8),
+            "x: not a usable .npy file: a dimension of its shape is too large");
+  EXPECT_EQ(getError("{'descr': '>f4', 'fortran_order': False, 'shape': (2,), }", 8),
+            "x: its elements are '>f4', which torchc does not read");
+  EXPECT_EQ(getError("{'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", 8, ElementType::F64),
+            "x: its elements are '<f4', which do not fit f64");
+  EXPECT_EQ(getError("{'descr': [('a', '<f4')], 'fortran_order': False, 'shape': (2,), }", 8),
+            "x: not a usable .npy file: it holds structures, not numbers");
   EXPECT_EQ(getError("{'descr': '<f4', 'shape': (2,), }", 8), "x: not a usable .npy file: its header lacks an entry");
-  EXPECT_EQ(getError("{'descr': '<f4', 'descr': '<f4'}", 8), "x: not a usable .npy file: its header has an entry too many");
-  EXPECT_EQ(getError("{'descr': '<f4', 'fortran_order': False, 'shape': (-2,), }", 8), "x: not a usable .npy file: its shape is malformed");
+  EXPECT_EQ(getError("{'descr': '<f4', 'descr': '<f4'}", 8),
+            "x: not a usable .npy file: its header has an entry too many");
+  EXPECT_EQ(getError("{'descr': '<f4', 'fortran_order': False, 'shape': (-2,), }", 8),
+            "x: not a usable .npy file: its shape is malformed");
   EXPECT_EQ(getError("{'descr': '<f4", 8), "x: not a usable .npy file: it holds structures, not numbers");
   EXPECT_EQ(getError("", 8), "x: not a usable .npy file: its header is no dict");
 }

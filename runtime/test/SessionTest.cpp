@@ -59,7 +59,9 @@ TEST_F(SessionTest, LoopsAndBlocks) {
     done:
       Block [i2] [] <-
       ConstI64 i3 <- 0
-  )", 100, 0), 5050);
+  )",
+                    100, 0),
+            5050);
 }
 
 TEST_F(SessionTest, Checks) {
@@ -67,16 +69,20 @@ TEST_F(SessionTest, Checks) {
   EXPECT_EQ(fail("CheckTrue i3 0\nMovI64 i2 <- i0", 1, 1), "f: refused");
   EXPECT_EQ(fail("CheckRange i0 i3 i1 0\nMovI64 i2 <- i0", 5, 4), "f: refused: 5 is not in 0 to 4");
   EXPECT_EQ(fail("CheckType r0 f32 1 0\nMovI64 i2 <- i0", 5, 4), "f: refused: i64 of rank 0, not f32 of rank 1");
-  EXPECT_EQ(fail("Reshape r2 <- r0 [i0]\nCheckDim r2 0 i3 0\nMovI64 i2 <- i0", 1, 4), "f: refused: dimension 0 is 1, not 0");
+  EXPECT_EQ(fail("Reshape r2 <- r0 [i0]\nCheckDim r2 0 i3 0\nMovI64 i2 <- i0", 1, 4),
+            "f: refused: dimension 0 is 1, not 0");
 }
 
 TEST_F(SessionTest, MemoryIsChecked) {
   const std::string slab = "ConstI64 i4 <- 64\nSlabReserve r2 <- i4\n";
   EXPECT_EQ(compute(slab + "View r2 <- r2 i0 i64 [i1]\nStoreI64 r2 i3 i0\nLoadI64 i2 <- r2 i3", 8, 7), 8);
-  EXPECT_EQ(fail(slab + "View r2 <- r2 i0 i64 [i1]\nMovI64 i2 <- i0", 8, 8), "f: a view of 64 bytes at offset 8 leaves its buffer of 64 bytes");
-  EXPECT_EQ(fail(slab + "View r2 <- r2 i0 i64 [i1]\nMovI64 i2 <- i0", 4, 1), "f: a view at offset 4 is not aligned to its elements");
+  EXPECT_EQ(fail(slab + "View r2 <- r2 i0 i64 [i1]\nMovI64 i2 <- i0", 8, 8),
+            "f: a view of 64 bytes at offset 8 leaves its buffer of 64 bytes");
+  EXPECT_EQ(fail(slab + "View r2 <- r2 i0 i64 [i1]\nMovI64 i2 <- i0", 4, 1),
+            "f: a view at offset 4 is not aligned to its elements");
   EXPECT_EQ(fail(slab + "View r2 <- r2 i0 i64 [i1]\nMovI64 i2 <- i0", -8, 1), "f: a view at a negative offset");
-  EXPECT_EQ(fail(slab + "View r2 <- r2 i3 i64 [i0 i0 i0]\nMovI64 i2 <- i0", INT64_MAX / 2, 1), "f: a tensor has more than 2^62 bytes");
+  EXPECT_EQ(fail(slab + "View r2 <- r2 i3 i64 [i0 i0 i0]\nMovI64 i2 <- i0", INT64_MAX / 2, 1),
+            "f: a tensor has more than 2^62 bytes");
   EXPECT_EQ(fail(slab + "View r2 <- r2 i3 i64 [i0]\nMovI64 i2 <- i0", -1, 1), "f: a dimension is negative: -1");
   EXPECT_EQ(fail(slab + "LoadI64 i2 <- r2 i0", 64, 1), "f: a load outside of its tensor");
   EXPECT_EQ(fail(slab + "LoadI64 i2 <- r2 i0", -1, 1), "f: a load outside of its tensor");
@@ -85,20 +91,37 @@ TEST_F(SessionTest, MemoryIsChecked) {
   EXPECT_EQ(fail("Copy r0 r1\nMovI64 i2 <- i0", 64, 1), "f: a copy to a read-only tensor or of another length");
   EXPECT_EQ(fail("Fill r0 i1\nMovI64 i2 <- i0", 64, 1), "f: a fill of a read-only tensor or of elements over 8 bytes");
   EXPECT_EQ(fail("SlabReserve r2 <- i0\nMovI64 i2 <- i0", -1, 1), "f: a slab of negative size");
-  EXPECT_EQ(fail("SlabReserve r2 <- i0\nMovI64 i2 <- i0", INT64_MAX, 1), "f: out of memory: a buffer of more than 2^62 bytes");
+  EXPECT_EQ(fail("SlabReserve r2 <- i0\nMovI64 i2 <- i0", INT64_MAX, 1),
+            "f: out of memory: a buffer of more than 2^62 bytes");
   EXPECT_EQ(fail("TensorDim i2 <- r0 0", 1, 1), "f: a dimension beyond the tensor's rank");
   EXPECT_EQ(fail("OutputAlloc r2 <- 7 i64 []\nMovI64 i2 <- i0", 1, 1), "f: there is no output 7");
 }
 
 TEST_F(SessionTest, ElementsOfEveryIntegerType) {
   const std::string slab = "ConstI64 i4 <- 64\nSlabReserve r2 <- i4\nConstI64 i4 <- 2\n";
-  const struct { const char *type; int64_t stored, loaded; } cases[] = {
-      {"i8", 200, -56}, {"u8", -1, 255}, {"i16", 40000, -25536}, {"u16", -1, 65535},
-      {"i32", 1ll << 31, INT32_MIN}, {"u32", -1, UINT32_MAX}, {"i64", -5, -5}, {"u64", -5, -5}, {"i1", 256, 1}};
+  const struct {
+    const char *type;
+    int64_t stored, loaded;
+  } cases[] = {{"i8", 200, -56},
+               {"u8", -1, 255},
+               {"i16", 40000, -25536},
+               {"u16", -1, 65535},
+               {"i32", 1ll << 31, INT32_MIN},
+               {"u32", -1, UINT32_MAX},
+               {"i64", -5, -5},
+               {"u64", -5, -5},
+               {"i1", 256, 1}};
   for (const auto &entry : cases)
-    EXPECT_EQ(compute(slab + "View r2 <- r2 i3 " + entry.type + " [i4]\nConstI64 i4 <- 1\nStoreI64 r2 i4 i0\nLoadI64 i2 <- r2 i4", entry.stored, 0), entry.loaded) << entry.type;
-  EXPECT_EQ(fail(slab + "View r2 <- r2 i3 f32 [i4]\nLoadI64 i2 <- r2 i3", 0, 0), "f: a load of an element that is no integer");
-  EXPECT_EQ(compute(slab + "View r2 <- r2 i3 i16 [i4]\nFill r2 i0\nView r2 <- r2 i3 i32 []\nLoadI64 i2 <- r2 i3", 0x70102, 0), 0x01020102);
+    EXPECT_EQ(compute(slab + "View r2 <- r2 i3 " + entry.type +
+                          " [i4]\nConstI64 i4 <- 1\nStoreI64 r2 i4 i0\nLoadI64 i2 <- r2 i4",
+                      entry.stored, 0),
+              entry.loaded)
+        << entry.type;
+  EXPECT_EQ(fail(slab + "View r2 <- r2 i3 f32 [i4]\nLoadI64 i2 <- r2 i3", 0, 0),
+            "f: a load of an element that is no integer");
+  EXPECT_EQ(
+      compute(slab + "View r2 <- r2 i3 i16 [i4]\nFill r2 i0\nView r2 <- r2 i3 i32 []\nLoadI64 i2 <- r2 i3", 0x70102, 0),
+      0x01020102);
 }
 
 TEST_F(SessionTest, CallsAndExternals) {
@@ -118,18 +141,21 @@ TEST_F(SessionTest, CallsAndExternals) {
   builder.addMessage("m");
   builder.addExport("f", f, {"x:i64[2]"}, {"y:i64[2]"});
   int seen = 0;
-  const ExternalBinding bindings[] = {{"scale", "(Tensor, int) -> (Tensor, int)", [](void *context, const char *attributes, std::span<const ExternalValue> arguments, std::span<ExternalValue> results) {
-    *static_cast<int *>(context) += 1;
-    EXPECT_STREQ(attributes, "{}");
-    auto values = getValues<int64_t>(arguments[0].tensor);
-    if (values[0] < 0)
-      return Status::error(StatusCode::Failed, "too small");
-    for (int64_t &value : values)
-      value *= arguments[1].integer;
-    results[0].tensor = makeTensor(ElementType::I64, {2}, values);
-    results[1].integer = 5;
-    return Status();
-  }, &seen}};
+  const ExternalBinding bindings[] = {{"scale", "(Tensor, int) -> (Tensor, int)",
+                                       [](void *context, const char *attributes,
+                                          std::span<const ExternalValue> arguments, std::span<ExternalValue> results) {
+                                         *static_cast<int *>(context) += 1;
+                                         EXPECT_STREQ(attributes, "{}");
+                                         auto values = getValues<int64_t>(arguments[0].tensor);
+                                         if (values[0] < 0)
+                                           return Status::error(StatusCode::Failed, "too small");
+                                         for (int64_t &value : values)
+                                           value *= arguments[1].integer;
+                                         results[0].tensor = makeTensor(ElementType::I64, {2}, values);
+                                         results[1].integer = 5;
+                                         return Status();
+                                       },
+                                       &seen}};
   SessionOptions options;
   options.externals = bindings;
   create(options);
@@ -138,11 +164,13 @@ TEST_F(SessionTest, CallsAndExternals) {
   EXPECT_EQ(seen, 1);
   EXPECT_EQ(call("f", {makeTensor<int64_t>(ElementType::I64, {2}, {-1, 2})}), "f: scale: too small");
   auto program = Program::copyBytes(builder.build(), {});
-  EXPECT_STREQ(Session::create(*program, Device::localSync(), {}).getStatus().getMessage(), "the program calls 'scale(Tensor, int) -> (Tensor, int)', which is not registered");
+  EXPECT_STREQ(Session::create(*program, Device::localSync(), {}).getStatus().getMessage(),
+               "the program calls 'scale(Tensor, int) -> (Tensor, int)', which is not registered");
   const ExternalBinding others[] = {{"scale", "(Tensor) -> (Tensor, int)", bindings[0].function, &seen}};
   options.externals = others;
-  EXPECT_STREQ(Session::create(*program, Device::localSync(), options).getStatus().getMessage(),
-               "the program calls 'scale(Tensor, int) -> (Tensor, int)', registered is 'scale(Tensor) -> (Tensor, int)'");
+  EXPECT_STREQ(
+      Session::create(*program, Device::localSync(), options).getStatus().getMessage(),
+      "the program calls 'scale(Tensor, int) -> (Tensor, int)', registered is 'scale(Tensor) -> (Tensor, int)'");
 }
 
 /// A slab is used again while what an op made of it is still read.
@@ -159,10 +187,13 @@ TEST_F(SessionTest, AnExternalMayReturnItsArgument) {
     Fill r0 i1
     Ret [r1])");
   builder.addExport("f", f, {}, {"y:i64[2]"});
-  const ExternalBinding same = {"same", "(Tensor) -> (Tensor)", [](void *, const char *, std::span<const ExternalValue> arguments, std::span<ExternalValue> results) {
-    results[0].tensor = arguments[0].tensor;
-    return Status();
-  }, nullptr};
+  const ExternalBinding same = {
+      "same", "(Tensor) -> (Tensor)",
+      [](void *, const char *, std::span<const ExternalValue> arguments, std::span<ExternalValue> results) {
+        results[0].tensor = arguments[0].tensor;
+        return Status();
+      },
+      nullptr};
   SessionOptions options;
   options.externals = {&same, 1};
   create(options);
@@ -184,10 +215,14 @@ TEST_F(SessionTest, Signatures) {
   EXPECT_EQ(call("f", {floats({4, 2}), Tensor()}), "f: input 1 'y' is missing");
   EXPECT_EQ(call("f", {floats({4, 3}), floats({4})}), "f: input 0 'x' is 4x3xf32, must be ?x2xf32");
   EXPECT_EQ(call("f", {floats({4}), floats({4})}), "f: input 0 'x' is 4xf32, must be ?x2xf32");
-  EXPECT_EQ(call("f", {makeTensor<int32_t>(ElementType::I32, {1, 2}, {1, 2}), floats({4})}), "f: input 0 'x' is 1x2xi32, must be ?x2xf32");
-  EXPECT_EQ(call("f", {floats({4, 2}), floats({6})}), "f: input 1 'y' has 6 for dimension 0 (batch), but an earlier dimension of that name is 4");
-  EXPECT_EQ(call("f", {floats({10, 2}), floats({10})}), "f: input 0 'x' has 10 for dimension 0 (batch), must be 1 to 8");
-  EXPECT_EQ(call("f", {floats({3, 2}), floats({3})}), "f: input 0 'x' has 3 for dimension 0 (batch), must be a multiple of 2");
+  EXPECT_EQ(call("f", {makeTensor<int32_t>(ElementType::I32, {1, 2}, {1, 2}), floats({4})}),
+            "f: input 0 'x' is 1x2xi32, must be ?x2xf32");
+  EXPECT_EQ(call("f", {floats({4, 2}), floats({6})}),
+            "f: input 1 'y' has 6 for dimension 0 (batch), but an earlier dimension of that name is 4");
+  EXPECT_EQ(call("f", {floats({10, 2}), floats({10})}),
+            "f: input 0 'x' has 10 for dimension 0 (batch), must be 1 to 8");
+  EXPECT_EQ(call("f", {floats({3, 2}), floats({3})}),
+            "f: input 0 'x' has 3 for dimension 0 (batch), must be a multiple of 2");
 }
 
 TEST_F(SessionTest, OutputsBelongToTheCaller) {

@@ -85,7 +85,8 @@ TEST_F(TorchcDump, Json) {
 TEST_F(TorchcDump, NativeCode) {
   write("k.vms", "module \"m\"\nlibrary \"x86_64\" \"generic\" object=\"\"");
   EXPECT_EQ(run(TORCHC_AS " k.vms -o k.vmfb"), "exit 0");
-  EXPECT_NE(run("PATH=/nonexistent '" TORCHC_DUMP "' k.vmfb --native").find("--native needs llvm-objdump, which is not installed\nexit 1"),
+  EXPECT_NE(run("PATH=/nonexistent '" TORCHC_DUMP "' k.vmfb --native")
+                .find("--native needs llvm-objdump, which is not installed\nexit 1"),
             std::string::npos);
 }
 
@@ -94,14 +95,20 @@ TEST_F(TorchcDump, FailsByTheCode) {
   EXPECT_EQ(run(TORCHC_DUMP " m.vms"), "torchc-dump: error: m.vms: not a .vmfb file\nexit 4");
   EXPECT_NE(run(TORCHC_DUMP).find("exit 2"), std::string::npos);
   write("bad.vms", "function \"f\"\n  Jump i0\n");
-  EXPECT_EQ(run(TORCHC_AS " bad.vms -o bad.vmfb"), "torchc-as: error: bad.vms: line 2: there is no opcode Jump\nexit 4");
+  EXPECT_EQ(run(TORCHC_AS " bad.vms -o bad.vmfb"),
+            "torchc-as: error: bad.vms: line 2: there is no opcode Jump\nexit 4");
   write("bad.vms", "function \"f\" i64=1\n  MovI64 i0 <- i0\n");
-  EXPECT_EQ(run(TORCHC_AS " bad.vms -o bad.vmfb"), "torchc-as: error: function 'f', instruction 0: register i64[0] may be unset here\nexit 4");
+  EXPECT_EQ(run(TORCHC_AS " bad.vms -o bad.vmfb"),
+            "torchc-as: error: function 'f', instruction 0: register i64[0] may be unset here\nexit 4");
   EXPECT_EQ(run(TORCHC_AS " bad.vms --no-verify -o bad.vmfb"), "exit 0");
-  EXPECT_EQ(run(TORCHC_DUMP " bad.vmfb"), "torchc-dump: error: bad.vmfb: function 'f', instruction 0: register i64[0] may be unset here\nexit 4");
+  EXPECT_EQ(run(TORCHC_DUMP " bad.vmfb"),
+            "torchc-dump: error: bad.vmfb: function 'f', instruction 0: register i64[0] may be unset here\nexit 4");
   EXPECT_NE(run(TORCHC_AS " m.vms").find("exit 2"), std::string::npos);
-  EXPECT_EQ(run(TORCHC_AS " m.vms -o /nonexistent/m.vmfb").find("torchc-as: error: /nonexistent/m.vmfb: No such file or directory\nexit 5"), 0u);
-  EXPECT_EQ(run("{ " TORCHC_DUMP " m.vmfb > /dev/full; }"), "torchc-dump: error: stdout: No space left on device\nexit 5");
+  EXPECT_EQ(run(TORCHC_AS " m.vms -o /nonexistent/m.vmfb")
+                .find("torchc-as: error: /nonexistent/m.vmfb: No such file or directory\nexit 5"),
+            0u);
+  EXPECT_EQ(run("{ " TORCHC_DUMP " m.vmfb > /dev/full; }"),
+            "torchc-dump: error: stdout: No space left on device\nexit 5");
 }
 
 TEST_F(TorchcDump, HelpFitsAScreen) {

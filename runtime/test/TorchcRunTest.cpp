@@ -29,7 +29,8 @@ std::vector<uint8_t> readBytes(const std::string &path) {
 }
 
 void writeBytes(const std::string &path, const std::vector<uint8_t> &bytes) {
-  std::ofstream(path, std::ios::binary).write(reinterpret_cast<const char *>(bytes.data()), std::streamsize(bytes.size()));
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char *>(bytes.data()), std::streamsize(bytes.size()));
 }
 
 class TorchcRun : public ::testing::Test {
@@ -58,7 +59,8 @@ protected:
     builder.addSymbol("s", 1, 64);
     const unsigned identity = builder.addFunction("identity", "ref", "ref", 0, 1, "Ret [r0]");
     for (const char *type : {"bf16", "f16", "f8E4M3FN", "i1", "u64", "complex<f32>", "i8", "f64"})
-      builder.addExport(std::string("id_") + type, identity, {std::string("x:") + type + "[3]"}, {std::string("y:") + type + "[3]"});
+      builder.addExport(std::string("id_") + type, identity, {std::string("x:") + type + "[3]"},
+                        {std::string("y:") + type + "[3]"});
     schema::DebugInfoT debug; // Instruction 6 of forward dispatches.
     debug.texts = {"aten.add.Tensor", "model.py:27", "aten.<script>.default", "model.py:28"};
     debug.sources = {{0, 1}, {2, 3}};
@@ -102,17 +104,22 @@ protected:
 
 TEST_F(TorchcRun, RunsAndPrints) {
   EXPECT_EQ(run("model.vmfb --input=1x4xf32=1,2,3,4.5 --input=5"), "1x4xf32=6,7,8,9.5\nexit 0");
-  EXPECT_EQ(run("model.vmfb --input=2x4xf32=1 --input=-2 --driver=local-task --threads=3"), "2x4xf32=-1,-1,-1,-1,-1,-1,-1,-1\nexit 0");
+  EXPECT_EQ(run("model.vmfb --input=2x4xf32=1 --input=-2 --driver=local-task --threads=3"),
+            "2x4xf32=-1,-1,-1,-1,-1,-1,-1,-1\nexit 0");
   EXPECT_EQ(run("--function=forward - --input=1x4xf32=1 --input=1 < model.vmfb"), "1x4xf32=2,2,2,2\nexit 0");
 }
 
 TEST_F(TorchcRun, EveryKindOfNumberReadsBack) {
   EXPECT_EQ(run("model.vmfb --function=id_bf16 --input=3xbf16=1.5,nan,-3e38"), "3xbf16=1.5,nan,-3.0040553e+38\nexit 0");
-  EXPECT_EQ(run("model.vmfb --function=id_f16 --input=3xf16=65504,65520,6e-8"), "3xf16=65504,inf,5.9604645e-08\nexit 0");
-  EXPECT_EQ(run("model.vmfb --function=id_f8E4M3FN --input=3xf8E4M3FN=448,-0.001953125,480"), "3xf8E4M3FN=448,-0.001953125,nan\nexit 0");
+  EXPECT_EQ(run("model.vmfb --function=id_f16 --input=3xf16=65504,65520,6e-8"),
+            "3xf16=65504,inf,5.9604645e-08\nexit 0");
+  EXPECT_EQ(run("model.vmfb --function=id_f8E4M3FN --input=3xf8E4M3FN=448,-0.001953125,480"),
+            "3xf8E4M3FN=448,-0.001953125,nan\nexit 0");
   EXPECT_EQ(run("model.vmfb --function=id_i1 --input=3xi1=true,0,True"), "3xi1=true,false,true\nexit 0");
-  EXPECT_EQ(run("model.vmfb --function=id_u64 --input=3xu64=18446744073709551615,0,1"), "3xu64=18446744073709551615,0,1\nexit 0");
-  EXPECT_EQ(run("model.vmfb --function='id_complex<f32>' '--input=3xcomplex<f32>=1+2j,-3,4.5-1j'"), "3xcomplex<f32>=1+2j,-3+0j,4.5-1j\nexit 0");
+  EXPECT_EQ(run("model.vmfb --function=id_u64 --input=3xu64=18446744073709551615,0,1"),
+            "3xu64=18446744073709551615,0,1\nexit 0");
+  EXPECT_EQ(run("model.vmfb --function='id_complex<f32>' '--input=3xcomplex<f32>=1+2j,-3,4.5-1j'"),
+            "3xcomplex<f32>=1+2j,-3+0j,4.5-1j\nexit 0");
   EXPECT_EQ(run("model.vmfb --function=id_f64 --input=3xf64=0.1,-inf,1e308"), "3xf64=0.1,-inf,1e+308\nexit 0");
 }
 
@@ -122,14 +129,17 @@ TEST_F(TorchcRun, FilesAndExpectations) {
   EXPECT_EQ(run("model.vmfb --input=- --input=1 --output=- < y.npy > z.npy"), "exit 0");
   EXPECT_EQ(run("model.vmfb --input=@y.npy --input=1 --expect=@z.npy"), "exit 0");
   EXPECT_EQ(run("model.vmfb --input=@y.npy --input=0 --expect=2x4xf32=1,2,3,4,5,6.5,7,9"),
-            "torchc-run: error: output 0 'y' 2 of 8 elements differ; first at [1,1]: 6, expected 6.5; largest difference 1 at [1,3]\nexit 7");
+            "torchc-run: error: output 0 'y' 2 of 8 elements differ; first at [1,1]: 6, expected 6.5; largest "
+            "difference 1 at [1,3]\nexit 7");
   EXPECT_EQ(run("model.vmfb --input=@y.npy --input=0 --expect=2x4xf32=1,2,3,4,5,6.5,7,9 --atol=1"), "exit 0");
-  EXPECT_EQ(run("model.vmfb --input=@y.npy --input=0 --expect=8xf32=1"), "torchc-run: error: output 0 'y' is 2x4xf32, expected 8xf32\nexit 7");
+  EXPECT_EQ(run("model.vmfb --input=@y.npy --input=0 --expect=8xf32=1"),
+            "torchc-run: error: output 0 'y' is 2x4xf32, expected 8xf32\nexit 7");
   EXPECT_EQ(run("model.vmfb --function=id_bf16 --input=3xbf16=1,2,3 --output=@bits.npy"), "exit 0");
   EXPECT_EQ(run("model.vmfb --function=id_bf16 --input=3xbf16=@bits.npy"), "3xbf16=1,2,3\nexit 0");
   writeBytes(folder / "raw.bin", {1, 2, 255});
   EXPECT_EQ(run("model.vmfb --function=id_i8 --input=3xi8=@raw.bin"), "3xi8=1,2,-1\nexit 0");
-  EXPECT_EQ(run("model.vmfb --function=id_f16 --input=3xf16=@raw.bin"), "torchc-run: error: raw.bin: its size is not that of 3xf16\nexit 4");
+  EXPECT_EQ(run("model.vmfb --function=id_f16 --input=3xf16=@raw.bin"),
+            "torchc-run: error: raw.bin: its size is not that of 3xf16\nexit 4");
 }
 
 TEST_F(TorchcRun, Archives) {
@@ -137,12 +147,16 @@ TEST_F(TorchcRun, Archives) {
   // By name: the outputs are c and d, the inputs a and b.
   EXPECT_EQ(run("model.vmfb --function=swap --input=2xbf16=1.5,-2 --input=3xf32=1,2,3 --expect=@y.npz"), "exit 0");
   EXPECT_EQ(run("model.vmfb --function=swap --input=2xbf16=1.5,-2 --input=3xf32=1,2,4 --expect=@y.npz"),
-            "torchc-run: error: output 0 'c' 1 of 3 elements differ; first at [2]: 4, expected 3; largest difference 1 at [2]\nexit 7");
-  EXPECT_EQ(run("model.vmfb --function=swap --input=@y.npz"), "torchc-run: error: y.npz holds c, d; wanted a, b\nexit 2");
+            "torchc-run: error: output 0 'c' 1 of 3 elements differ; first at [2]: 4, expected 3; largest difference 1 "
+            "at [2]\nexit 7");
+  EXPECT_EQ(run("model.vmfb --function=swap --input=@y.npz"),
+            "torchc-run: error: y.npz holds c, d; wanted a, b\nexit 2");
   EXPECT_EQ(run("model.vmfb --function=id_f64 --input=3xf64=1,2,3 --output=y.npz"), "exit 0");
   EXPECT_EQ(run("model.vmfb --function=id_f64 --input=3xf64=1,2,3 --expect=- < y.npz"), "exit 0");
-  EXPECT_EQ(run("model.vmfb --function=id_f64 --input=@missing.npz"), "torchc-run: error: missing.npz: No such file or directory\nexit 5");
-  EXPECT_EQ(run("model.vmfb --function=id_f64 --input=3xf64=1 --output=/nonexistent/y.npz"), "torchc-run: error: /nonexistent/y.npz: No such file or directory\nexit 5");
+  EXPECT_EQ(run("model.vmfb --function=id_f64 --input=@missing.npz"),
+            "torchc-run: error: missing.npz: No such file or directory\nexit 5");
+  EXPECT_EQ(run("model.vmfb --function=id_f64 --input=3xf64=1 --output=/nonexistent/y.npz"),
+            "torchc-run: error: /nonexistent/y.npz: No such file or directory\nexit 5");
   // Every truncation and a flipped bit anywhere in an array is one line and exit 4.
   const auto bytes = readBytes(folder / "y.npz");
   constexpr size_t kEnd = 98; // The records behind the directory say the same thing twice.
@@ -155,32 +169,41 @@ TEST_F(TorchcRun, Archives) {
   auto damaged = bytes;
   damaged[bytes.size() / 2] ^= 4;
   writeBytes(folder / "damaged.npz", damaged);
-  EXPECT_EQ(run("model.vmfb --function=id_f64 --input=3xf64=1 --expect=@damaged.npz"), "torchc-run: error: damaged.npz: not a usable .npz file: 'y.npy' is damaged\nexit 4");
+  EXPECT_EQ(run("model.vmfb --function=id_f64 --input=3xf64=1 --expect=@damaged.npz"),
+            "torchc-run: error: damaged.npz: not a usable .npz file: 'y.npy' is damaged\nexit 4");
 }
 
 TEST_F(TorchcRun, RawFilesTakeTheDeclaredType) {
   writeBytes(folder / "raw.bin", {1, 2, 255});
   EXPECT_EQ(run("model.vmfb --function=id_i8 --input=@raw.bin"), "3xi8=1,2,-1\nexit 0");
-  EXPECT_EQ(run("model.vmfb --function=id_f64 --input=@raw.bin"), "torchc-run: error: raw.bin: its size is not that of 3xf64\nexit 4");
+  EXPECT_EQ(run("model.vmfb --function=id_f64 --input=@raw.bin"),
+            "torchc-run: error: raw.bin: its size is not that of 3xf64\nexit 4");
   EXPECT_EQ(run("model.vmfb --input=@raw.bin --input=1"),
             "torchc-run: error: '@raw.bin' for 'x', which is ?x4xf32: name the shape, as in 2x3xf32=@raw.bin\nexit 2");
 }
 
 TEST_F(TorchcRun, ExitCodes) {
   EXPECT_EQ(run("model.vmfb --input=1x4xf32=1"), "torchc-run: error: 1 --input for 2\nexit 2");
-  EXPECT_EQ(run("model.vmfb --input=1x4xf32=1,2 --input=1"), "torchc-run: error: '1x4xf32=1,2': 2 elements for 4\nexit 2");
+  EXPECT_EQ(run("model.vmfb --input=1x4xf32=1,2 --input=1"),
+            "torchc-run: error: '1x4xf32=1,2': 2 elements for 4\nexit 2");
   EXPECT_EQ(run("model.vmfb --input=1x4xf32=x --input=1"), "torchc-run: error: '1x4xf32=x': 'x' is no f32\nexit 2");
-  EXPECT_EQ(run("model.vmfb --input=1x4xq9=1 --input=1"), "torchc-run: error: '1x4xq9' is no type such as 2x3xf32\nexit 2");
+  EXPECT_EQ(run("model.vmfb --input=1x4xq9=1 --input=1"),
+            "torchc-run: error: '1x4xq9' is no type such as 2x3xf32\nexit 2");
   EXPECT_EQ(run("model.vmfb --input=5 --input=1"), "torchc-run: error: '5' for 'x', which is ?x4xf32\nexit 2");
-  EXPECT_EQ(run("model.vmfb --input=1x5xf32=1 --input=1"), "torchc-run: error: forward: input 0 'x' is 1x5xf32, must be ?x4xf32\nexit 1");
+  EXPECT_EQ(run("model.vmfb --input=1x5xf32=1 --input=1"),
+            "torchc-run: error: forward: input 0 'x' is 1x5xf32, must be ?x4xf32\nexit 1");
   EXPECT_EQ(run("model.vmfb --function=nope").find("torchc-run: error: no function 'nope'; there are: forward"), 0u);
   EXPECT_NE(run("model.vmfb --frobnicate").find("exit 2"), std::string::npos);
   EXPECT_NE(run("").find("exit 2"), std::string::npos);
   EXPECT_EQ(run("missing.vmfb"), "torchc-run: error: missing.vmfb: No such file or directory\nexit 5");
-  EXPECT_EQ(run("model.vmfb --input=@missing.npy --input=1"), "torchc-run: error: missing.npy: No such file or directory\nexit 5");
-  EXPECT_EQ(run("model.vmfb --input=@model.vmfb --input=1"), "torchc-run: error: model.vmfb: not a usable .npy file: it does not begin as one\nexit 4");
-  EXPECT_EQ(run("model.vmfb --input=1x4xf32=1 --input=1 --output=@/nonexistent/y.npy"), "torchc-run: error: /nonexistent/y.npy: No such file or directory\nexit 5");
-  EXPECT_EQ(run("model.vmfb --input=1x4xf32=1 --input=1 --output=@/dev/full"), "torchc-run: error: /dev/full: No space left on device\nexit 5");
+  EXPECT_EQ(run("model.vmfb --input=@missing.npy --input=1"),
+            "torchc-run: error: missing.npy: No such file or directory\nexit 5");
+  EXPECT_EQ(run("model.vmfb --input=@model.vmfb --input=1"),
+            "torchc-run: error: model.vmfb: not a usable .npy file: it does not begin as one\nexit 4");
+  EXPECT_EQ(run("model.vmfb --input=1x4xf32=1 --input=1 --output=@/nonexistent/y.npy"),
+            "torchc-run: error: /nonexistent/y.npy: No such file or directory\nexit 5");
+  EXPECT_EQ(run("model.vmfb --input=1x4xf32=1 --input=1 --output=@/dev/full"),
+            "torchc-run: error: /dev/full: No space left on device\nexit 5");
 }
 
 TEST_F(TorchcRun, BrokenFilesAreOneLineAndExit4) {
@@ -195,13 +218,17 @@ TEST_F(TorchcRun, BrokenFilesAreOneLineAndExit4) {
 
 TEST_F(TorchcRun, Reports) {
   const std::string list = run("model.vmfb --list");
-  EXPECT_EQ(list.find("module test\nfunctions\n  forward(x: sx4xf32, bias: int) -> (y: sx4xf32)\n    where 1 <= s <= 64\n    slab 1200.0 kB (largest live set 1100.0 kB)\n"), 0u) << list;
+  EXPECT_EQ(list.find("module test\nfunctions\n  forward(x: sx4xf32, bias: int) -> (y: sx4xf32)\n    where 1 <= s <= "
+                      "64\n    slab 1200.0 kB (largest live set 1100.0 kB)\n"),
+            0u)
+      << list;
   EXPECT_NE(list.find("producer   torchc 0.1.0, LLVM 22, for test\nexit 0"), std::string::npos) << list;
   const std::string json = run("model.vmfb --list --json");
   const Json parsed = parse(json);
   EXPECT_EQ(parsed["functions"][0]["inputs"][1], Json({{"name", "bias"}, {"kind", "int"}, {"type", "i64"}}));
   EXPECT_EQ(parsed["kernels"][0]["name"], "add_constant");
-  EXPECT_EQ(parsed["kernels"][0]["dispatches"][0][1], Json({{"op", "aten.<script>.default"}, {"location", "model.py:28"}}));
+  EXPECT_EQ(parsed["kernels"][0]["dispatches"][0][1],
+            Json({{"op", "aten.<script>.default"}, {"location", "model.py:28"}}));
   EXPECT_EQ(parsed["kernels"][1]["dispatches"].size(), 0u);
   EXPECT_EQ(run("model.vmfb --no-native"), "exit 0");
   const std::string version = run("--version");
@@ -229,19 +256,26 @@ TEST_F(TorchcRun, ParametersAndState) {
   writeBytes(folder / "add.vmfb", builder.build());
   const std::string header = R"({"weight":{"dtype":"I64","shape":[],"data_offsets":[0,8]}}      )";
   writeBytes(folder / "w.safetensors", {uint8_t(header.size()), 0, 0, 0, 0, 0, 0, 0});
-  std::ofstream(folder / "w.safetensors", std::ios::binary | std::ios::app) << header << std::string("\7\0\0\0\0\0\0\0", 8);
+  std::ofstream(folder / "w.safetensors", std::ios::binary | std::ios::app)
+      << header << std::string("\7\0\0\0\0\0\0\0", 8);
   const std::string list = run("add.vmfb --list");
   EXPECT_NE(list.find("parameters model::weight: i64\nstate      total: i64\n"), std::string::npos) << list;
-  EXPECT_EQ(run("add.vmfb"), "torchc-run: error: the program needs parameter 'model::weight'; no parameters are given for this scope\nexit 1");
+  EXPECT_EQ(
+      run("add.vmfb"),
+      "torchc-run: error: the program needs parameter 'model::weight'; no parameters are given for this scope\nexit 1");
   const std::string call = "add.vmfb --parameters=model=w.safetensors ";
   EXPECT_EQ(run(call + "--save-state=s"), "i64=7\nexit 0");
   EXPECT_EQ(run(call + "--load-state=s --save-state=s"), "i64=14\nexit 0");
   EXPECT_EQ(run(call + "--load-state=s"), "i64=21\nexit 0");
-  EXPECT_EQ(run(call + "--load-state=w.safetensors"), "torchc-run: error: w.safetensors: the program has no state 'weight'\nexit 4");
+  EXPECT_EQ(run(call + "--load-state=w.safetensors"),
+            "torchc-run: error: w.safetensors: the program has no state 'weight'\nexit 4");
   EXPECT_EQ(run(call + "--load-state=absent"), "torchc-run: error: absent: No such file or directory\nexit 5");
   EXPECT_EQ(run(call + "--save-state=/dev/full"), "torchc-run: error: /dev/full: No space left on device\nexit 5");
-  EXPECT_EQ(run("add.vmfb --parameters=model=add.vmfb"), "torchc-run: error: add.vmfb: not a safetensors file: no header of its length\nexit 4");
-  EXPECT_EQ(run("add.vmfb --parameters=w.safetensors"), "torchc-run: error: the program needs parameter 'model::weight'; no parameters are given for this scope\nexit 1");
+  EXPECT_EQ(run("add.vmfb --parameters=model=add.vmfb"),
+            "torchc-run: error: add.vmfb: not a safetensors file: no header of its length\nexit 4");
+  EXPECT_EQ(
+      run("add.vmfb --parameters=w.safetensors"),
+      "torchc-run: error: the program needs parameter 'model::weight'; no parameters are given for this scope\nexit 1");
 }
 
 TEST_F(TorchcRun, Benchmark) {
@@ -304,7 +338,9 @@ TEST_F(TorchcRun, Profile) {
 }
 
 TEST_F(TorchcRun, Trace) {
-  EXPECT_EQ(run("model.vmfb --input=64x4xf32=1 --input=1 --driver=local-task --threads=2 --trace=t.json --repetitions=3"), "exit 0");
+  EXPECT_EQ(
+      run("model.vmfb --input=64x4xf32=1 --input=1 --driver=local-task --threads=2 --trace=t.json --repetitions=3"),
+      "exit 0");
   const Json events = Json::parse(readText("t.json"))["traceEvents"];
   unsigned calls = 0, dispatches = 0, workgroups = 0, lanes = 0;
   double end = 0;
@@ -333,8 +369,10 @@ TEST_F(TorchcRun, Trace) {
   EXPECT_EQ(dispatches, 3u);
   EXPECT_EQ(workgroups, 3 * 64u);
   EXPECT_EQ(lanes, 3u);
-  EXPECT_EQ(run("model.vmfb --input=1x4xf32=1 --input=1 --trace=/nonexistent/t.json"), "torchc-run: error: /nonexistent/t.json: No such file or directory\nexit 5");
-  EXPECT_EQ(run("model.vmfb --input=1x4xf32=1 --input=1 --profile=/dev/full --repetitions=1"), "torchc-run: error: /dev/full: No space left on device\nexit 5");
+  EXPECT_EQ(run("model.vmfb --input=1x4xf32=1 --input=1 --trace=/nonexistent/t.json"),
+            "torchc-run: error: /nonexistent/t.json: No such file or directory\nexit 5");
+  EXPECT_EQ(run("model.vmfb --input=1x4xf32=1 --input=1 --profile=/dev/full --repetitions=1"),
+            "torchc-run: error: /dev/full: No space left on device\nexit 5");
 }
 
 } // namespace

@@ -52,7 +52,8 @@ TEST_F(VerifyBytecode, AcceptsALoop) {
     done:
       Block [i1] [] <-
       Ret [i1]
-  )"), "ok");
+  )"),
+            "ok");
 }
 
 TEST_F(VerifyBytecode, UnknownOpcode) {
@@ -72,7 +73,8 @@ TEST_F(VerifyBytecode, ReadBeforeWrite) {
 }
 
 TEST_F(VerifyBytecode, ReadAfterDrop) {
-  EXPECT_EQ(verify("Drop r0\nTensorDim i1 <- r0 0\nRet [i1]"), "function 'f', instruction 1: register ref[0] may be unset here");
+  EXPECT_EQ(verify("Drop r0\nTensorDim i1 <- r0 0\nRet [i1]"),
+            "function 'f', instruction 1: register ref[0] may be unset here");
 }
 
 TEST_F(VerifyBytecode, BankBeyondItsParameters) {
@@ -93,15 +95,18 @@ TEST_F(VerifyBytecode, BlockPromisesWhatABranchLacks) {
     c:
       Block [i1] [] <-
       Ret [i1]
-  )"), "function 'f', instruction 5: register i64[1] may be unset here");
+  )"),
+            "function 'f', instruction 5: register i64[1] may be unset here");
 }
 
 TEST_F(VerifyBytecode, BlockHidesOtherRegisters) {
-  EXPECT_EQ(verify("Br a\na:\nBlock [] [] <-\nRet [i0]"), "function 'f', instruction 2: register i64[0] may be unset here");
+  EXPECT_EQ(verify("Br a\na:\nBlock [] [] <-\nRet [i0]"),
+            "function 'f', instruction 2: register i64[0] may be unset here");
 }
 
 TEST_F(VerifyBytecode, TargetIsABlock) {
-  EXPECT_EQ(verify("Br 1\nBlock [i0] [] <-\nMovI64 i1 <- i0\nBr 2"), "function 'f', instruction 3: a branch to an instruction that is no Block");
+  EXPECT_EQ(verify("Br 1\nBlock [i0] [] <-\nMovI64 i1 <- i0\nBr 2"),
+            "function 'f', instruction 3: a branch to an instruction that is no Block");
 }
 
 TEST_F(VerifyBytecode, TargetInTheFunction) {
@@ -109,7 +114,8 @@ TEST_F(VerifyBytecode, TargetInTheFunction) {
 }
 
 TEST_F(VerifyBytecode, FallingIntoABlock) {
-  EXPECT_EQ(verify("MovI64 i1 <- i0\nBlock [] [] <-\nRet [i0]"), "function 'f', instruction 1: a block is entered by falling into it");
+  EXPECT_EQ(verify("MovI64 i1 <- i0\nBlock [] [] <-\nRet [i0]"),
+            "function 'f', instruction 1: a block is entered by falling into it");
 }
 
 TEST_F(VerifyBytecode, CodeBehindATerminator) {
@@ -137,7 +143,8 @@ TEST_F(VerifyBytecode, ListsStayInTheirSection) {
 }
 
 TEST_F(VerifyBytecode, ListCountStaysInItsSection) {
-  EXPECT_EQ(verify("Ret [i0]", [](auto &b) { b.lists[0] = 2; }), "function 'f', instruction 0: the list 'results' leaves its section");
+  EXPECT_EQ(verify("Ret [i0]", [](auto &b) { b.lists[0] = 2; }),
+            "function 'f', instruction 0: the list 'results' leaves its section");
 }
 
 TEST_F(VerifyBytecode, Ordinals) {
@@ -148,9 +155,7 @@ TEST_F(VerifyBytecode, Ordinals) {
   EXPECT_EQ(verify("Constant r1 <- 0\nRet [i0]"), "function 'f', instruction 0: there is no constant 0");
 }
 
-TEST_F(VerifyBytecode, Messages) {
-  EXPECT_EQ(verify("Fail 0"), "function 'f', instruction 0: there is no message 0");
-}
+TEST_F(VerifyBytecode, Messages) { EXPECT_EQ(verify("Fail 0"), "function 'f', instruction 0: there is no message 0"); }
 
 TEST_F(VerifyBytecode, Types) {
   EXPECT_EQ(verify("CheckType r0 12 1 0\nRet [i0]"), "function 'f', instruction 0: unknown element type 12");
@@ -158,11 +163,13 @@ TEST_F(VerifyBytecode, Types) {
 }
 
 TEST_F(VerifyBytecode, Rank) {
-  EXPECT_EQ(verify("Reshape r1 <- r0 [i0 i0 i0 i0 i0 i0 i0 i0 i0 i0 i0 i0 i0 i0 i0 i0 i0]\nRet [i0]"), "function 'f', instruction 0: more than 16 dims");
+  EXPECT_EQ(verify("Reshape r1 <- r0 [i0 i0 i0 i0 i0 i0 i0 i0 i0 i0 i0 i0 i0 i0 i0 i0 i0]\nRet [i0]"),
+            "function 'f', instruction 0: more than 16 dims");
 }
 
 TEST_F(VerifyBytecode, Recursion) {
-  EXPECT_EQ(verify("Call [i0] <- 0 [i0 r0]\nRet [i0]"), "function 'f', instruction 0: a call of a function that does not stand before its caller");
+  EXPECT_EQ(verify("Call [i0] <- 0 [i0 r0]\nRet [i0]"),
+            "function 'f', instruction 0: a call of a function that does not stand before its caller");
 }
 
 TEST_F(VerifyBytecode, CallSignature) {
@@ -183,16 +190,19 @@ TEST_F(VerifyBytecode, ImmutableGlobals) {
 
 TEST_F(VerifyBytecode, KernelBindings) {
   builder.addKernel("k", 1, 1, 3);
-  EXPECT_EQ(verify("Dispatch 0 [r0] [i0 i0 i0]\nRet [i0]"), "function 'f', instruction 0: bindings of kernel 'k': 2 registers, not 1");
+  EXPECT_EQ(verify("Dispatch 0 [r0] [i0 i0 i0]\nRet [i0]"),
+            "function 'f', instruction 0: bindings of kernel 'k': 2 registers, not 1");
 }
 
 TEST_F(VerifyBytecode, KernelConstants) {
   builder.addKernel("k", 1, 0, 5);
-  EXPECT_EQ(verify("Dispatch 0 [r0] [i0 i0 i0 i0]\nRet [i0]"), "function 'f', instruction 0: constants of kernel 'k': 5 registers, not 4");
+  EXPECT_EQ(verify("Dispatch 0 [r0] [i0 i0 i0 i0]\nRet [i0]"),
+            "function 'f', instruction 0: constants of kernel 'k': 5 registers, not 4");
 }
 
 TEST_F(VerifyBytecode, FunctionsTileTheBytecode) {
-  EXPECT_EQ(verify("Ret [i0]\n", [](auto &b) { b.module.functions[0]->first_instruction = 1; }), "function 'f' is not at its place in the bytecode");
+  EXPECT_EQ(verify("Ret [i0]\n", [](auto &b) { b.module.functions[0]->first_instruction = 1; }),
+            "function 'f' is not at its place in the bytecode");
 }
 
 TEST_F(VerifyBytecode, NoStrayInstructions) {
@@ -201,12 +211,13 @@ TEST_F(VerifyBytecode, NoStrayInstructions) {
 
 TEST_F(VerifyBytecode, StackSize) {
   for (unsigned i = 0; i < 10; ++i)
-    builder.addFunction("f", "", "", 0, 65535, i == 0 ? "Ret []" : "Call [] <- " + std::to_string(i - 1) + " []\nRet []");
+    builder.addFunction("f", "", "", 0, 65535,
+                        i == 0 ? "Ret []" : "Call [] <- " + std::to_string(i - 1) + " []\nRet []");
   EXPECT_EQ(load(builder), "function 'f', instruction 1: the call stack needs more than 67108864 bytes");
 }
 
 TEST_F(VerifyBytecode, BranchWorkIsBounded) {
-  std::string registers, code = "Br head\nhead:\nBlock [" ;
+  std::string registers, code = "Br head\nhead:\nBlock [";
   for (unsigned i = 0; i < 60000; ++i)
     registers += "i0 ";
   code += registers + "] [] <-\nRet [i0]\n";

@@ -40,20 +40,25 @@ TEST(VerifyTables, AcceptsWhatIsRight) {
     export "f" function=0
       symbol "s" min=0 max=0
       input "x" type=f32 dims=[s0]
-      output "y" type=f32 dims=[?])"), "ok");
+      output "y" type=f32 dims=[?])"),
+            "ok");
 }
 
 TEST(VerifyTables, Constants) {
   EXPECT_EQ(verify(R"(constant "c" type=f32 dims=[2] offset=0)"), "constant 'c' leaves its section");
   EXPECT_EQ(verify(R"(constant "c" type=f32 dims=[2] data="00000000")"), "constant 'c' leaves its section");
   EXPECT_EQ(verify(R"(constant "c" type=f32 dims=[] data="00000000" offset=64)"), "constant 'c' leaves its section");
-  EXPECT_EQ(verify(R"(constant "c" type=f32 dims=[] data="00000000" offset=0xffffffffffffffc0)"), "constant 'c' leaves its section");
+  EXPECT_EQ(verify(R"(constant "c" type=f32 dims=[] data="00000000" offset=0xffffffffffffffc0)"),
+            "constant 'c' leaves its section");
   EXPECT_EQ(verify(R"(constant "c" type=f32 dims=[] data="00000000" offset=4)"), "constant 'c' is not aligned");
   EXPECT_EQ(verify(R"(constant "c" type=200 dims=[] data="00")"), "'c': unknown element type 200");
   EXPECT_EQ(verify(R"(constant "c" type=u8 dims=[-4] data="00")"), "'c': a dimension is negative: -4");
-  EXPECT_EQ(verify(R"(constant "c" type=f32 dims=[0x4000000000000000] data="00")"), "'c': a tensor has more than 2^62 bytes");
-  EXPECT_EQ(verify(R"(constant "c" type=f32 dims=[0x100000000 0x100000000] data="00")"), "'c': a tensor has more than 2^62 bytes");
-  EXPECT_EQ(verify(R"(constant "c" type=u8 dims=[1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1] data="00")"), "'c': a tensor has at most 16 dimensions, not 17");
+  EXPECT_EQ(verify(R"(constant "c" type=f32 dims=[0x4000000000000000] data="00")"),
+            "'c': a tensor has more than 2^62 bytes");
+  EXPECT_EQ(verify(R"(constant "c" type=f32 dims=[0x100000000 0x100000000] data="00")"),
+            "'c': a tensor has more than 2^62 bytes");
+  EXPECT_EQ(verify(R"(constant "c" type=u8 dims=[1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1] data="00")"),
+            "'c': a tensor has at most 16 dimensions, not 17");
 }
 
 TEST(VerifyTables, Parameters) {
@@ -65,7 +70,8 @@ TEST(VerifyTables, Globals) {
   EXPECT_EQ(verify(R"(global "g" kind=2)"), "global 'g' is of an unknown kind");
   EXPECT_EQ(verify(R"(global "g" kind=ref constant=0)"), "global 'g' starts as a constant that is not there");
   EXPECT_EQ(verify(R"(global "g" kind=ref constant=-2)"), "global 'g' starts as a constant that is not there");
-  EXPECT_EQ(verify("constant \"c\" type=u8 dims=[0] data=\"\"\nglobal \"g\" kind=i64 constant=0"), "global 'g' starts as a constant that is not there");
+  EXPECT_EQ(verify("constant \"c\" type=u8 dims=[0] data=\"\"\nglobal \"g\" kind=i64 constant=0"),
+            "global 'g' starts as a constant that is not there");
   EXPECT_EQ(verify(R"(global "g" kind=ref)"), "global 'g' can never have a value");
 }
 
@@ -92,24 +98,29 @@ protected:
       )" + text);
   }
   static std::string verifyInput(const std::string &text) {
-    return verifyExport("export \"e\" function=0\nsymbol \"s\"\ninput \"x\" " + text + "\noutput \"y\" type=f32 dims=[]");
+    return verifyExport("export \"e\" function=0\nsymbol \"s\"\ninput \"x\" " + text +
+                        "\noutput \"y\" type=f32 dims=[]");
   }
   static std::string verifyOutput(const std::string &text) {
-    return verifyExport("export \"e\" function=0\nsymbol \"s\"\noutput \"y\" " + text + "\ninput \"x\" type=f32 dims=[]");
+    return verifyExport("export \"e\" function=0\nsymbol \"s\"\noutput \"y\" " + text +
+                        "\ninput \"x\" type=f32 dims=[]");
   }
 };
 
 TEST_F(VerifyExports, Functions) {
   EXPECT_EQ(verifyExport("export \"e\" function=2"), "export 'e' names a function that is not there");
   EXPECT_EQ(verifyExport("export \"e\" function=0"), "export 'e': its signature and its function differ");
-  EXPECT_EQ(verifyExport("export \"e\" function=0\ninput \"x\" type=f32"), "export 'e': its signature and its function differ");
-  EXPECT_EQ(verifyExport("export \"e\" function=1\noutput \"y\" type=i64"), "export 'e' takes or gives a value that is no tensor");
+  EXPECT_EQ(verifyExport("export \"e\" function=0\ninput \"x\" type=f32"),
+            "export 'e': its signature and its function differ");
+  EXPECT_EQ(verifyExport("export \"e\" function=1\noutput \"y\" type=i64"),
+            "export 'e' takes or gives a value that is no tensor");
 }
 
 TEST_F(VerifyExports, Names) {
   const std::string rest = " function=0\ninput \"x\" type=f32\noutput \"y\" type=f32\n";
   EXPECT_EQ(verifyExport("export \"a\"" + rest + "export \"b\"" + rest + "export \"\"" + rest), "ok");
-  EXPECT_EQ(verifyExport("export \"a\"" + rest + "export \"b\"" + rest + "export \"a\"" + rest), "two exports are named 'a'");
+  EXPECT_EQ(verifyExport("export \"a\"" + rest + "export \"b\"" + rest + "export \"a\"" + rest),
+            "two exports are named 'a'");
 }
 
 TEST_F(VerifyExports, Symbols) {
@@ -155,8 +166,7 @@ class SharedTables : public ::testing::Test {
 protected:
   using Strings = std::vector<flatbuffers::Offset<flatbuffers::String>>;
 
-  template <typename T>
-  std::vector<flatbuffers::Offset<T>> repeat(flatbuffers::Offset<T> entry, size_t count) {
+  template <typename T> std::vector<flatbuffers::Offset<T>> repeat(flatbuffers::Offset<T> entry, size_t count) {
     return std::vector<flatbuffers::Offset<T>>(count, entry);
   }
 
@@ -164,8 +174,9 @@ protected:
     const Strings none;
     const schema::Section absent(0, 0, 0);
     const auto producer = schema::CreateProducerDirect(builder, "", "", "", &none, "");
-    builder.Finish(schema::CreateModuleDirect(builder, "", producer, &functions, &exports, &externals, &kernels, &libraries,
-                                              &constants, &parameters, &globals, &none, &absent, &absent, &absent, &absent),
+    builder.Finish(schema::CreateModuleDirect(builder, "", producer, &functions, &exports, &externals, &kernels,
+                                              &libraries, &constants, &parameters, &globals, &none, &absent, &absent,
+                                              &absent, &absent),
                    schema::ModuleIdentifier());
     std::vector<uint8_t> file = ModuleBuilder().build();
     FilePrologue prologue;

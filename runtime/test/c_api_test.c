@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define EXPECT(condition)                                                                          \
-  if (!(condition)) {                                                                              \
-    printf("c_api_test.c:%d: %s\n", __LINE__, #condition);                                         \
-    return 1;                                                                                      \
+#define EXPECT(condition)                                                                                              \
+  if (!(condition)) {                                                                                                  \
+    printf("c_api_test.c:%d: %s\n", __LINE__, #condition);                                                             \
+    return 1;                                                                                                          \
   }
 
 /* Calls function 0 of a program (x: i64[2]) -> (y: i64[2]) that returns its input. Called

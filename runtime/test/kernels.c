@@ -8,9 +8,8 @@
 
 #include "torchc/runtime/KernelABI.h"
 
-#define KERNEL(name)                                                                               \
-  static int32_t name(const torchc_env *env, const torchc_args *args, uint32_t x, uint32_t y,      \
-                      uint32_t z, void *scratch)
+#define KERNEL(name)                                                                                                   \
+  static int32_t name(const torchc_env *env, const torchc_args *args, uint32_t x, uint32_t y, uint32_t z, void *scratch)
 
 /* The first three constants of every kernel are the extents of its grid. */
 static void grid(const int64_t *constants, int64_t *extents) {

@@ -77,7 +77,8 @@ void addOptions(CLI::App &app, Arguments &arguments, CompileOptions &options) {
       ->type_name("LIST");
 
   const char *target = "Target";
-  app.add_option("--target-cpu", options.pipeline.target.cpu, "CPUs to make code for, side by side: LLVM's names, host (this machine), portable (x86-64-v2, v3, v4)")
+  app.add_option("--target-cpu", options.pipeline.target.cpu,
+                 "CPUs to make code for, side by side: LLVM's names, host (this machine), portable (x86-64-v2, v3, v4)")
       ->group(target)
       ->type_name("LIST")
       ->capture_default_str();
@@ -102,7 +103,8 @@ void addOptions(CLI::App &app, Arguments &arguments, CompileOptions &options) {
              "  torchc-compile model.pt2 --emit=linalg -o -\n"
              "  torchc-compile model.pt2 --emit=static-library -o model.a\n"
              "\n"
-             "Exit codes: 0 ok, 1 failure, 2 usage, 3 unsupported op, 4 bad input file, 5 I/O, 6 limit,\n            70 bug in torchc");
+             "Exit codes: 0 ok, 1 failure, 2 usage, 3 unsupported op, 4 bad input file, 5 I/O, 6 limit,\n            "
+             "70 bug in torchc");
 }
 
 /// The compilation under way, for the fault handler.
@@ -162,8 +164,8 @@ int main(int argc, char **argv) {
   options.onMessage = [&](const Message &message) {
     if (arguments.quiet && message.severity != mlir::DiagnosticSeverity::Error)
       return;
-    llvm::errs() << (terminal ? "\r\033[K" : "") << (message.location.empty() ? "torchc-compile: " : "") << message.str()
-                 << "\n";
+    llvm::errs() << (terminal ? "\r\033[K" : "") << (message.location.empty() ? "torchc-compile: " : "")
+                 << message.str() << "\n";
   };
   return static_cast<int>(compile(arguments, options));
 }

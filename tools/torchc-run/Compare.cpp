@@ -77,8 +77,9 @@ std::string compareTensors(const Tensor &actual, const Tensor &expected, const T
   if (wrong == 0)
     return {};
   return std::to_string(wrong) + " of " + std::to_string(actual.getElementCount()) + " elements differ; first at " +
-         formatIndex(first, dims) + ": " + formatElement(actual, first) + ", expected " + formatElement(expected, first) +
-         "; largest difference " + formatNumber(largest) + " at " + formatIndex(worst, dims);
+         formatIndex(first, dims) + ": " + formatElement(actual, first) + ", expected " +
+         formatElement(expected, first) + "; largest difference " + formatNumber(largest) + " at " +
+         formatIndex(worst, dims);
 }
 
 } // namespace torchc::runtime

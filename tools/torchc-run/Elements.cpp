@@ -66,16 +66,14 @@ std::optional<SmallFloat> getSmallFloat(ElementType type) {
   }
 }
 
-template <typename T>
-T load(const Tensor &tensor, uint64_t index, uint64_t part = 0, uint64_t parts = 1) {
+template <typename T> T load(const Tensor &tensor, uint64_t index, uint64_t part = 0, uint64_t parts = 1) {
   T value;
   std::memcpy(&value, tensor.getData() + (index * parts + part) * sizeof(T), sizeof(T));
   return value;
 }
 
 /// Calls `use` with a value of the C++ type of an integer element type.
-template <typename Use>
-auto withIntegerType(ElementType type, Use use) {
+template <typename Use> auto withIntegerType(ElementType type, Use use) {
   switch (type) {
   case ElementType::I8: return use(int8_t());
   case ElementType::I16: return use(int16_t());
@@ -88,14 +86,12 @@ auto withIntegerType(ElementType type, Use use) {
   }
 }
 
-template <typename T>
-std::string toText(T value) {
+template <typename T> std::string toText(T value) {
   char text[40];
   return {text, std::to_chars(text, text + sizeof text, value).ptr};
 }
 
-template <typename T>
-bool fromText(std::string_view &text, T &value) {
+template <typename T> bool fromText(std::string_view &text, T &value) {
   if (text.starts_with('+'))
     text.remove_prefix(1);
   const auto result = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -103,13 +99,9 @@ bool fromText(std::string_view &text, T &value) {
   return result.ec == std::errc();
 }
 
-template <typename T>
-bool parseFloat(std::string_view text, T &value) {
-  return fromText(text, value) && text.empty();
-}
+template <typename T> bool parseFloat(std::string_view text, T &value) { return fromText(text, value) && text.empty(); }
 
-template <typename T>
-bool parseComplex(std::string_view text, uint8_t *to) {
+template <typename T> bool parseComplex(std::string_view text, uint8_t *to) {
   T parts[2] = {0, 0};
   if (!fromText(text, parts[0]))
     return false;
@@ -146,8 +138,7 @@ std::complex<double> getElement(const Tensor &tensor, uint64_t index) {
   case ElementType::F64: return load<double>(tensor, index);
   case ElementType::ComplexF32: return {load<float>(tensor, index, 0, 2), load<float>(tensor, index, 1, 2)};
   case ElementType::ComplexF64: return {load<double>(tensor, index, 0, 2), load<double>(tensor, index, 1, 2)};
-  default:
-    return withIntegerType(type, [&]<typename T>(T) { return double(load<T>(tensor, index)); });
+  default: return withIntegerType(type, [&]<typename T>(T) { return double(load<T>(tensor, index)); });
   }
 }
 
@@ -162,8 +153,7 @@ std::string formatElement(const Tensor &tensor, uint64_t index) {
     auto part = [&](double x) { return type == ElementType::ComplexF32 ? toText(float(x)) : toText(x); };
     return part(value.real()) + (std::signbit(value.imag()) ? "" : "+") + part(value.imag()) + "j";
   }
-  default:
-    break;
+  default: break;
   }
   if (isFloatType(type))
     return toText(float(getElement(tensor, index).real()));

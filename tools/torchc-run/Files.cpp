@@ -21,14 +21,10 @@ namespace torchc::runtime {
 int getExitCode(StatusCode code) {
   switch (code) {
   case StatusCode::InvalidModule:
-  case StatusCode::Incompatible:
-    return kBadInput;
-  case StatusCode::Io:
-    return kIo;
-  case StatusCode::ResourceExhausted:
-    return kLimit;
-  default:
-    return kFailure;
+  case StatusCode::Incompatible: return kBadInput;
+  case StatusCode::Io: return kIo;
+  case StatusCode::ResourceExhausted: return kLimit;
+  default: return kFailure;
   }
 }
 

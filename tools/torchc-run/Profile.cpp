@@ -134,7 +134,8 @@ static std::string formatNumber(double value, const char *pattern = "%.3f") { re
 
 static std::vector<std::string> formatNumbers(const Json &row, bool inMilliseconds) {
   const auto dispatches = row.at("dispatches").get<double>();
-  return {formatNumber(row.at("ms").get<double>() * (inMilliseconds ? 1 : 1e3)), formatNumber(row.at("share").get<double>() * 100, "%.1f %%"),
+  return {formatNumber(row.at("ms").get<double>() * (inMilliseconds ? 1 : 1e3)),
+          formatNumber(row.at("share").get<double>() * 100, "%.1f %%"),
           formatNumber(dispatches, dispatches == double(uint64_t(dispatches)) ? "%.0f" : "%.2f"),
           formatNumber(row.at("bytes").get<double>() / 1e6), formatNumber(row.at("gb_per_s"), "%.1f")};
 }

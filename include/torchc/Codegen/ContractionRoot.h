@@ -17,9 +17,9 @@ namespace torchc {
 /// the innermost dim of the output, is a dim of only one operand.
 struct ContractionRoot {
   mlir::linalg::LinalgOp op;
-  mlir::OpOperand *rows;     ///< The operand without n; its elements are broadcast.
-  mlir::OpOperand *columns;  ///< The operand with n, a panel of columns at a time.
-  unsigned columnLoop;       ///< n
+  mlir::OpOperand *rows;    ///< The operand without n; its elements are broadcast.
+  mlir::OpOperand *columns; ///< The operand with n, a panel of columns at a time.
+  unsigned columnLoop;      ///< n
   mlir::Operation *multiply, *add;
 
   static std::optional<ContractionRoot> find(dispatch::KernelOp kernel);

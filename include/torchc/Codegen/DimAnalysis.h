@@ -31,8 +31,8 @@ public:
     int id = kOther;
     uint64_t depends = 0;
   };
-  static constexpr int kZero = -1;   ///< Always index 0.
-  static constexpr int kOther = -2;  ///< Something computed, or a loop of a reduction.
+  static constexpr int kZero = -1;  ///< Always index 0.
+  static constexpr int kOther = -2; ///< Something computed, or a loop of a reduction.
 
   /// A reduction that was found, with the dims of its result.
   struct Reduction {
@@ -68,9 +68,9 @@ private:
 
   ValueEmitter &emitter;
   Indices extents;
-  std::set<unsigned> separateAfter;  ///< Dims that may not be joined with the next one.
+  std::set<unsigned> separateAfter; ///< Dims that may not be joined with the next one.
   llvm::SmallVector<Reduction> reductions;
-  std::set<std::pair<const void *, std::vector<int>>> visited;  ///< Tensors with their ids.
+  std::set<std::pair<const void *, std::vector<int>>> visited; ///< Tensors with their ids.
 };
 
 /// The extents of an op's loops.

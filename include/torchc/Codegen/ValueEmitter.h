@@ -36,10 +36,10 @@ namespace torchc {
 /// A coordinate of a point: `base + offset`; of a row of points, lane l's is
 /// `base + offset + l * lane`, or `lanes[l] + offset`.
 struct Index {
-  mlir::Value base;    ///< i64, or null for 0.
+  mlir::Value base; ///< i64, or null for 0.
   int64_t offset = 0;
-  int64_t lane = 0;    ///< The distance between neighbouring lanes.
-  mlir::Value lanes;   ///< A vector of i64 when the distances are not equal.
+  int64_t lane = 0;  ///< The distance between neighbouring lanes.
+  mlir::Value lanes; ///< A vector of i64 when the distances are not equal.
 
   Index(int64_t constant = 0) : offset(constant) {}
   Index(mlir::Value base, int64_t offset = 0, int64_t lane = 0) : base(base), offset(offset), lane(lane) {}
@@ -53,9 +53,9 @@ using Indices = llvm::SmallVector<Index, 4>;
 /// Memory that holds a tensor: a binding or scratch memory, row-major.
 struct Buffer {
   mlir::Value pointer;
-  mlir::Type element;     ///< As the body sees it; an i1 is a byte in memory.
-  Indices strides;        ///< In elements; the last is 1.
-  bool readOnly = false;  ///< Nothing writes it while the kernel runs.
+  mlir::Type element;    ///< As the body sees it; an i1 is a byte in memory.
+  Indices strides;       ///< In elements; the last is 1.
+  bool readOnly = false; ///< Nothing writes it while the kernel runs.
 };
 
 class ValueEmitter {
@@ -176,7 +176,7 @@ public:
 
   /// if (condition) then else: what the two give, lane by lane of one type.
   mlir::Value emitIfValue(mlir::Value condition, llvm::function_ref<mlir::Value()> thenBody,
-                     llvm::function_ref<mlir::Value()> elseBody);
+                          llvm::function_ref<mlir::Value()> elseBody);
   void emitIf(mlir::Value condition, llvm::function_ref<void()> thenBody, llvm::function_ref<void()> elseBody = {});
 
   //===--------------------------------------------------------------------===//
@@ -256,7 +256,6 @@ private:
                      llvm::function_ref<mlir::Value(mlir::Value, mlir::Value)> make);
   Index asIndex(mlir::OpFoldResult value);
 
-
   dispatch::KernelOp kernel;
   mlir::ModuleOp module;
   const TargetInfo &target;
@@ -265,20 +264,20 @@ private:
   llvm::SmallVector<mlir::Value> sizes;
   mlir::Value workgroup[3];
   mlir::Value scratch;
-  mlir::Value errorCell;  ///< Holds the code of the last failed assertion.
-  mlir::Value dummyCell;  ///< What a load reads whose predicate does not hold.
+  mlir::Value errorCell; ///< Holds the code of the last failed assertion.
+  mlir::Value dummyCell; ///< What a load reads whose predicate does not hold.
   llvm::SmallVector<Buffer> results;
   llvm::DenseMap<mlir::Value, Buffer> buffers;
   llvm::DenseMap<mlir::Value, Buffer> recorded;
-  mlir::Operation *prologueEnd = nullptr;  ///< Where code for the whole work group goes.
+  mlir::Operation *prologueEnd = nullptr; ///< Where code for the whole work group goes.
   llvm::DenseMap<mlir::Operation *, mlir::Value> filledRows;
-  Buffer scratchView;     ///< The last reshaped view of a binding.
+  Buffer scratchView; ///< The last reshaped view of a binding.
   unsigned tables = 0;
   int64_t scratchBytes = 0;
   std::vector<std::map<Key, mlir::Value>> memo;
   unsigned width = 1;
-  mlir::Value mask;       ///< The lanes in use; null for all of them.
-  mlir::Value predicate;  ///< i1: whether loads may be made at all; null for yes.
+  mlir::Value mask;      ///< The lanes in use; null for all of them.
+  mlir::Value predicate; ///< i1: whether loads may be made at all; null for yes.
   bool failed = false;
 };
 

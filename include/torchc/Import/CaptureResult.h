@@ -15,11 +15,11 @@ namespace torchc {
 
 /// Why a model was not captured. The numbers are the exit codes of the tools.
 enum class CaptureFailure {
-  Diagnosed = 1,      ///< The model itself does not work for these inputs.
-  Usage = 2,          ///< The inputs do not fit the signature.
-  UnsupportedOp = 3,  ///< The model is fine, torchc lacks something.
-  BadFile = 4,        ///< The file is damaged, foreign or refused.
-  InputOutput = 5,    ///< The file cannot be read.
+  Diagnosed = 1,     ///< The model itself does not work for these inputs.
+  Usage = 2,         ///< The inputs do not fit the signature.
+  UnsupportedOp = 3, ///< The model is fine, torchc lacks something.
+  BadFile = 4,       ///< The file is damaged, foreign or refused.
+  InputOutput = 5,   ///< The file cannot be read.
 };
 
 /// The program, or one-line errors and the class they fall into.

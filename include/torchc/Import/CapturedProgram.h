@@ -30,10 +30,27 @@ namespace torchc {
 
 /// Element types, spelled as in torch. The numbers are those of c10::ScalarType.
 enum class ScalarType : int8_t {
-  Byte = 0, Char = 1, Short = 2, Int = 3, Long = 4, Half = 5, Float = 6,
-  Double = 7, ComplexHalf = 8, ComplexFloat = 9, ComplexDouble = 10, Bool = 11,
-  QInt8 = 12, QUInt8 = 13, QInt32 = 14, BFloat16 = 15,
-  Float8_e5m2 = 23, Float8_e4m3fn = 24, UInt16 = 27, UInt32 = 28, UInt64 = 29,
+  Byte = 0,
+  Char = 1,
+  Short = 2,
+  Int = 3,
+  Long = 4,
+  Half = 5,
+  Float = 6,
+  Double = 7,
+  ComplexHalf = 8,
+  ComplexFloat = 9,
+  ComplexDouble = 10,
+  Bool = 11,
+  QInt8 = 12,
+  QUInt8 = 13,
+  QInt32 = 14,
+  BFloat16 = 15,
+  Float8_e5m2 = 23,
+  Float8_e4m3fn = 24,
+  UInt16 = 27,
+  UInt32 = 28,
+  UInt64 = 29,
 };
 
 /// Bytes of one element; 0 for a type that torchc does not know.
@@ -41,8 +58,8 @@ int64_t getElementSize(ScalarType type);
 
 /// A dimension or integer: a constant, or an expression over named symbols.
 struct SymInt {
-  int64_t value = 0;       ///< The constant; for an expression its hint.
-  std::string expression;  ///< Empty for a constant; else such as "2*s0 + 1".
+  int64_t value = 0;      ///< The constant; for an expression its hint.
+  std::string expression; ///< Empty for a constant; else such as "2*s0 + 1".
 
   bool isConstant() const { return expression.empty(); }
 };
@@ -77,17 +94,21 @@ struct ValueRef {
 };
 
 /// Torch's non-tensor constants that have a meaning of their own.
-struct DeviceArg { std::string type; };
-struct LayoutArg { int64_t value; };
-struct MemoryFormatArg { int64_t value; };
+struct DeviceArg {
+  std::string type;
+};
+struct LayoutArg {
+  int64_t value;
+};
+struct MemoryFormatArg {
+  int64_t value;
+};
 
 /// An argument of a node. `std::monostate` is None.
 struct Argument {
   using List = std::vector<Argument>;
-  std::variant<std::monostate, ValueRef, bool, int64_t, double,
-               std::complex<double>, std::string, ScalarType, LayoutArg,
-               MemoryFormatArg, DeviceArg, List,
-               std::shared_ptr<CapturedGraph>>
+  std::variant<std::monostate, ValueRef, bool, int64_t, double, std::complex<double>, std::string, ScalarType,
+               LayoutArg, MemoryFormatArg, DeviceArg, List, std::shared_ptr<CapturedGraph>>
       value;
 };
 
@@ -95,8 +116,8 @@ struct Argument {
 struct ValueType {
   enum class Kind { Tensor, Int, Float, Bool, None, TensorList };
   Kind kind = Kind::Tensor;
-  TensorMeta tensor;                 ///< Kind::Tensor.
-  std::vector<TensorMeta> elements;  ///< Kind::TensorList.
+  TensorMeta tensor;                ///< Kind::Tensor.
+  std::vector<TensorMeta> elements; ///< Kind::TensorList.
 };
 
 /// A value that a node, an input or an output defines. An output of a node
@@ -121,7 +142,7 @@ struct CapturedNode {
   std::vector<std::pair<std::string, Argument>> arguments;
   std::vector<CapturedValue> outputs;
   std::vector<SourceFrame> frames;
-  std::string name = {};  ///< As the front end calls the node; may be empty.
+  std::string name = {}; ///< As the front end calls the node; may be empty.
 };
 
 /// A list of nodes in order of execution.
@@ -134,7 +155,7 @@ struct CapturedGraph {
 /// The bytes of a parameter, buffer or constant tensor. `data` points to the
 /// start of the storage, which lives as long as `owner`.
 struct StoredTensor {
-  std::string name;  ///< Fully qualified name, such as "layer1.0.weight".
+  std::string name; ///< Fully qualified name, such as "layer1.0.weight".
   TensorMeta meta;
   std::shared_ptr<const void> owner;
   const uint8_t *data = nullptr;
@@ -165,9 +186,9 @@ struct OutputSpec {
 struct CapturedFunction {
   std::string name = "forward";
   CapturedGraph graph;
-  std::vector<InputSpec> inputs;    ///< One for each input of the graph.
-  std::vector<OutputSpec> outputs;  ///< One for each output of the graph.
-  std::string inputSpec;            ///< Pytree spec as torch writes it; may be empty.
+  std::vector<InputSpec> inputs;   ///< One for each input of the graph.
+  std::vector<OutputSpec> outputs; ///< One for each output of the graph.
+  std::string inputSpec;           ///< Pytree spec as torch writes it; may be empty.
   std::string outputSpec;
 };
 

@@ -49,8 +49,7 @@ struct TorchScriptOptions {
 ///
 /// Not thread-safe with respect to other users of libtorch's dispatcher on the
 /// same thread.
-CaptureResult captureTorchScript(const std::string &path,
-                                 const TorchScriptOptions &options);
+CaptureResult captureTorchScript(const std::string &path, const TorchScriptOptions &options);
 
 } // namespace torchc
 

@@ -46,12 +46,12 @@ public:
 private:
   struct Member {
     llvm::ArrayRef<uint8_t> bytes;
-    llvm::ArrayRef<uint8_t> extent;  ///< The bytes with their local header.
+    llvm::ArrayRef<uint8_t> extent; ///< The bytes with their local header.
     uint32_t crc;
     uint16_t method;
   };
   static llvm::Expected<Member> readMember(llvm::ArrayRef<uint8_t> archive, uint64_t &position, llvm::StringRef &name,
-                                    uint64_t directory);
+                                           uint64_t directory);
 
   llvm::StringMap<Member> members;
 };

@@ -21,8 +21,8 @@ namespace torchc {
 
 /// What the file says of its making, beyond what the module itself knows.
 struct ProducerInfo {
-  std::vector<std::string> flags;  ///< The options that shaped the code.
-  std::string sourceHash;          ///< Of the model file, hexadecimal; may be empty.
+  std::vector<std::string> flags; ///< The options that shaped the code.
+  std::string sourceHash;         ///< Of the model file, hexadecimal; may be empty.
 };
 
 /// Writes what the Package stage left in `module` as a .vmfb

@@ -28,7 +28,7 @@ namespace torchc {
 /// A message to the user.
 struct Message {
   mlir::DiagnosticSeverity severity;
-  std::string location;  ///< "model.py:27", or empty.
+  std::string location; ///< "model.py:27", or empty.
   std::string text;
 
   /// "model.py:27: error: text", as compilers write it.
@@ -107,7 +107,7 @@ private:
   WrittenWeights dumpedWeights;
   Stage reached = Stage::Import;
   unsigned errors = 0, unsupportedOps = 0;
-  bool isExplained = false;  ///< By an error that no verifier has sent.
+  bool isExplained = false; ///< By an error that no verifier has sent.
 };
 
 /// The version of the .vmfb schema that this compiler writes, such as "1.0".

@@ -36,9 +36,9 @@ llvm::StringRef getStageName(Stage stage);
 
 /// The machine that code is made for.
 struct TargetOptions {
-  std::string triple;            ///< Empty: this machine's.
-  std::string cpu = "portable";  ///< A comma list of CPUs, see `resolveTargets`.
-  std::string features;          ///< Such as "+avx2,-fma", added to each CPU's.
+  std::string triple;           ///< Empty: this machine's.
+  std::string cpu = "portable"; ///< A comma list of CPUs, see `resolveTargets`.
+  std::string features;         ///< Such as "+avx2,-fma", added to each CPU's.
 };
 
 /// Options of the whole way.

@@ -24,11 +24,11 @@ struct WrittenWeights {
 };
 
 struct IRWriteOptions {
-  bool bytecode = false;           ///< Else text.
+  bool bytecode = false; ///< Else text.
   /// The weights that an earlier module of the same folder has been written with.
   /// They are written again, and noted here, only where they differ.
   WrittenWeights *shared = nullptr;
-  mlir::OpPrintingFlags printing;  ///< For text.
+  mlir::OpPrintingFlags printing; ///< For text.
 };
 
 /// Writes `module` to `path` and the weights that its globals refer to beside
@@ -37,7 +37,7 @@ struct IRWriteOptions {
 /// replaced whole or not at all. Path "-" is the standard output; there, and
 /// in a pipe or a device, the weights are resources of the module. Emits an error where that fails.
 ExitCode writeIRFile(mlir::ModuleOp module, const WeightStore &weights, llvm::StringRef path,
-                         const IRWriteOptions &options = {});
+                     const IRWriteOptions &options = {});
 
 /// Maps the weights that `torchc.weights` of `module` names into `weights` and
 /// removes the attribute; globals that are resources of the module become weights

@@ -29,8 +29,8 @@ mlir::Location getOpLocation(llvm::StringRef op, mlir::Location loc);
 
 /// An op of the model and where the user's program calls it.
 struct OpSource {
-  llvm::StringRef op;    ///< Empty if it is not known.
-  std::string location;  ///< "model.py:27"; empty if it is not known.
+  llvm::StringRef op;   ///< Empty if it is not known.
+  std::string location; ///< "model.py:27"; empty if it is not known.
 
   bool operator==(const OpSource &) const = default;
 };

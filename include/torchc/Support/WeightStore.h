@@ -22,9 +22,9 @@ namespace torchc {
 
 /// A tensor's bytes: contiguous, row-major, little-endian; one byte for an i1.
 struct Weight {
-  mlir::RankedTensorType type;  ///< Static shape; signless element type.
+  mlir::RankedTensorType type; ///< Static shape; signless element type.
   llvm::ArrayRef<uint8_t> bytes;
-  std::shared_ptr<const void> owner;  ///< Keeps `bytes` alive (a mapped file, a buffer).
+  std::shared_ptr<const void> owner; ///< Keeps `bytes` alive (a mapped file, a buffer).
 };
 
 /// The bytes behind the `ml_program.global`s of a module whose initial value

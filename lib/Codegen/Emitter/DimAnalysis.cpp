@@ -78,8 +78,8 @@ void DimTracker::checkAdjacency(Value tensor, ArrayRef<Dim> dims) {
     if (previous >= 0) {
       auto first = llvm::find(ids, previous), second = llvm::find(ids, id);
       bool absent = first == ids.end() && second == ids.end();
-      bool adjacent = first != ids.end() && second == first + 1 && llvm::count(ids, previous) == 1 &&
-                      llvm::count(ids, id) == 1;
+      bool adjacent =
+          first != ids.end() && second == first + 1 && llvm::count(ids, previous) == 1 && llvm::count(ids, id) == 1;
       if (!absent && !adjacent)
         for (int i = previous; i != id; ++i)
           separateAfter.insert(i);
@@ -208,8 +208,7 @@ void DimTracker::trackLinalg(linalg::LinalgOp op, unsigned result, ArrayRef<Dim>
     if (auto index = dyn_cast<linalg::IndexOp>(inner))
       separateAll(loops[index.getDim()]);
     if (auto extract = dyn_cast<tensor::ExtractOp>(inner))
-      track(extract.getTensor(),
-            SmallVector<Dim>(extract.getTensor().getType().getRank(), Dim{kOther, all}));
+      track(extract.getTensor(), SmallVector<Dim>(extract.getTensor().getType().getRank(), Dim{kOther, all}));
   });
   for (OpOperand &operand : op->getOpOperands()) {
     if (op.isScalar(&operand) || op.getMatchingBlockArgument(&operand).use_empty())

@@ -69,9 +69,9 @@ Value ValueEmitter::cloneOp(Operation *op, ArrayRef<Value> operands) {
           leastAttr = DenseElementsAttr::get(vector, leastAttr);
         Value least = arith::ConstantOp::create(b, cast<TypedAttr>(leastAttr));
         Value minusOne = arith::SubIOp::create(b, zero, one);
-        Value overflows = arith::AndIOp::create(
-            b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, values[0], least),
-            arith::CmpIOp::create(b, arith::CmpIPredicate::eq, values[1], minusOne));
+        Value overflows =
+            arith::AndIOp::create(b, arith::CmpIOp::create(b, arith::CmpIPredicate::eq, values[0], least),
+                                  arith::CmpIOp::create(b, arith::CmpIPredicate::eq, values[1], minusOne));
         unsafe = arith::OrIOp::create(b, unsafe, overflows);
         // x % -1 is 0 and x / 1 of the least integer is itself: a divisor of 1 gives both.
       }
@@ -267,7 +267,9 @@ Value ValueEmitter::emitAssert(Operation *op, Value condition) {
 }
 
 bool ValueEmitter::canVectorize(dispatch::KernelOp kernel) {
-  return !kernel.walk([](Operation *op) {
-    return isa<scf::IfOp, scf::ForOp>(op) ? WalkResult::interrupt() : WalkResult::advance();
-  }).wasInterrupted();
+  return !kernel
+              .walk([](Operation *op) {
+                return isa<scf::IfOp, scf::ForOp>(op) ? WalkResult::interrupt() : WalkResult::advance();
+              })
+              .wasInterrupted();
 }

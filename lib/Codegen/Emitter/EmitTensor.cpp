@@ -139,14 +139,14 @@ Value ValueEmitter::emitConstantTensor(arith::ConstantOp op, ArrayRef<Index> at)
     SmallVector<int8_t> bytes;
     for (bool value : elements.getValues<bool>())
       bytes.push_back(value);
-    elements = DenseElementsAttr::get(RankedTensorType::get(elements.getType().getShape(), b.getI8Type()),
-                                      ArrayRef(bytes));
+    elements =
+        DenseElementsAttr::get(RankedTensorType::get(elements.getType().getShape(), b.getI8Type()), ArrayRef(bytes));
   } else if (element.isIndex()) {
     SmallVector<int64_t> values;
     for (const APInt &value : elements.getValues<APInt>())
       values.push_back(value.getSExtValue());
-    elements = DenseElementsAttr::get(RankedTensorType::get(elements.getType().getShape(), b.getI64Type()),
-                                      ArrayRef(values));
+    elements =
+        DenseElementsAttr::get(RankedTensorType::get(elements.getType().getShape(), b.getI64Type()), ArrayRef(values));
   }
   int64_t count = elements.getNumElements();
   elements = elements.reshape(RankedTensorType::get({count}, elements.getElementType()));
@@ -295,9 +295,9 @@ Value ValueEmitter::emitPad(tensor::PadOp op, ArrayRef<Index> at) {
     if (!inBounds)
       continue;
     Value &inside = isa<VectorType>(inBounds.getType()) ? lanesInside : uniformInside;
-    inside = !inside ? inBounds : binary("and", inside, inBounds, [&](Value x, Value y) {
-      return arith::AndIOp::create(b, x, y);
-    });
+    inside = !inside
+                 ? inBounds
+                 : binary("and", inside, inBounds, [&](Value x, Value y) { return arith::AndIOp::create(b, x, y); });
   }
   if (uniformInside && !lanesInside)
     if (Value value = emitBorder(op, mapped, uniformInside))
@@ -310,10 +310,7 @@ Value ValueEmitter::emitPad(tensor::PadOp op, ArrayRef<Index> at) {
   };
   return emitWhere(
       uniformInside, element,
-      [&] {
-        return emitWhere(
-            lanesInside, element, [&] { return emit(op.getSource(), mapped); }, emitPadding);
-      },
+      [&] { return emitWhere(lanesInside, element, [&] { return emit(op.getSource(), mapped); }, emitPadding); },
       emitPadding);
 }
 
@@ -369,10 +366,7 @@ Value ValueEmitter::emitInsertSlice(tensor::InsertSliceOp op, ArrayRef<Index> at
   auto emitDest = [&] { return emit(op.getDest(), at); };
   return emitWhere(
       uniformInside, element,
-      [&] {
-        return emitWhere(
-            lanesInside, element, [&] { return emit(op.getSource(), mapped); }, emitDest);
-      },
+      [&] { return emitWhere(lanesInside, element, [&] { return emit(op.getSource(), mapped); }, emitDest); },
       emitDest);
 }
 
@@ -416,9 +410,6 @@ Value ValueEmitter::emitPack(linalg::PackOp op, ArrayRef<Index> at) {
   auto emitPadding = [&] { return emitScalar(op.getPaddingValue()); };
   return emitWhere(
       uniformInside, element,
-      [&] {
-        return emitWhere(
-            lanesInside, element, [&] { return emit(op.getSource(), mapped); }, emitPadding);
-      },
+      [&] { return emitWhere(lanesInside, element, [&] { return emit(op.getSource(), mapped); }, emitPadding); },
       emitPadding);
 }

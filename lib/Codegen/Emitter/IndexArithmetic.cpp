@@ -159,15 +159,15 @@ Index ValueEmitter::mod(Index left, Index right) {
 Index ValueEmitter::min(Index left, Index right) {
   if (left.base == right.base)
     return left.offset < right.offset ? left : right;
-  return fromValue(binary("min", toValue(left), toValue(right),
-                          [&](Value x, Value y) { return arith::MinSIOp::create(b, x, y); }));
+  return fromValue(
+      binary("min", toValue(left), toValue(right), [&](Value x, Value y) { return arith::MinSIOp::create(b, x, y); }));
 }
 
 Index ValueEmitter::max(Index left, Index right) {
   if (left.base == right.base)
     return left.offset > right.offset ? left : right;
-  return fromValue(binary("max", toValue(left), toValue(right),
-                          [&](Value x, Value y) { return arith::MaxSIOp::create(b, x, y); }));
+  return fromValue(
+      binary("max", toValue(left), toValue(right), [&](Value x, Value y) { return arith::MaxSIOp::create(b, x, y); }));
 }
 
 Index ValueEmitter::evaluate(AffineExpr expr, ArrayRef<Index> dims) {
@@ -180,18 +180,12 @@ Index ValueEmitter::evaluate(AffineExpr expr, ArrayRef<Index> dims) {
   auto operation = cast<AffineBinaryOpExpr>(expr);
   Index left = evaluate(operation.getLHS(), dims), right = evaluate(operation.getRHS(), dims);
   switch (operation.getKind()) {
-  case AffineExprKind::Add:
-    return add(left, right);
-  case AffineExprKind::Mul:
-    return mul(left, right);
-  case AffineExprKind::FloorDiv:
-    return div(left, right);
-  case AffineExprKind::CeilDiv:
-    return ceilDiv(left, right);
-  case AffineExprKind::Mod:
-    return mod(left, right);
-  default:
-    llvm_unreachable("no binary expression");
+  case AffineExprKind::Add: return add(left, right);
+  case AffineExprKind::Mul: return mul(left, right);
+  case AffineExprKind::FloorDiv: return div(left, right);
+  case AffineExprKind::CeilDiv: return ceilDiv(left, right);
+  case AffineExprKind::Mod: return mod(left, right);
+  default: llvm_unreachable("no binary expression");
   }
 }
 

@@ -58,8 +58,8 @@ Value ValueEmitter::emitPointer(const Buffer &buffer, Index offset) {
       return LLVM::GEPOp::create(b, base.getType(), memory, base, ArrayRef<LLVM::GEPArg>{distance});
     });
   if (offset.offset != 0)
-    pointer = LLVM::GEPOp::create(b, pointer.getType(), memory, pointer,
-                                  ArrayRef<LLVM::GEPArg>{emitConstant(offset.offset)});
+    pointer =
+        LLVM::GEPOp::create(b, pointer.getType(), memory, pointer, ArrayRef<LLVM::GEPArg>{emitConstant(offset.offset)});
   return pointer;
 }
 
@@ -86,8 +86,8 @@ Value ValueEmitter::load(const Buffer &buffer, ArrayRef<Index> at) {
       if (!dummyCell) {
         OpBuilder::InsertionGuard guard(b);
         b.setInsertionPointToStart(&function.getBody().front());
-        dummyCell = LLVM::AllocaOp::create(b, pointer.getType(), b.getI64Type(),
-                                           arith::ConstantIntOp::create(b, 1, 64), 16);
+        dummyCell =
+            LLVM::AllocaOp::create(b, pointer.getType(), b.getI64Type(), arith::ConstantIntOp::create(b, 1, 64), 16);
         LLVM::StoreOp::create(b, arith::ConstantIntOp::create(b, 0, 64), dummyCell);
       }
       pointer = arith::SelectOp::create(b, predicate, pointer, dummyCell);
@@ -108,8 +108,7 @@ Value ValueEmitter::load(const Buffer &buffer, ArrayRef<Index> at) {
     } else if (!offset.lanes && !lanesMask) {
       SmallVector<Value> elements;
       for (unsigned i = 0; i != width; ++i)
-        elements.push_back(
-            loadFrom(memory, emitPointer(buffer, Index(offset.base, offset.offset + i * offset.lane))));
+        elements.push_back(loadFrom(memory, emitPointer(buffer, Index(offset.base, offset.offset + i * offset.lane))));
       value = vector::FromElementsOp::create(b, type, elements);
     } else {
       if (!lanesMask)
@@ -117,10 +116,8 @@ Value ValueEmitter::load(const Buffer &buffer, ArrayRef<Index> at) {
       Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
       Value distances = toLanes(offset);
       Type pointers = VectorType::get(width, buffer.pointer.getType());
-      Value addresses =
-          LLVM::GEPOp::create(b, pointers, memory, buffer.pointer, ArrayRef<LLVM::GEPArg>{distances});
-      value = LLVM::masked_gather::create(b, type, addresses, lanesMask, ValueRange(zero),
-                                          b.getI32IntegerAttr(size));
+      Value addresses = LLVM::GEPOp::create(b, pointers, memory, buffer.pointer, ArrayRef<LLVM::GEPArg>{distances});
+      value = LLVM::masked_gather::create(b, type, addresses, lanesMask, ValueRange(zero), b.getI32IntegerAttr(size));
     }
   }
   if (!buffer.element.isInteger(1))

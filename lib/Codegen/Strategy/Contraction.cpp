@@ -91,13 +91,13 @@ private:
   SmallVector<Dim> rowDims; ///< m; several if image rows are joined in tiles.
   std::optional<Dim> columnDim;
   SmallVector<LoopGroup> steps;
-  int64_t packedWidth = 0;       ///< Columns of a panel in memory, if packed.
-  int64_t panelWidth = 0;        ///< Columns of a panel as the tile sees it.
-  int64_t tileRows = 0;          ///< Rows of a tile, at most.
-  int64_t panelsAtOnce = 1;      ///< Panels of a tile.
+  int64_t packedWidth = 0;  ///< Columns of a panel in memory, if packed.
+  int64_t panelWidth = 0;   ///< Columns of a panel as the tile sees it.
+  int64_t tileRows = 0;     ///< Rows of a tile, at most.
+  int64_t panelsAtOnce = 1; ///< Panels of a tile.
   Index rows, columns, tiles, panels, tilesLower, tilesUpper;
   AffineExpr rowsExpr;
-  std::optional<Buffer> packed;  ///< Panels in scratch memory: [panel][k][NR].
+  std::optional<Buffer> packed; ///< Panels in scratch memory: [panel][k][NR].
   linalg::UnPackOp unpack;
   bool masksLoads = false;
   bool fewRows = false;
@@ -228,9 +228,8 @@ ContractionNest::Sums ContractionNest::emitSteps(Indices loops, ValueRange inits
   // would take the accumulators' registers.
   AffineMap rowMap = root.op.getMatchingIndexingMap(root.rows);
   auto isWindow = [&](unsigned loop) {
-    return llvm::any_of(rowMap.getResults(), [&](AffineExpr expr) {
-      return expr.isFunctionOfDim(loop) && !isa<AffineDimExpr>(expr);
-    });
+    return llvm::any_of(rowMap.getResults(),
+                        [&](AffineExpr expr) { return expr.isFunctionOfDim(loop) && !isa<AffineDimExpr>(expr); });
   };
   int64_t product = 1;
   size_t unrolled = steps.size();
@@ -382,9 +381,8 @@ void ContractionNest::emitResults(ArrayRef<Indices> points, const Sums &sums, In
 void ContractionNest::emitTiles(Index panel, int64_t panelCount) {
   if (rows.isConstant()) {
     int64_t count = llvm::divideCeil(rows.offset, tileRows), least = rows.offset / count, larger = rows.offset % count;
-    emitter.emitLoop(tilesLower, emitter.min(tilesUpper, larger), 1, [&](Index tile) {
-      emitTile(emitter.mul(tile, least + 1), least + 1, panel, panelCount);
-    });
+    emitter.emitLoop(tilesLower, emitter.min(tilesUpper, larger), 1,
+                     [&](Index tile) { emitTile(emitter.mul(tile, least + 1), least + 1, panel, panelCount); });
     emitter.emitLoop(emitter.max(tilesLower, larger), tilesUpper, 1, [&](Index tile) {
       emitTile(emitter.add(emitter.mul(tile, least), larger), least, panel, panelCount);
     });
@@ -396,7 +394,8 @@ void ContractionNest::emitTiles(Index panel, int64_t panelCount) {
   // The last tile has fewer rows: tiles of 4, 2 and 1.
   emitter.emitLoop(emitter.max(tilesLower, full), tilesUpper, 1, [&](Index tile) {
     Index rest = emitter.mod(rows, tileRows);
-    for (int64_t count = llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(1, tileRows - 1))); count != 0; count /= 2) {
+    for (int64_t count = llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(1, tileRows - 1))); count != 0;
+         count /= 2) {
       Index before = emitter.mul(emitter.div(rest, 2 * count), 2 * count);
       emitter.emitLoop(0, emitter.mod(emitter.div(rest, count), 2), 1, [&](Index) {
         emitTile(emitter.add(emitter.mul(tile, tileRows), before), count, panel, panelCount);
@@ -461,7 +460,9 @@ Grid ContractionNest::emit() {
     grid.z = grid.z * outer[i].extentExpr;
   }
   // Blocks of which there is but one start at the constant 0.
-  auto isOne = [](AffineExpr expr) { return isa<AffineConstantExpr>(expr) && cast<AffineConstantExpr>(expr).getValue() <= 1; };
+  auto isOne = [](AffineExpr expr) {
+    return isa<AffineConstantExpr>(expr) && cast<AffineConstantExpr>(expr).getValue() <= 1;
+  };
   tilesLower = isOne(grid.y) ? Index(0) : emitter.mul(emitter.getWorkgroup(1), tilesPerBlock);
   tilesUpper = isOne(grid.y) ? tiles : emitter.min(tiles, emitter.add(tilesLower, tilesPerBlock));
   Index lower = isOne(grid.x) ? Index(0) : emitter.mul(emitter.getWorkgroup(0), panelsPerBlock);

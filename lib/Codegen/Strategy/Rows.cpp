@@ -66,13 +66,13 @@ private:
 
   ValueEmitter &emitter;
   SmallVector<unsigned> results;
-  SmallVector<Value> roots;  ///< What is visited, for each result.
-  Indices at;                ///< The current point of the roots.
+  SmallVector<Value> roots; ///< What is visited, for each result.
+  Indices at;               ///< The current point of the roots.
   SmallVector<NestLoop> rows, others;
-  std::optional<NestLoop> lanes;  ///< The innermost loop, where it is vectorised.
+  std::optional<NestLoop> lanes; ///< The innermost loop, where it is vectorised.
   Index lanesLower, lanesUpper;
   std::optional<DimTracker> tracker;
-  SmallVector<Value> held;  ///< What the results' memory holds for now.
+  SmallVector<Value> held; ///< What the results' memory holds for now.
 };
 } // namespace
 

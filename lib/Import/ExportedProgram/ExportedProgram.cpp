@@ -207,10 +207,8 @@ static CapturedFunction readFunction(JsonCursor module) {
   CapturedFunction function;
   function.graph = readGraph(module["graph"]);
   JsonCursor signature = module["signature"];
-  signature["input_specs"].forEachElement(
-      [&](JsonCursor spec) { function.inputs.push_back(readInputSpec(spec)); });
-  signature["output_specs"].forEachElement(
-      [&](JsonCursor spec) { function.outputs.push_back(readOutputSpec(spec)); });
+  signature["input_specs"].forEachElement([&](JsonCursor spec) { function.inputs.push_back(readInputSpec(spec)); });
+  signature["output_specs"].forEachElement([&](JsonCursor spec) { function.outputs.push_back(readOutputSpec(spec)); });
   if (function.inputs.size() != function.graph.inputs.size())
     signature["input_specs"].fail("the graph has another number of inputs");
   if (function.outputs.size() != function.graph.outputs.size())
@@ -248,9 +246,8 @@ bool ArchiveReader::readProgram(const std::string &model, CapturedProgram &progr
     readVersion(root["schema_version"]);
     if (!document.hasFailed()) {
       program.functions.push_back(readFunction(root["graph_module"]));
-      root["range_constraints"].forEachMember([&](StringRef symbol, JsonCursor range) {
-        program.symbols.push_back(readRange(symbol, range));
-      });
+      root["range_constraints"].forEachMember(
+          [&](StringRef symbol, JsonCursor range) { program.symbols.push_back(readRange(symbol, range)); });
       if (root.has("guards_code"))
         root["guards_code"].forEachElement([&](JsonCursor guard) {
           std::string text = guard.getString();
@@ -290,8 +287,8 @@ bool ArchiveReader::findModel(std::string &name) {
 CaptureResult ArchiveReader::read() {
   CapturedProgram program;
   std::string model;
-  if (expectText("archive_format", "pt2") && expectText("archive_version", "0") &&
-      expectText("byteorder", "little") && findModel(model) && readProgram(model, program) &&
+  if (expectText("archive_format", "pt2") && expectText("archive_version", "0") && expectText("byteorder", "little") &&
+      findModel(model) && readProgram(model, program) &&
       readTensors("data/weights", model + "_weights_config.json", program) &&
       readTensors("data/constants", model + "_constants_config.json", program))
     result.program = std::move(program);

@@ -137,8 +137,7 @@ public:
   Argument readArgument(JsonCursor cursor) const;
 
 private:
-  template <typename Function>
-  Argument readList(JsonCursor list, Function readElement) const {
+  template <typename Function> Argument readList(JsonCursor list, Function readElement) const {
     Argument::List elements;
     list.forEachElement([&](JsonCursor element) { elements.push_back({readElement(element)}); });
     return {std::move(elements)};
@@ -154,8 +153,7 @@ private:
 };
 
 /// The union of a name and a literal: SymIntArgument and the like.
-template <typename Literal>
-Argument readNameOr(JsonCursor cursor, StringRef literalTag, Literal readLiteral) {
+template <typename Literal> Argument readNameOr(JsonCursor cursor, StringRef literalTag, Literal readLiteral) {
   auto [tag, value] = cursor.getUnion();
   if (tag == "as_name")
     return {ValueRef{value.getString()}};
@@ -347,9 +345,8 @@ CapturedNode GraphReader::readNode(JsonCursor cursor) const {
   node.target = normalizeTarget(cursor["target"].getString());
   if (node.target.empty())
     cursor["target"].fail("an operator has a name");
-  cursor["inputs"].forEachElement([&](JsonCursor input) {
-    node.arguments.emplace_back(input["name"].getString(), readArgument(input["arg"]));
-  });
+  cursor["inputs"].forEachElement(
+      [&](JsonCursor input) { node.arguments.emplace_back(input["name"].getString(), readArgument(input["arg"])); });
   cursor["outputs"].forEachElement([&](JsonCursor output) { node.outputs.push_back(readDefinition(output)); });
   if (cursor.has("name"))
     node.name = cursor["name"].getString();

@@ -138,7 +138,10 @@ GuardParser::Operand GuardParser::parseProduct() {
     Operand other = parseFactor();
     if (!other)
       return std::nullopt;
-    value = compute(token == "*" ? "operator.mul" : token == "%" ? "operator.mod" : "operator.floordiv", *value, *other);
+    value = compute(token == "*"   ? "operator.mul"
+                    : token == "%" ? "operator.mod"
+                                   : "operator.floordiv",
+                    *value, *other);
   }
   return value;
 }

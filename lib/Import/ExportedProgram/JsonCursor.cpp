@@ -10,9 +10,9 @@
 
 #include <limits>
 
-using nlohmann::json;
 using llvm::StringRef;
 using llvm::Twine;
+using nlohmann::json;
 using namespace torchc;
 
 /// What a member that is missing reads as.

@@ -110,8 +110,8 @@ std::optional<Infix> SreprParser::parseCall(unsigned depth) {
   Infix result{"", binding, std::nullopt};
   raw_string_ostream stream(result.text);
   if (isSum || isProduct) {
-    interleave(operands, stream, [&](const Infix &operand) { stream << parenthesize(operand, binding); },
-               isSum ? " + " : "*");
+    interleave(
+        operands, stream, [&](const Infix &operand) { stream << parenthesize(operand, binding); }, isSum ? " + " : "*");
   } else {
     stream << name << "(";
     interleaveComma(operands, stream, [&](const Infix &operand) { stream << operand.text; });

@@ -28,8 +28,7 @@ struct DynamicDimension {
 
 /// The dynamic dimensions of the inputs, each with a symbol of its own or one
 /// symbol for each axis.
-std::vector<DynamicDimension>
-assignSymbols(const std::vector<InputShape> &shapes, bool shareByAxis) {
+std::vector<DynamicDimension> assignSymbols(const std::vector<InputShape> &shapes, bool shareByAxis) {
   std::vector<DynamicDimension> dimensions;
   std::map<size_t, size_t> symbolOfAxis;
   size_t count = 0;
@@ -48,15 +47,13 @@ assignSymbols(const std::vector<InputShape> &shapes, bool shareByAxis) {
 /// Captures a model whose inputs have dynamic dimensions.
 class DynamicCapture {
 public:
-  DynamicCapture(ModelTracer &tracer, const std::vector<InputShape> &shapes,
-                 std::vector<DynamicDimension> assigned)
+  DynamicCapture(ModelTracer &tracer, const std::vector<InputShape> &shapes, std::vector<DynamicDimension> assigned)
       : tracer(tracer), shapes(shapes), dimensions(std::move(assigned)) {
     std::vector<std::string> names = getInputNames(tracer.getSchema(), shapes);
     for (const DynamicDimension &dimension : dimensions)
       if (dimension.symbol == symbols.size())
-        symbols.push_back({"s" + std::to_string(symbols.size()),
-                           names[dimension.input],
-                           static_cast<int64_t>(dimension.dimension)});
+        symbols.push_back(
+            {"s" + std::to_string(symbols.size()), names[dimension.input], static_cast<int64_t>(dimension.dimension)});
   }
 
   /// Traces at sizes from `smallest` on. Throws `CaptureError`.
@@ -79,8 +76,7 @@ private:
   Sample trace(SizePoint point) {
     std::vector<InputShape> concrete = shapes;
     for (const DynamicDimension &dimension : dimensions)
-      concrete[dimension.input].sizes[dimension.dimension] =
-          point[dimension.symbol];
+      concrete[dimension.input].sizes[dimension.dimension] = point[dimension.symbol];
     Sample sample = tracer.trace(concrete);
     sample.sizes = std::move(point);
     return sample;
@@ -103,8 +99,7 @@ private:
         // Fresh values as long as there are enough of them.
         do
           size = smallest + static_cast<int64_t>(random() % span);
-        while (inPoint.count(size) || (taken[i].count(size) &&
-               taken[i].size() < static_cast<size_t>(span) / 2));
+        while (inPoint.count(size) || (taken[i].count(size) && taken[i].size() < static_cast<size_t>(span) / 2));
         inPoint.insert(size);
         taken[i].insert(size);
         point.push_back(size);
@@ -146,8 +141,7 @@ private:
   std::vector<SizeSymbol> symbols;
 };
 
-CapturedProgram captureDynamic(ModelTracer &tracer,
-                               const std::vector<InputShape> &shapes) {
+CapturedProgram captureDynamic(ModelTracer &tracer, const std::vector<InputShape> &shapes) {
   // Independent symbols first; a model that needs equal sizes (the batch of two
   // inputs) fails with them, as the sizes of a trace differ. Small sizes first;
   // a convolution may need larger ones.
@@ -155,9 +149,7 @@ CapturedProgram captureDynamic(ModelTracer &tracer,
   for (bool shareByAxis : {false, true})
     for (int64_t smallest : {3, 33, 193})
       try {
-        return DynamicCapture(tracer, shapes,
-                              assignSymbols(shapes, shareByAxis))
-            .capture(smallest);
+        return DynamicCapture(tracer, shapes, assignSymbols(shapes, shareByAxis)).capture(smallest);
       } catch (const CaptureError &failure) {
         error.emplace(failure);
       }
@@ -168,9 +160,7 @@ void checkShapes(const std::vector<InputShape> &shapes) {
   for (const InputShape &shape : shapes)
     for (int64_t size : shape.sizes)
       if (size < 0 && size != InputShape::dynamic) {
-        CaptureError error(CaptureFailure::Usage,
-                           "error: an input has the size " +
-                               std::to_string(size));
+        CaptureError error(CaptureFailure::Usage, "error: an input has the size " + std::to_string(size));
         error.isLocated = true;
         throw error;
       }
@@ -183,27 +173,22 @@ torch::jit::Module loadModule(const std::string &path) {
     std::string message = error.what_without_backtrace();
     bool isUnknownOp = message.find("Unknown builtin op") != std::string::npos;
     // The line that says it comes after an empty one at times.
-    size_t begin = isUnknownOp ? message.find("Unknown builtin op")
-                               : message.find_first_not_of("\n ");
+    size_t begin = isUnknownOp ? message.find("Unknown builtin op") : message.find_first_not_of("\n ");
     message = message.substr(begin, message.find('\n', begin) - begin);
-    CaptureError failure(isUnknownOp ? CaptureFailure::UnsupportedOp
-                                     : CaptureFailure::BadFile,
+    CaptureError failure(isUnknownOp ? CaptureFailure::UnsupportedOp : CaptureFailure::BadFile,
                          path + ": error: " + message);
     failure.isLocated = true;
     throw failure;
   }
 }
 
-CapturedProgram capture(const std::string &path,
-                        const TorchScriptOptions &options) {
+CapturedProgram capture(const std::string &path, const TorchScriptOptions &options) {
   checkShapes(options.inputs);
   checkArchive(path, options.trustModel);
   ModelTracer tracer(loadModule(path), options.function);
   getInputNames(tracer.getSchema(), options.inputs);
-  CapturedProgram program =
-      assignSymbols(options.inputs, false).empty()
-          ? tracer.trace(options.inputs).program
-          : captureDynamic(tracer, options.inputs);
+  CapturedProgram program = assignSymbols(options.inputs, false).empty() ? tracer.trace(options.inputs).program
+                                                                         : captureDynamic(tracer, options.inputs);
   closeRegions(program.functions[0].graph);
   return program;
 }
@@ -211,27 +196,21 @@ CapturedProgram capture(const std::string &path,
 } // namespace
 
 extern "C" __attribute__((visibility("default"))) void
-torchcCaptureTorchScript(const std::string &path,
-                         const TorchScriptOptions &options,
-                         CaptureResult &result) {
+torchcCaptureTorchScript(const std::string &path, const TorchScriptOptions &options, CaptureResult &result) {
   auto fail = [&](CaptureFailure failure, const std::string &message) {
     result = CaptureResult::error(failure, message);
   };
   try {
     result.program = capture(path, options);
   } catch (const CaptureError &error) {
-    fail(error.failure, error.isLocated ? error.message
-                                        : path + ": error: " + error.message);
+    fail(error.failure, error.isLocated ? error.message : path + ": error: " + error.message);
   } catch (const ModelRaised &raised) {
-    fail(CaptureFailure::Diagnosed,
-         raised.where + "error: the model raises: " + raised.message);
+    fail(CaptureFailure::Diagnosed, raised.where + "error: the model raises: " + raised.message);
   } catch (const c10::Error &error) {
     std::string message = error.what_without_backtrace();
-    fail(CaptureFailure::Diagnosed,
-         path + ": error: " + message.substr(0, message.find('\n')));
+    fail(CaptureFailure::Diagnosed, path + ": error: " + message.substr(0, message.find('\n')));
   } catch (const std::exception &error) {
     std::string message = error.what();
-    fail(CaptureFailure::Diagnosed,
-         path + ": error: " + message.substr(0, message.find('\n')));
+    fail(CaptureFailure::Diagnosed, path + ": error: " + message.substr(0, message.find('\n')));
   }
 }

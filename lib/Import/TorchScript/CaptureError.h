@@ -19,8 +19,7 @@ namespace torchc::torchscript {
 /// kernels; it does not leave this library.
 class CaptureError : public std::exception {
 public:
-  CaptureError(CaptureFailure failure, std::string message)
-      : failure(failure), message(std::move(message)) {}
+  CaptureError(CaptureFailure failure, std::string message) : failure(failure), message(std::move(message)) {}
 
   const char *what() const noexcept override { return message.c_str(); }
 

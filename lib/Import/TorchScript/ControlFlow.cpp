@@ -38,15 +38,13 @@ static void flatten(const c10::IValue &value, Stack &leaves) {
 }
 
 /// Puts other leaves into the tuples and lists of `shape`.
-static c10::IValue unflatten(const c10::IValue &shape,
-                             Stack::const_iterator &leaf) {
+static c10::IValue unflatten(const c10::IValue &shape, Stack::const_iterator &leaf) {
   if (shape.isTuple()) {
     std::vector<c10::IValue> elements;
     for (const c10::IValue &element : shape.toTupleRef().elements())
       elements.push_back(unflatten(element, leaf));
     auto type = shape.type()->expect<c10::TupleType>();
-    return type->schema() ? c10::ivalue::Tuple::createNamed(elements, type)
-                          : c10::ivalue::Tuple::create(elements);
+    return type->schema() ? c10::ivalue::Tuple::createNamed(elements, type) : c10::ivalue::Tuple::create(elements);
   }
   if (shape.isList()) {
     c10::impl::GenericList list(shape.toList().elementType());
@@ -70,15 +68,12 @@ static std::optional<ValueType::Kind> getNumberKind(const c10::IValue &value) {
 }
 
 static std::string describe(const at::Tensor &tensor) {
-  return (std::ostringstream() << tensor.sizes() << " "
-                               << c10::toString(tensor.scalar_type())).str();
+  return (std::ostringstream() << tensor.sizes() << " " << c10::toString(tensor.scalar_type())).str();
 }
 
-static void requireSameShape(const at::Tensor &a, const at::Tensor &b,
-                             const char *what) {
+static void requireSameShape(const at::Tensor &a, const at::Tensor &b, const char *what) {
   if (a.sizes() != b.sizes() || a.scalar_type() != b.scalar_type())
-    throw unsupported(std::string("unsupported ") + what + ": " + describe(a) +
-                      " and " + describe(b));
+    throw unsupported(std::string("unsupported ") + what + ": " + describe(a) + " and " + describe(b));
 }
 
 //===----------------------------------------------------------------------===//
@@ -138,22 +133,15 @@ Interpreter::Branch Interpreter::traceBranch(const Block *block) {
   return branch;
 }
 
-void Interpreter::assertCondition(const c10::IValue &condition, bool expected,
-                                  const std::string &message) {
+void Interpreter::assertCondition(const c10::IValue &condition, bool expected, const std::string &message) {
   c10::IValue checked =
       expected ? condition
-               : recorder.recordScalar("torch.sym_not",
-                                       {{"a", recorder.toArgument(condition)}},
-                                       ValueType::Kind::Bool);
-  recorder.recordEffect("aten._assert_scalar",
-                        {{"self", recorder.toArgument(checked)},
-                         {"assert_msg", {message}}});
+               : recorder.recordScalar("torch.sym_not", {{"a", recorder.toArgument(condition)}}, ValueType::Kind::Bool);
+  recorder.recordEffect("aten._assert_scalar", {{"self", recorder.toArgument(checked)}, {"assert_msg", {message}}});
 }
 
-void Interpreter::runSymbolicIf(const Node *node,
-                                const c10::IValue &condition) {
-  Branch branches[2] = {traceBranch(node->blocks()[0]),
-                        traceBranch(node->blocks()[1])};
+void Interpreter::runSymbolicIf(const Node *node, const c10::IValue &condition) {
+  Branch branches[2] = {traceBranch(node->blocks()[0]), traceBranch(node->blocks()[1])};
   if (branches[0].raised && branches[1].raised)
     throw *branches[0].raised;
   for (int i : {0, 1}) {
@@ -175,29 +163,25 @@ void Interpreter::runSymbolicIf(const Node *node,
                       "of different length");
   CapturedNode &cond = recorder.addNode("cond");
   Stack leaves;
-  auto addOutput = [&](const c10::IValue &a, const c10::IValue &b,
-                       CapturedValue value) {
+  auto addOutput = [&](const c10::IValue &a, const c10::IValue &b, CapturedValue value) {
     onTrue.graph->outputs.push_back(recorder.toArgument(a));
     onFalse.graph->outputs.push_back(recorder.toArgument(b));
     cond.outputs.push_back(std::move(value));
   };
   auto addTensor = [&](const at::Tensor &a, const at::Tensor &b) {
-    requireSameShape(a, b, "condition on data whose branches give tensors of "
-                           "different shape");
+    requireSameShape(a, b,
+                     "condition on data whose branches give tensors of "
+                     "different shape");
     at::Tensor value = recorder.makeValueLike(a, "cond");
-    addOutput(a, b, {recorder.getName(value),
-                     {ValueType::Kind::Tensor, makeTensorMeta(value), {}}});
+    addOutput(a, b, {recorder.getName(value), {ValueType::Kind::Tensor, makeTensorMeta(value), {}}});
     return value;
   };
   for (size_t i = 0; i < onTrue.leaves.size(); ++i) {
     const c10::IValue &a = onTrue.leaves[i], &b = onFalse.leaves[i];
     auto kind = getNumberKind(a);
-    if (a.isTensor() && b.isTensor() && a.toTensor().defined() &&
-        b.toTensor().defined()) {
-      at::Tensor wrapped[] = {onTrue.wrapped[i].toTensor(),
-                              onFalse.wrapped[i].toTensor()};
-      if (wrapped[0].is_same(wrapped[1]) &&
-          recorder.isFromOutside(wrapped[0])) {
+    if (a.isTensor() && b.isTensor() && a.toTensor().defined() && b.toTensor().defined()) {
+      at::Tensor wrapped[] = {onTrue.wrapped[i].toTensor(), onFalse.wrapped[i].toTensor()};
+      if (wrapped[0].is_same(wrapped[1]) && recorder.isFromOutside(wrapped[0])) {
         leaves.push_back(wrapped[0]); // Its content is among the writes.
         continue;
       }
@@ -207,16 +191,15 @@ void Interpreter::runSymbolicIf(const Node *node,
           recorder.forbidWrites(tensor);
           recorder.forbidWrites(leaves.back().toTensor());
         }
-    } else if (kind && kind == getNumberKind(b) &&
-               (getScalarNode(a) || getScalarNode(b) || a != b)) {
+    } else if (kind && kind == getNumberKind(b) && (getScalarNode(a) || getScalarNode(b) || a != b)) {
       std::string name = recorder.makeName("cond");
       addOutput(a, b, {name, {*kind, {}, {}}});
       leaves.push_back(makeSymbolicScalar(name, *kind));
     } else if (!a.isTensor() && !b.isTensor() && a == b) {
       leaves.push_back(a);
     } else {
-      throw unsupported("unsupported condition on data: one branch gives " +
-                        a.tagKind() + ", the other " + b.tagKind());
+      throw unsupported("unsupported condition on data: one branch gives " + a.tagKind() + ", the other " +
+                        b.tagKind());
     }
   }
   // What a branch leaves alone keeps its content there.
@@ -230,9 +213,8 @@ void Interpreter::runSymbolicIf(const Node *node,
     };
     contents.emplace_back(write.base, addTensor(after(onTrue), after(onFalse)));
   }
-  cond.arguments = {{"pred", recorder.toArgument(condition)},
-                    {"true_graph", {onTrue.graph}},
-                    {"false_graph", {onFalse.graph}}};
+  cond.arguments = {
+      {"pred", recorder.toArgument(condition)}, {"true_graph", {onTrue.graph}}, {"false_graph", {onFalse.graph}}};
   for (auto &[base, content] : contents) {
     recorder.noteWrite(base);
     recorder.overwrite(base, content);
@@ -260,8 +242,7 @@ void Interpreter::runLoop(const Node *node) {
     if (i >= tripCount.toInt() || !condition.toBool())
       break;
     if (i == unrollLimit)
-      throw unsupported("unsupported loop of more than " +
-                        std::to_string(unrollLimit) + " iterations");
+      throw unsupported("unsupported loop of more than " + std::to_string(unrollLimit) + " iterations");
     Stack arguments = {i};
     arguments.insert(arguments.end(), carried.begin(), carried.end());
     runBlock(body, std::move(arguments));
@@ -273,8 +254,7 @@ void Interpreter::runLoop(const Node *node) {
     set(node->output(i), std::move(carried[i]));
 }
 
-void Interpreter::runSymbolicLoop(const Node *node, int64_t iteration,
-                                  const c10::IValue &tripCount,
+void Interpreter::runSymbolicLoop(const Node *node, int64_t iteration, const c10::IValue &tripCount,
                                   const c10::IValue &condition, Stack carried) {
   const Block *body = node->blocks()[0];
   // The state: iteration, condition, and what the loop carries.
@@ -293,8 +273,7 @@ void Interpreter::runSymbolicLoop(const Node *node, int64_t iteration,
       at::Tensor content = recorder.unwrap(value.toTensor());
       initial.push_back(recorder.toArgument(content));
       at::Tensor fresh = recorder.makeValueLike(content, "carried");
-      input = {recorder.getName(fresh),
-               {ValueType::Kind::Tensor, makeTensorMeta(fresh), {}}};
+      input = {recorder.getName(fresh), {ValueType::Kind::Tensor, makeTensorMeta(fresh), {}}};
       inner.push_back(fresh);
       state.push_back(c10::IValue());
     } else if (auto kind = getNumberKind(value)) {
@@ -303,8 +282,7 @@ void Interpreter::runSymbolicLoop(const Node *node, int64_t iteration,
       inner.push_back(std::nullopt);
       state.push_back(makeSymbolicScalar(input.name, *kind));
     } else {
-      throw unsupported("unsupported loop on data: it carries " +
-                        value.tagKind());
+      throw unsupported("unsupported loop on data: it carries " + value.tagKind());
     }
     bodyGraph->inputs.push_back(input);
     input.name = recorder.makeName(input.name + "_c");
@@ -327,10 +305,8 @@ void Interpreter::runSymbolicLoop(const Node *node, int64_t iteration,
     arguments.push_back(unflatten(value, leaf));
   runBlock(body, std::move(arguments));
   Stack results = getResults(body), after;
-  after.push_back(recorder.recordScalar(
-      "operator.add",
-      {{"a", recorder.toArgument(state[0])}, {"b", {int64_t(1)}}},
-      ValueType::Kind::Int));
+  after.push_back(recorder.recordScalar("operator.add", {{"a", recorder.toArgument(state[0])}, {"b", {int64_t(1)}}},
+                                        ValueType::Kind::Int));
   for (const c10::IValue &result : results)
     flatten(result, after);
   const Stack wrappedAfter = after;
@@ -339,8 +315,7 @@ void Interpreter::runSymbolicLoop(const Node *node, int64_t iteration,
   for (size_t i = 0; i < after.size(); ++i) {
     if (inner[i]) {
       after[i] = recorder.unwrap(after[i].toTensor());
-      requireSameShape(*inner[i], after[i].toTensor(),
-                       "loop on data that changes the shape of a tensor");
+      requireSameShape(*inner[i], after[i].toTensor(), "loop on data that changes the shape of a tensor");
     }
     bodyGraph->outputs.push_back(recorder.toArgument(after[i]));
   }
@@ -356,21 +331,16 @@ void Interpreter::runSymbolicLoop(const Node *node, int64_t iteration,
   Argument goOn = {ValueRef{condGraph->inputs[1].name}};
   if (getScalarNode(tripCount) || tripCount.toInt() != INT64_MAX) {
     c10::IValue below = recorder.recordScalar(
-        "operator.lt",
-        {{"a", {ValueRef{condGraph->inputs[0].name}}},
-         {"b", recorder.toArgument(tripCount)}},
+        "operator.lt", {{"a", {ValueRef{condGraph->inputs[0].name}}}, {"b", recorder.toArgument(tripCount)}},
         ValueType::Kind::Bool);
-    goOn = recorder.toArgument(recorder.recordScalar(
-        "operator.and_", {{"a", goOn}, {"b", recorder.toArgument(below)}},
-        ValueType::Kind::Bool));
+    goOn = recorder.toArgument(recorder.recordScalar("operator.and_", {{"a", goOn}, {"b", recorder.toArgument(below)}},
+                                                     ValueType::Kind::Bool));
   }
   condGraph->outputs.push_back(goOn);
   recorder.closeRegion();
 
   CapturedNode &loop = recorder.addNode("while_loop");
-  loop.arguments = {{"cond_graph", {condGraph}},
-                    {"body_graph", {bodyGraph}},
-                    {"carried_inputs", {std::move(initial)}}};
+  loop.arguments = {{"cond_graph", {condGraph}}, {"body_graph", {bodyGraph}}, {"carried_inputs", {std::move(initial)}}};
   Stack final;
   for (size_t i = 0; i < before.size(); ++i) {
     CapturedValue output = bodyGraph->inputs[i];

@@ -35,16 +35,14 @@ private:
   at::NoGradGuard noGrad;
   at::AutoDispatchBelowADInplaceOrView belowAutograd;
   // Functionalize is included so that results of factories are wrapped too.
-  c10::impl::IncludeDispatchKeyGuard include{c10::DispatchKeySet(
-      {modeKey, c10::DispatchKey::Functionalize})};
+  c10::impl::IncludeDispatchKeyGuard include{c10::DispatchKeySet({modeKey, c10::DispatchKey::Functionalize})};
   // Views stay views ("aten.view", not "aten.view_copy").
   at::functionalization::impl::FunctionalizationReapplyViewsGuard views{true};
 };
 
 /// Operator calls run as if there were no trace.
 class OutsideTrace {
-  c10::impl::ExcludeDispatchKeyGuard exclude{c10::DispatchKeySet(
-      {modeKey, c10::DispatchKey::Functionalize})};
+  c10::impl::ExcludeDispatchKeyGuard exclude{c10::DispatchKeySet({modeKey, c10::DispatchKey::Functionalize})};
 };
 
 } // namespace torchc::torchscript

@@ -20,8 +20,7 @@ using GraphPointer = std::shared_ptr<CapturedGraph>;
 
 /// Calls `visit` with each name that `argument` reads; a nested graph reads
 /// what it does not define.
-static void forEachUse(const Argument &argument,
-                       const std::function<void(const std::string &)> &visit) {
+static void forEachUse(const Argument &argument, const std::function<void(const std::string &)> &visit) {
   if (auto *ref = std::get_if<ValueRef>(&argument.value)) {
     visit(ref->name);
   } else if (auto *list = std::get_if<Argument::List>(&argument.value)) {
@@ -33,13 +32,11 @@ static void forEachUse(const Argument &argument,
   }
 }
 
-std::vector<std::string>
-torchscript::getFreeNames(const CapturedGraph &graph) {
+std::vector<std::string> torchscript::getFreeNames(const CapturedGraph &graph) {
   std::set<std::string> defined;
   std::vector<std::string> free;
   auto use = [&](const std::string &name) {
-    if (!defined.count(name) &&
-        std::find(free.begin(), free.end(), name) == free.end())
+    if (!defined.count(name) && std::find(free.begin(), free.end(), name) == free.end())
       free.push_back(name);
   };
   for (const CapturedValue &input : graph.inputs)
@@ -113,9 +110,7 @@ private:
       for (CapturedGraph *graph : nested)
         graph->inputs.push_back({name, types.at(name)});
     }
-    node.arguments.push_back(
-        {node.target == "cond" ? "operands" : "additional_inputs",
-         {std::move(operands)}});
+    node.arguments.push_back({node.target == "cond" ? "operands" : "additional_inputs", {std::move(operands)}});
     for (CapturedGraph *graph : nested)
       close(*graph);
   }
@@ -125,6 +120,4 @@ private:
 
 } // namespace
 
-void torchscript::closeRegions(CapturedGraph &graph) {
-  RegionCloser().close(graph);
-}
+void torchscript::closeRegions(CapturedGraph &graph) { RegionCloser().close(graph); }

@@ -11,8 +11,6 @@
 
 #include "torchc/Import/CapturedProgram.h"
 
-
-
 namespace torchc::torchscript {
 
 /// Removes nodes whose results nobody reads, in nested graphs too. Nodes

@@ -32,8 +32,7 @@ std::vector<SourceFrame> Interpreter::getFrames() const {
 c10::IValue Interpreter::call(torch::jit::Function &function, Stack arguments) {
   auto *graphFunction = torch::jit::tryToGraphFunction(function);
   if (!graphFunction)
-    throw unsupported("unsupported function " + function.qualname().name() +
-                      ": it is written in C++");
+    throw unsupported("unsupported function " + function.qualname().name() + ": it is written in C++");
   constexpr size_t recursionLimit = 500;
   if (frames.size() >= recursionLimit)
     throw unsupported("the model's functions call each other without end");
@@ -45,9 +44,7 @@ c10::IValue Interpreter::call(torch::jit::Function &function, Stack arguments) {
   return result;
 }
 
-const c10::IValue &Interpreter::get(const torch::jit::Value *value) const {
-  return frames.back().values.at(value);
-}
+const c10::IValue &Interpreter::get(const torch::jit::Value *value) const { return frames.back().values.at(value); }
 
 Stack Interpreter::getInputs(const Node *node) const {
   Stack inputs;
@@ -68,8 +65,7 @@ Stack Interpreter::getResults(const Block *block) {
 }
 
 void Interpreter::runBlock(const Block *block, Stack inputs) {
-  TORCH_CHECK(inputs.size() == block->inputs().size(),
-              "a method is called with another number of arguments");
+  TORCH_CHECK(inputs.size() == block->inputs().size(), "a method is called with another number of arguments");
   for (size_t i = 0; i < inputs.size(); ++i)
     set(block->inputs()[i], std::move(inputs[i]));
   const Node *caller = frames.back().node;
@@ -135,8 +131,7 @@ void Interpreter::runPrimitive(const Node *node) {
     return;
   case c10::prim::ListConstruct:
   case c10::prim::TupleConstruct:
-  case c10::prim::DictConstruct:
-    return construct(node);
+  case c10::prim::DictConstruct: return construct(node);
   case c10::prim::TupleUnpack: {
     auto elements = get(node->input()).toTuple()->elements().vec();
     for (size_t i = 0; i < elements.size(); ++i)
@@ -145,27 +140,21 @@ void Interpreter::runPrimitive(const Node *node) {
   }
   case c10::prim::ListUnpack: {
     auto elements = get(node->input()).toListRef().vec();
-    TORCH_CHECK(elements.size() == node->outputs().size(), "expected ",
-                node->outputs().size(), " elements but the list has ",
-                elements.size());
+    TORCH_CHECK(elements.size() == node->outputs().size(), "expected ", node->outputs().size(),
+                " elements but the list has ", elements.size());
     for (size_t i = 0; i < elements.size(); ++i)
       set(node->output(i), elements[i]);
     return;
   }
   case c10::prim::TupleSlice: {
     auto elements = get(node->input()).toTuple()->elements().vec();
-    set(node->output(),
-        c10::ivalue::Tuple::create(std::vector<c10::IValue>(
-            elements.begin() + node->i(c10::attr::beg),
-            elements.begin() + node->i(c10::attr::end))));
+    set(node->output(), c10::ivalue::Tuple::create(std::vector<c10::IValue>(
+                            elements.begin() + node->i(c10::attr::beg), elements.begin() + node->i(c10::attr::end))));
     return;
   }
-  case c10::prim::GetAttr:
-    return getAttribute(node);
-  case c10::prim::SetAttr:
-    return setAttribute(node);
-  case c10::prim::CreateObject:
-    return createObject(node);
+  case c10::prim::GetAttr: return getAttribute(node);
+  case c10::prim::SetAttr: return setAttribute(node);
+  case c10::prim::CreateObject: return createObject(node);
   case c10::prim::CallFunction: {
     auto type = node->input(0)->type()->expect<c10::FunctionType>();
     Stack arguments;
@@ -184,15 +173,11 @@ void Interpreter::runPrimitive(const Node *node) {
   case c10::prim::Exit: {
     Stack arguments = getInputs(node);
     auto object = arguments[0].toObject();
-    const char *name =
-        node->kind() == c10::prim::Enter ? "__enter__" : "__exit__";
-    return set(node->output(),
-               call(object->type()->getMethod(name), std::move(arguments)));
+    const char *name = node->kind() == c10::prim::Enter ? "__enter__" : "__exit__";
+    return set(node->output(), call(object->type()->getMethod(name), std::move(arguments)));
   }
-  case c10::prim::If:
-    return runIf(node);
-  case c10::prim::Loop:
-    return runLoop(node);
+  case c10::prim::If: return runIf(node);
+  case c10::prim::Loop: return runLoop(node);
   case c10::prim::isinstance: {
     c10::TypePtr type = get(node->input()).type();
     bool matches = false;
@@ -200,10 +185,8 @@ void Interpreter::runPrimitive(const Node *node) {
       matches |= type->isSubtypeOf(*candidate);
     return set(node->output(), matches);
   }
-  case c10::prim::RaiseException:
-    throw ModelRaised{get(node->input(0)).toStringRef(), getUserLine()};
-  case c10::prim::Uninitialized:
-    return set(node->output(), c10::IValue());
+  case c10::prim::RaiseException: throw ModelRaised{get(node->input(0)).toStringRef(), getUserLine()};
+  case c10::prim::Uninitialized: return set(node->output(), c10::IValue());
   case c10::prim::fork: {
     // What runs beside the model may as well run before it.
     auto graph = node->g(c10::attr::Subgraph);
@@ -214,16 +197,13 @@ void Interpreter::runPrimitive(const Node *node) {
     frames.pop_back();
     return set(node->output(), std::move(result));
   }
-  default:
-    throw unsupported(std::string("unsupported op ") +
-                      node->kind().toQualString());
+  default: throw unsupported(std::string("unsupported op ") + node->kind().toQualString());
   }
 }
 
 /// Operators that libtorch would run on this machine rather than record.
 static bool touchesFiles(const std::string &op) {
-  return op == "aten::save" || op == "aten::from_file" ||
-         op == "aten::_load_for_executorch";
+  return op == "aten::save" || op == "aten::from_file" || op == "aten::_load_for_executorch";
 }
 
 static bool isOptionalTensorList(const c10::Type &type) {
@@ -231,15 +211,13 @@ static bool isOptionalTensorList(const c10::Type &type) {
     return false;
   auto element = type.expectRef<c10::ListType>().getElementType();
   return element->kind() == c10::TypeKind::OptionalType &&
-         element->expectRef<c10::OptionalType>().getElementType()->kind() ==
-             c10::TypeKind::TensorType;
+         element->expectRef<c10::OptionalType>().getElementType()->kind() == c10::TypeKind::TensorType;
 }
 
 void Interpreter::runOperator(const Node *node) {
   std::string name = node->kind().toQualString();
   if (touchesFiles(name))
-    throw CaptureError(CaptureFailure::BadFile,
-                       "refused op " + name + ": it reads or writes a file");
+    throw CaptureError(CaptureFailure::BadFile, "refused op " + name + ": it reads or writes a file");
   Stack inputs = getInputs(node);
   if (name == "prim::device") {
     set(node->output(), c10::Device(c10::kCPU));
@@ -251,8 +229,7 @@ void Interpreter::runOperator(const Node *node) {
   }
   if (name == "aten::warn" || name == "prim::Print")
     return;
-  if (name == "aten::tensor" || name == "aten::as_tensor" ||
-      name == "prim::NumToTensor") {
+  if (name == "aten::tensor" || name == "aten::as_tensor" || name == "prim::NumToTensor") {
     set(node->output(), makeTensor(inputs, node));
     return;
   }
@@ -283,6 +260,5 @@ void Interpreter::runOperator(const Node *node) {
   op.getOperation(node)(stack);
   noteSizeFacts(node, inputs, stack);
   for (size_t i = 0; i < node->outputs().size(); ++i)
-    set(node->output(i),
-        lift(stack[stack.size() - node->outputs().size() + i]));
+    set(node->output(i), lift(stack[stack.size() - node->outputs().size() + i]));
 }

@@ -34,9 +34,7 @@ public:
   /// An attribute of one of the model's objects.
   using Slot = std::pair<const c10::ivalue::Object *, size_t>;
   /// The attributes that were read or assigned, as they are now.
-  const std::map<Slot, c10::IValue> &getAttributes() const {
-    return attributes;
-  }
+  const std::map<Slot, c10::IValue> &getAttributes() const { return attributes; }
   /// The trace's own copy of what an attribute of the model holds.
   c10::IValue copyAttribute(const c10::IValue &value);
 
@@ -76,20 +74,17 @@ private:
   bool runScalarRead(const Node *node, const torch::jit::Stack &inputs);
   bool runSymbolicScalar(const Node *node, const torch::jit::Stack &inputs);
   c10::IValue makeTensor(const torch::jit::Stack &inputs, const Node *node);
-  void noteSizeFacts(const Node *node, const torch::jit::Stack &inputs,
-                     const torch::jit::Stack &results);
+  void noteSizeFacts(const Node *node, const torch::jit::Stack &inputs, const torch::jit::Stack &results);
 
   // ControlFlow.cpp
   struct Branch;
   void runIf(const Node *node);
   void runSymbolicIf(const Node *node, const c10::IValue &condition);
   void runLoop(const Node *node);
-  void runSymbolicLoop(const Node *node, int64_t iteration,
-                       const c10::IValue &tripCount,
-                       const c10::IValue &condition, torch::jit::Stack carried);
+  void runSymbolicLoop(const Node *node, int64_t iteration, const c10::IValue &tripCount, const c10::IValue &condition,
+                       torch::jit::Stack carried);
   Branch traceBranch(const Block *block);
-  void assertCondition(const c10::IValue &condition, bool expected,
-                       const std::string &message);
+  void assertCondition(const c10::IValue &condition, bool expected, const std::string &message);
 
   Recorder &recorder;
   std::vector<Frame> frames;

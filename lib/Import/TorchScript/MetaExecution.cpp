@@ -23,9 +23,7 @@ using namespace torchc::torchscript;
 /// Integers that the schema does not mark as numbers of any size, but on which
 /// no shape depends.
 static bool isShapeFree(const std::string &op, const std::string &argument) {
-  return argument == "index" && (op == "aten::select" ||
-                                 op == "aten::select_copy" ||
-                                 op == "aten::select_scatter");
+  return argument == "index" && (op == "aten::select" || op == "aten::select_copy" || op == "aten::select_scatter");
 }
 
 static bool isNumber(const c10::Argument &formal) {
@@ -35,43 +33,35 @@ static bool isNumber(const c10::Argument &formal) {
   return type->kind() == c10::TypeKind::NumberType;
 }
 
-void torchscript::refuseSymbolicShapes(const c10::OperatorHandle &op,
-                                       c10::ArrayRef<c10::IValue> arguments) {
-  static const std::set<std::string> shapedByNumbers = {
-      "aten::arange", "aten::range", "aten::linspace", "aten::logspace"};
+void torchscript::refuseSymbolicShapes(const c10::OperatorHandle &op, c10::ArrayRef<c10::IValue> arguments) {
+  static const std::set<std::string> shapedByNumbers = {"aten::arange", "aten::range", "aten::linspace",
+                                                        "aten::logspace"};
   const std::string &name = op.schema().name();
   for (size_t i = 0; i < arguments.size(); ++i) {
     const c10::Argument &formal = op.schema().arguments()[i];
     bool isRefused = false;
     if (getScalarNode(arguments[i]))
-      isRefused = isNumber(formal) ? shapedByNumbers.count(name) > 0
-                                   : !isShapeFree(name, formal.name());
+      isRefused = isNumber(formal) ? shapedByNumbers.count(name) > 0 : !isShapeFree(name, formal.name());
     else if (arguments[i].isList())
       for (const c10::IValue &element : arguments[i].toListRef())
         isRefused |= getScalarNode(element) != nullptr;
     if (isRefused)
-      throw unsupported("unsupported op " + getTarget(op.operator_name()) +
-                        ": its argument '" + formal.name() +
+      throw unsupported("unsupported op " + getTarget(op.operator_name()) + ": its argument '" + formal.name() +
                         "' is read from a tensor at run time");
   }
 }
 
 /// A number of the same kind as a symbolic scalar.
-static c10::IValue makePlaceholder(const ScalarNode &scalar,
-                                   const c10::Argument &formal) {
+static c10::IValue makePlaceholder(const ScalarNode &scalar, const c10::Argument &formal) {
   switch (scalar.kind) {
-  case ValueType::Kind::Bool:
-    return true;
-  case ValueType::Kind::Float:
-    return 1.0;
-  default:
-    return isNumber(formal) ? 1 : 0; // Zero is an index that is always there.
+  case ValueType::Kind::Bool: return true;
+  case ValueType::Kind::Float: return 1.0;
+  default: return isNumber(formal) ? 1 : 0; // Zero is an index that is always there.
   }
 }
 
 /// Replaces the tensors in `value` by what `convert` makes of them.
-template <typename Convert>
-static c10::IValue mapTensors(const c10::IValue &value, Convert convert) {
+template <typename Convert> static c10::IValue mapTensors(const c10::IValue &value, Convert convert) {
   if (value.isTensor())
     return value.toTensor().defined() ? convert(value.toTensor()) : value;
   if (value.isTensorList()) {
@@ -83,9 +73,7 @@ static c10::IValue mapTensors(const c10::IValue &value, Convert convert) {
   if (value.isOptionalTensorList()) {
     c10::List<std::optional<at::Tensor>> list;
     for (const std::optional<at::Tensor> &tensor : value.toOptionalTensorVector())
-      list.push_back(tensor && tensor->defined()
-                         ? std::optional<at::Tensor>(convert(*tensor))
-                         : std::nullopt);
+      list.push_back(tensor && tensor->defined() ? std::optional<at::Tensor>(convert(*tensor)) : std::nullopt);
     return list;
   }
   if (value.isDevice())
@@ -97,18 +85,15 @@ static c10::IValue mapTensors(const c10::IValue &value, Convert convert) {
 static at::Tensor makeZeros(const at::Tensor &like) {
   size_t bytes = like.storage().nbytes();
   int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-  void *data = mmap(nullptr, std::max<size_t>(bytes, 1),
-                    PROT_READ | PROT_WRITE, flags, -1, 0);
+  void *data = mmap(nullptr, std::max<size_t>(bytes, 1), PROT_READ | PROT_WRITE, flags, -1, 0);
   TORCH_CHECK(data != MAP_FAILED, "out of memory");
   auto unmap = [bytes](void *p) { munmap(p, std::max<size_t>(bytes, 1)); };
-  return at::from_blob(data, like.sizes(), like.strides(),
-                       like.storage_offset(), unmap,
+  return at::from_blob(data, like.sizes(), like.strides(), like.storage_offset(), unmap,
                        like.options().device(at::kCPU));
 }
 
 /// The CPU kernel on tensors of zeros, or of ones.
-static torch::jit::Stack runOnCPU(const c10::OperatorHandle &op,
-                                  torch::jit::Stack stack, bool ones) {
+static torch::jit::Stack runOnCPU(const c10::OperatorHandle &op, torch::jit::Stack stack, bool ones) {
   for (c10::IValue &argument : stack)
     argument = mapTensors(argument, [&](const at::Tensor &tensor) {
       at::Tensor zeros = makeZeros(tensor);
@@ -117,8 +102,7 @@ static torch::jit::Stack runOnCPU(const c10::OperatorHandle &op,
   op.callBoxed(stack);
   for (c10::IValue &result : stack)
     result = mapTensors(result, [](const at::Tensor &tensor) {
-      return at::empty_strided(tensor.sizes(), tensor.strides(),
-                               tensor.options().device(at::kMeta));
+      return at::empty_strided(tensor.sizes(), tensor.strides(), tensor.options().device(at::kMeta));
     });
   return stack;
 }
@@ -131,8 +115,7 @@ static bool lacksMetaKernel(const c10::Error &error) {
          message.find("with Meta tensors") != std::string::npos;
 }
 
-torch::jit::Stack torchscript::runOnMeta(const c10::OperatorHandle &op,
-                                         const torch::jit::Stack &arguments) {
+torch::jit::Stack torchscript::runOnMeta(const c10::OperatorHandle &op, const torch::jit::Stack &arguments) {
   torch::jit::Stack stack = arguments;
   const auto &formals = op.schema().arguments();
   for (size_t i = 0; i < stack.size(); ++i)

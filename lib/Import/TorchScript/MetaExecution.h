@@ -16,13 +16,11 @@
 namespace torchc::torchscript {
 
 /// Throws if a symbolic scalar among `arguments` would decide about a shape.
-void refuseSymbolicShapes(const c10::OperatorHandle &op,
-                          c10::ArrayRef<c10::IValue> arguments);
+void refuseSymbolicShapes(const c10::OperatorHandle &op, c10::ArrayRef<c10::IValue> arguments);
 
 /// Runs `op` on meta tensors, unrecorded, and gives its results, which are meta
 /// tensors. Symbolic scalars must be such that no shape depends on them.
-torch::jit::Stack runOnMeta(const c10::OperatorHandle &op,
-                            const torch::jit::Stack &arguments);
+torch::jit::Stack runOnMeta(const c10::OperatorHandle &op, const torch::jit::Stack &arguments);
 
 } // namespace torchc::torchscript
 

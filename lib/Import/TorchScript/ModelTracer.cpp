@@ -19,8 +19,7 @@ using namespace torchc::torchscript;
 /// The parts of one trace.
 struct ModelTracer::Trace {
   explicit Trace(TensorTable &tensors)
-      : recorder(tensors, [this] { return interpreter.getFrames(); }),
-        interpreter(recorder) {}
+      : recorder(tensors, [this] { return interpreter.getFrames(); }), interpreter(recorder) {}
 
   Recorder recorder;
   Interpreter interpreter;
@@ -28,23 +27,20 @@ struct ModelTracer::Trace {
   std::unordered_set<size_t> mutatedEntries;
 };
 
-static torch::jit::Function &findMethod(const torch::jit::Module &module,
-                                        const std::string &name) {
+static torch::jit::Function &findMethod(const torch::jit::Module &module, const std::string &name) {
   if (auto *function = module.type()->findMethod(name))
     return *function;
   std::string known;
   for (auto *method : module.type()->methods())
     known += (known.empty() ? "" : ", ") + method->name();
   CaptureError error(CaptureFailure::Usage,
-                     "error: the model has no method '" + name + "', but " +
-                         (known.empty() ? "none at all" : known));
+                     "error: the model has no method '" + name + "', but " + (known.empty() ? "none at all" : known));
   error.isLocated = true;
   throw error;
 }
 
 ModelTracer::ModelTracer(torch::jit::Module loaded, const std::string &function)
-    : module(std::move(loaded)), method(findMethod(module, function)),
-      tensors(module) {}
+    : module(std::move(loaded)), method(findMethod(module, function)), tensors(module) {}
 
 Sample ModelTracer::trace(const std::vector<InputShape> &shapes) {
   // A buffer that turns out to be written is state: if the trace has computed
@@ -54,8 +50,7 @@ Sample ModelTracer::trace(const std::vector<InputShape> &shapes) {
     Trace trace(tensors);
     {
       TraceScope scope(trace.recorder);
-      BoundArguments arguments =
-          bindArguments(trace.recorder, getSchema(), shapes);
+      BoundArguments arguments = bindArguments(trace.recorder, getSchema(), shapes);
       trace.function.inputSpec = arguments.treeSpec;
       torch::jit::Stack stack = {module._ivalue()};
       for (c10::IValue &value : arguments.values)
@@ -64,8 +59,7 @@ Sample ModelTracer::trace(const std::vector<InputShape> &shapes) {
     }
     bool isStale = false;
     for (size_t entry : trace.mutatedEntries) {
-      isStale |= !tensors[entry].isState &&
-                 trace.recorder.getEvaluatedEntries().count(entry);
+      isStale |= !tensors[entry].isState && trace.recorder.getEvaluatedEntries().count(entry);
       tensors[entry].isState = true;
     }
     if (!isStale)
@@ -83,27 +77,24 @@ void ModelTracer::finish(Trace &trace, const c10::IValue &result) {
     if (trace.recorder.getName(inner) == name)
       continue;
     trace.recorder.graph.outputs.push_back(trace.recorder.toArgument(inner));
-    trace.function.outputs.push_back(
-        {OutputSpec::Kind::UserInputMutation, name});
+    trace.function.outputs.push_back({OutputSpec::Kind::UserInputMutation, name});
   }
   addResult(trace, result);
 }
 
-void ModelTracer::addMutation(Trace &trace, size_t entry,
-                              const at::Tensor &inner) {
+void ModelTracer::addMutation(Trace &trace, size_t entry, const at::Tensor &inner) {
   const TensorTable::Entry &stored = tensors[entry];
   if (const auto *alias = tensors.findAlias(entry))
-    throw unsupported("'" + stored.name + "' is written, but shares memory "
-                      "with '" + alias->name + "'");
-  if (inner.sizes() != stored.tensor.sizes() ||
-      inner.scalar_type() != stored.tensor.scalar_type())
+    throw unsupported("'" + stored.name +
+                      "' is written, but shares memory "
+                      "with '" +
+                      alias->name + "'");
+  if (inner.sizes() != stored.tensor.sizes() || inner.scalar_type() != stored.tensor.scalar_type())
     throw unsupported("'" + stored.name + "' changes its shape or type");
   trace.recorder.graph.outputs.push_back(trace.recorder.toArgument(inner));
-  trace.function.outputs.push_back(
-      {stored.kind == InputSpec::Kind::Parameter
-           ? OutputSpec::Kind::ParameterMutation
-           : OutputSpec::Kind::BufferMutation,
-       stored.name});
+  trace.function.outputs.push_back({stored.kind == InputSpec::Kind::Parameter ? OutputSpec::Kind::ParameterMutation
+                                                                              : OutputSpec::Kind::BufferMutation,
+                                    stored.name});
   trace.mutatedEntries.insert(entry);
 }
 
@@ -125,12 +116,10 @@ static bool isSame(const c10::IValue &a, const c10::IValue &b) {
   if (a.isTensor() && b.isTensor())
     return a.toTensor().is_same(b.toTensor());
   if (a.isList() && b.isList())
-    return std::equal(a.toListRef().begin(), a.toListRef().end(),
-                      b.toListRef().begin(), b.toListRef().end(), isSame);
+    return std::equal(a.toListRef().begin(), a.toListRef().end(), b.toListRef().begin(), b.toListRef().end(), isSame);
   if (a.isTuple() && b.isTuple()) {
     auto left = a.toTuple()->elements().vec(), right = b.toTuple()->elements().vec();
-    return std::equal(left.begin(), left.end(), right.begin(), right.end(),
-                      isSame);
+    return std::equal(left.begin(), left.end(), right.begin(), right.end(), isSame);
   }
   if (a.isGenericDict() && b.isGenericDict()) {
     auto left = a.toGenericDict(), right = b.toGenericDict();
@@ -150,16 +139,13 @@ void ModelTracer::addAttributeMutations(Trace &trace) {
   for (auto &[slot, value] : trace.interpreter.getAttributes()) {
     auto [object, index] = slot;
     const c10::IValue &original = object->getSlot(index);
-    if (original.isObject() ||
-        isSame(trace.interpreter.copyAttribute(original), value))
+    if (original.isObject() || isSame(trace.interpreter.copyAttribute(original), value))
       continue;
-    bool isTensor = original.isTensor() && original.toTensor().defined() &&
-                    value.isTensor() && value.toTensor().defined();
+    bool isTensor =
+        original.isTensor() && original.toTensor().defined() && value.isTensor() && value.toTensor().defined();
     if (!isTensor)
-      throw unsupported(
-          "unsupported assignment to the attribute '" +
-          object->type()->getAttributeName(index) +
-          "': between calls a model keeps tensors, no other values");
+      throw unsupported("unsupported assignment to the attribute '" + object->type()->getAttributeName(index) +
+                        "': between calls a model keeps tensors, no other values");
     size_t entry = tensors.getIndex(original.toTensor());
     if (!trace.mutatedEntries.count(entry))
       addMutation(trace, entry, trace.recorder.unwrap(value.toTensor()));
@@ -194,8 +180,7 @@ CapturedProgram ModelTracer::makeProgram(Trace &trace) {
       continue;
     const TensorTable::Entry &entry = tensors[lifted.entry];
     program.tensors.push_back(tensors.makeStoredTensor(lifted.entry));
-    inputs.push_back({name, {ValueType::Kind::Tensor,
-                             makeTensorMeta(entry.tensor), {}}});
+    inputs.push_back({name, {ValueType::Kind::Tensor, makeTensorMeta(entry.tensor), {}}});
     function.inputs.push_back({entry.kind, name, entry.name});
   }
   for (CapturedValue &input : graph.inputs) {

@@ -13,8 +13,7 @@ using namespace torchc;
 using namespace torchc::torchscript;
 
 static bool isReal(const at::Tensor &tensor) {
-  return tensor.defined() &&
-         !at::functionalization::impl::isFunctionalTensor(tensor);
+  return tensor.defined() && !at::functionalization::impl::isFunctionalTensor(tensor);
 }
 
 static bool containsReal(const c10::IValue &value) {
@@ -24,16 +23,14 @@ static bool containsReal(const c10::IValue &value) {
 }
 
 /// Copies lists, tuples and dictionaries; `convert` maps what is in them.
-template <typename Convert>
-static c10::IValue mapContainer(const c10::IValue &value, Convert convert) {
+template <typename Convert> static c10::IValue mapContainer(const c10::IValue &value, Convert convert) {
   if (value.isTuple()) {
     const auto &tuple = value.toTupleRef();
     std::vector<c10::IValue> elements;
     for (const c10::IValue &element : tuple.elements())
       elements.push_back(convert(element));
     auto type = value.type()->expect<c10::TupleType>();
-    return type->schema() ? c10::ivalue::Tuple::createNamed(elements, type)
-                          : c10::ivalue::Tuple::create(elements);
+    return type->schema() ? c10::ivalue::Tuple::createNamed(elements, type) : c10::ivalue::Tuple::create(elements);
   }
   if (value.isList()) {
     c10::List<c10::IValue> source = value.toList();
@@ -65,8 +62,7 @@ c10::IValue Interpreter::lift(const c10::IValue &value) {
 c10::IValue Interpreter::copyAttribute(const c10::IValue &value) {
   if (value.isTensor())
     return lift(value);
-  return mapContainer(value,
-                      [&](const c10::IValue &v) { return copyAttribute(v); });
+  return mapContainer(value, [&](const c10::IValue &v) { return copyAttribute(v); });
 }
 
 void Interpreter::getAttribute(const Node *node) {
@@ -76,8 +72,7 @@ void Interpreter::getAttribute(const Node *node) {
   if (auto constant = type->findConstantSlot(name))
     return set(node->output(), copyAttribute(type->getConstant(*constant)));
   size_t slot = type->getAttributeSlot(name);
-  auto [it, isNew] =
-      getAttributesOf(object.get()).try_emplace({object.get(), slot});
+  auto [it, isNew] = getAttributesOf(object.get()).try_emplace({object.get(), slot});
   if (isNew)
     it->second = copyAttribute(object->getSlot(slot));
   set(node->output(), it->second);
@@ -85,23 +80,20 @@ void Interpreter::getAttribute(const Node *node) {
 
 void Interpreter::setAttribute(const Node *node) {
   c10::IValue target = get(node->input(0));
-  checkWritable(target, "assignment to attribute '" +
-                            node->s(c10::attr::name) + "'");
+  checkWritable(target, "assignment to attribute '" + node->s(c10::attr::name) + "'");
   auto object = target.toObject();
   size_t slot = object->type()->getAttributeSlot(node->s(c10::attr::name));
   getAttributesOf(object.get())[{object.get(), slot}] = get(node->input(1));
 }
 
-std::map<Interpreter::Slot, c10::IValue> &
-Interpreter::getAttributesOf(const c10::ivalue::Object *object) {
+std::map<Interpreter::Slot, c10::IValue> &Interpreter::getAttributesOf(const c10::ivalue::Object *object) {
   return localPointers.count(object) ? localAttributes : attributes;
 }
 
 void Interpreter::createObject(const Node *node) {
   auto type = node->output()->type()->expect<c10::ClassType>();
-  c10::IValue object = c10::ivalue::Object::create(
-      c10::StrongTypePtr(type->compilation_unit(), type),
-      type->numAttributes());
+  c10::IValue object =
+      c10::ivalue::Object::create(c10::StrongTypePtr(type->compilation_unit(), type), type->numAttributes());
   localObjects.push_back(object);
   localPointers.insert(object.internalToPointer());
   noteContainer(object);
@@ -113,8 +105,7 @@ void Interpreter::construct(const Node *node) {
   c10::TypePtr type = node->output()->type();
   c10::IValue result;
   if (auto tuple = type->cast<c10::TupleType>()) {
-    result = tuple->schema() ? c10::ivalue::Tuple::createNamed(inputs, tuple)
-                             : c10::ivalue::Tuple::create(inputs);
+    result = tuple->schema() ? c10::ivalue::Tuple::createNamed(inputs, tuple) : c10::ivalue::Tuple::create(inputs);
   } else if (auto listType = type->cast<c10::ListType>()) {
     c10::impl::GenericList list(listType->getElementType());
     for (const c10::IValue &input : inputs)
@@ -122,8 +113,7 @@ void Interpreter::construct(const Node *node) {
     result = list;
   } else {
     auto dictType = type->expect<c10::DictType>();
-    c10::impl::GenericDict dict(dictType->getKeyType(),
-                                dictType->getValueType());
+    c10::impl::GenericDict dict(dictType->getKeyType(), dictType->getValueType());
     for (size_t i = 0; i + 1 < inputs.size(); i += 2)
       dict.insert(inputs[i], inputs[i + 1]);
     result = dict;
@@ -139,11 +129,10 @@ void Interpreter::noteContainer(const c10::IValue &container) {
     regionContainers.back().insert(container.internalToPointer());
 }
 
-void Interpreter::checkWritable(const c10::IValue &container,
-                                const std::string &op) const {
-  if (regionContainers.empty() ||
-      regionContainers.back().count(container.internalToPointer()))
+void Interpreter::checkWritable(const c10::IValue &container, const std::string &op) const {
+  if (regionContainers.empty() || regionContainers.back().count(container.internalToPointer()))
     return;
-  throw unsupported("unsupported " + op + ": it changes an object from outside "
+  throw unsupported("unsupported " + op +
+                    ": it changes an object from outside "
                     "of a condition or loop that depends on data");
 }

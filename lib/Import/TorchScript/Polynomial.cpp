@@ -24,17 +24,14 @@ static std::vector<std::vector<size_t>> getMonomials(size_t symbols) {
   return monomials;
 }
 
-static int64_t evaluateMonomial(const std::vector<size_t> &monomial,
-                                const SizePoint &point) {
+static int64_t evaluateMonomial(const std::vector<size_t> &monomial, const SizePoint &point) {
   int64_t product = 1;
   for (size_t symbol : monomial)
     product *= point[symbol];
   return product;
 }
 
-std::optional<Polynomial>
-Polynomial::fit(const std::vector<SizePoint> &points,
-                const std::vector<int64_t> &values) {
+std::optional<Polynomial> Polynomial::fit(const std::vector<SizePoint> &points, const std::vector<int64_t> &values) {
   Polynomial result;
   result.symbolCount = points.front().size();
   auto monomials = getMonomials(result.symbolCount);
@@ -54,10 +51,8 @@ Polynomial::fit(const std::vector<SizePoint> &points,
     rows.push_back(std::move(row));
   }
   for (size_t column = 0; column < terms; ++column) {
-    auto pivot = std::max_element(
-        rows.begin() + column, rows.end(), [&](auto &a, auto &b) {
-          return std::fabs(a[column]) < std::fabs(b[column]);
-        });
+    auto pivot = std::max_element(rows.begin() + column, rows.end(),
+                                  [&](auto &a, auto &b) { return std::fabs(a[column]) < std::fabs(b[column]); });
     if (std::fabs((*pivot)[column]) < 1e-9L)
       return std::nullopt;
     std::swap(rows[column], *pivot);
@@ -86,18 +81,15 @@ int64_t Polynomial::evaluate(const SizePoint &point) const {
 }
 
 bool Polynomial::isConstant() const {
-  return std::all_of(coefficients.begin() + 1, coefficients.end(),
-                     [](int64_t c) { return c == 0; });
+  return std::all_of(coefficients.begin() + 1, coefficients.end(), [](int64_t c) { return c == 0; });
 }
 
 bool Polynomial::isMultipleUpToConstant(int64_t divisor) const {
-  return std::all_of(coefficients.begin() + 1, coefficients.end(),
-                     [&](int64_t c) { return c % divisor == 0; });
+  return std::all_of(coefficients.begin() + 1, coefficients.end(), [&](int64_t c) { return c % divisor == 0; });
 }
 
 bool Polynomial::isNonDecreasing() const {
-  return std::all_of(coefficients.begin() + 1, coefficients.end(),
-                     [](int64_t c) { return c >= 0; });
+  return std::all_of(coefficients.begin() + 1, coefficients.end(), [](int64_t c) { return c >= 0; });
 }
 
 std::optional<Polynomial::Affine> Polynomial::getAffine() const {
@@ -130,8 +122,7 @@ std::vector<Polynomial::Term> Polynomial::getTerms() const {
   return terms;
 }
 
-std::string
-Polynomial::str(const std::vector<std::string> &symbolNames) const {
+std::string Polynomial::str(const std::vector<std::string> &symbolNames) const {
   std::string text;
   for (const Term &term : getTerms()) {
     int64_t coefficient = term.coefficient;

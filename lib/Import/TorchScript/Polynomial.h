@@ -26,13 +26,10 @@ public:
   /// The polynomial that takes `values[i]` at `points[i]`, for all i; none if
   /// no such polynomial exists or the points do not determine it. The more
   /// points beyond `countTerms`, the less a chance hit can pass.
-  static std::optional<Polynomial> fit(const std::vector<SizePoint> &points,
-                                       const std::vector<int64_t> &values);
+  static std::optional<Polynomial> fit(const std::vector<SizePoint> &points, const std::vector<int64_t> &values);
 
   /// Number of terms over `symbols` symbols.
-  static size_t countTerms(size_t symbols) {
-    return 1 + symbols + symbols * (symbols + 1) / 2;
-  }
+  static size_t countTerms(size_t symbols) { return 1 + symbols + symbols * (symbols + 1) / 2; }
 
   bool isConstant() const;
   int64_t getConstantTerm() const { return coefficients[0]; }

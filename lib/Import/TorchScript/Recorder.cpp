@@ -22,13 +22,10 @@ std::string torchscript::getTarget(const c10::OperatorName &name) {
   std::string target = name.name;
   if (size_t colons = target.find("::"); colons != std::string::npos)
     target.replace(colons, 2, ".");
-  return name.overload_name.empty() ? target
-                                    : target + "." + name.overload_name;
+  return name.overload_name.empty() ? target : target + "." + name.overload_name;
 }
 
-void torchscript::forEachTensor(
-    const c10::IValue &value,
-    const std::function<void(const at::Tensor &)> &visit) {
+void torchscript::forEachTensor(const c10::IValue &value, const std::function<void(const at::Tensor &)> &visit) {
   if (value.isTensor()) {
     if (value.toTensor().defined())
       visit(value.toTensor());
@@ -66,50 +63,40 @@ const Recorder::Value *Recorder::find(const at::Tensor &inner) const {
 const std::string &Recorder::getName(const at::Tensor &inner) const {
   const Value *value = find(inner);
   if (!value)
-    throw CaptureError(CaptureFailure::Diagnosed,
-                       "a tensor comes from outside the trace");
+    throw CaptureError(CaptureFailure::Diagnosed, "a tensor comes from outside the trace");
   return value->name;
 }
 
-void Recorder::define(const at::Tensor &inner, std::string name,
-                      std::shared_ptr<Recipe> recipe, size_t result) {
-  values[inner.unsafeGetTensorImpl()] =
-      Value{inner, std::move(name), std::move(recipe), result};
+void Recorder::define(const at::Tensor &inner, std::string name, std::shared_ptr<Recipe> recipe, size_t result) {
+  values[inner.unsafeGetTensorImpl()] = Value{inner, std::move(name), std::move(recipe), result};
 }
 
-static at::Tensor makeMeta(c10::IntArrayRef sizes, c10::IntArrayRef strides,
-                           c10::ScalarType dtype) {
+static at::Tensor makeMeta(c10::IntArrayRef sizes, c10::IntArrayRef strides, c10::ScalarType dtype) {
   OutsideTrace outside;
-  return at::empty_strided(sizes, strides,
-                           at::TensorOptions(dtype).device(at::kMeta));
+  return at::empty_strided(sizes, strides, at::TensorOptions(dtype).device(at::kMeta));
 }
 
 static at::Tensor makeMetaLike(const at::Tensor &tensor) {
   return makeMeta(tensor.sizes(), tensor.strides(), tensor.scalar_type());
 }
 
-at::Tensor Recorder::makeValueLike(const at::Tensor &inner,
-                                   const std::string &base) {
+at::Tensor Recorder::makeValueLike(const at::Tensor &inner, const std::string &base) {
   at::Tensor value = makeMetaLike(inner);
   define(value, makeName(base), nullptr, 0);
   return value;
 }
 
-at::Tensor Recorder::addInput(const std::string &name, c10::ScalarType dtype,
-                              c10::IntArrayRef sizes) {
-  at::Tensor inner =
-      makeMeta(sizes, c10::TensorType::contiguousStridesOf(sizes), dtype);
+at::Tensor Recorder::addInput(const std::string &name, c10::ScalarType dtype, c10::IntArrayRef sizes) {
+  at::Tensor inner = makeMeta(sizes, c10::TensorType::contiguousStridesOf(sizes), dtype);
   std::string unique = makeName(name);
   define(inner, unique, nullptr, 0);
-  graph.inputs.push_back({unique, {ValueType::Kind::Tensor,
-                                   makeTensorMeta(inner), {}}});
+  graph.inputs.push_back({unique, {ValueType::Kind::Tensor, makeTensorMeta(inner), {}}});
   at::Tensor wrapped = wrap(inner);
   inputs.push_back({unique, {0, wrapped, inner}});
   return wrapped;
 }
 
-c10::IValue Recorder::addScalarInput(const std::string &name,
-                                     ValueType::Kind kind) {
+c10::IValue Recorder::addScalarInput(const std::string &name, ValueType::Kind kind) {
   std::string unique = makeName(name);
   graph.inputs.push_back({unique, {kind, {}, {}}});
   inputs.push_back({unique, {}});
@@ -139,8 +126,7 @@ at::Tensor Recorder::lift(const at::Tensor &real) {
   define(inner, makeName(name), recipe, 0);
   lifted.push_back({entry, wrap(inner), inner});
   // Wherever it is first read, it exists before the trace.
-  storages.at(lifted.back().wrapped.unsafeGetTensorImpl()
-                  ->unsafe_storage().unsafeGetStorageImpl()).depth = 0;
+  storages.at(lifted.back().wrapped.unsafeGetTensorImpl()->unsafe_storage().unsafeGetStorageImpl()).depth = 0;
   return lifted.back().wrapped;
 }
 
@@ -157,8 +143,7 @@ at::Tensor Recorder::unwrap(const at::Tensor &wrapped) {
   return functional::from_functional_tensor(wrapped);
 }
 
-void Recorder::addFact(SizeFact::Kind kind, std::vector<int64_t> operands,
-                       int64_t result) {
+void Recorder::addFact(SizeFact::Kind kind, std::vector<int64_t> operands, int64_t result) {
   std::string where;
   auto frames = getFrames();
   if (!frames.empty())
@@ -177,10 +162,8 @@ CapturedNode &Recorder::addNode(const std::string &target) {
   return node;
 }
 
-c10::IValue Recorder::recordScalar(
-    const std::string &target,
-    std::vector<std::pair<std::string, Argument>> arguments,
-    ValueType::Kind kind) {
+c10::IValue Recorder::recordScalar(const std::string &target, std::vector<std::pair<std::string, Argument>> arguments,
+                                   ValueType::Kind kind) {
   std::string name = makeName(target.substr(target.find('.') + 1));
   CapturedNode &node = addNode(target);
   node.arguments = std::move(arguments);
@@ -188,9 +171,7 @@ c10::IValue Recorder::recordScalar(
   return makeSymbolicScalar(name, kind);
 }
 
-void Recorder::recordEffect(
-    const std::string &target,
-    std::vector<std::pair<std::string, Argument>> arguments) {
+void Recorder::recordEffect(const std::string &target, std::vector<std::pair<std::string, Argument>> arguments) {
   addNode(target).arguments = std::move(arguments);
 }
 
@@ -201,8 +182,7 @@ c10::IValue Recorder::readScalar(const at::Tensor &wrapped) {
     throw unsupported("a tensor without values is read");
   if (inner.numel() != 1)
     throw CaptureError(CaptureFailure::Diagnosed,
-                       "a tensor with " + std::to_string(inner.numel()) +
-                           " elements is read as a number");
+                       "a tensor with " + std::to_string(inner.numel()) + " elements is read as a number");
   if (value->recipe) {
     at::Tensor known = evaluate(*value);
     OutsideTrace outside;
@@ -210,7 +190,7 @@ c10::IValue Recorder::readScalar(const at::Tensor &wrapped) {
   }
   if (c10::isComplexType(inner.scalar_type()))
     throw unsupported("a complex number is read from a tensor");
-  auto kind = inner.scalar_type() == at::kBool         ? ValueType::Kind::Bool
+  auto kind = inner.scalar_type() == at::kBool           ? ValueType::Kind::Bool
               : c10::isFloatingType(inner.scalar_type()) ? ValueType::Kind::Float
                                                          : ValueType::Kind::Int;
   return recordScalar("aten.item", {{"self", {ValueRef{value->name}}}}, kind);
@@ -222,9 +202,7 @@ Argument Recorder::toArgument(const c10::IValue &value, const c10::Type *type) {
   if (value.isNone())
     return {};
   if (value.isTensor())
-    return value.toTensor().defined()
-               ? Argument{ValueRef{getName(value.toTensor())}}
-               : Argument{};
+    return value.toTensor().defined() ? Argument{ValueRef{getName(value.toTensor())}} : Argument{};
   if (const ScalarNode *scalar = getScalarNode(value))
     return {ValueRef{scalar->name}};
   if (value.isBool())
@@ -232,14 +210,10 @@ Argument Recorder::toArgument(const c10::IValue &value, const c10::Type *type) {
   if (value.isInt()) {
     int64_t number = value.toInt();
     switch (type ? type->kind() : c10::TypeKind::IntType) {
-    case c10::TypeKind::ScalarTypeType:
-      return {convertScalarType(static_cast<c10::ScalarType>(number))};
-    case c10::TypeKind::LayoutType:
-      return {LayoutArg{number}};
-    case c10::TypeKind::MemoryFormatType:
-      return {MemoryFormatArg{number}};
-    default:
-      return {number};
+    case c10::TypeKind::ScalarTypeType: return {convertScalarType(static_cast<c10::ScalarType>(number))};
+    case c10::TypeKind::LayoutType: return {LayoutArg{number}};
+    case c10::TypeKind::MemoryFormatType: return {MemoryFormatArg{number}};
+    default: return {number};
     }
   }
   if (value.isSymInt()) // One without a node.
@@ -255,21 +229,18 @@ Argument Recorder::toArgument(const c10::IValue &value, const c10::Type *type) {
   if (value.isDevice())
     return {DeviceArg{"cpu"}}; // Meta tensors stand for those of the CPU.
   if (value.isList()) {
-    const c10::Type *elementType =
-        type && type->kind() == c10::TypeKind::ListType
-            ? type->expectRef<c10::ListType>().getElementType().get()
-            : nullptr;
+    const c10::Type *elementType = type && type->kind() == c10::TypeKind::ListType
+                                       ? type->expectRef<c10::ListType>().getElementType().get()
+                                       : nullptr;
     Argument::List list;
     for (const c10::IValue &element : value.toListRef())
       list.push_back(toArgument(element, elementType));
     return {std::move(list)};
   }
-  throw unsupported("an argument of type " + value.tagKind() +
-                    " cannot be recorded");
+  throw unsupported("an argument of type " + value.tagKind() + " cannot be recorded");
 }
 
-void Recorder::recordCall(const c10::OperatorHandle &op,
-                          const torch::jit::Stack &arguments,
+void Recorder::recordCall(const c10::OperatorHandle &op, const torch::jit::Stack &arguments,
                           torch::jit::Stack &results) {
   const c10::FunctionSchema &schema = op.schema();
   std::string base = schema.name().substr(schema.name().rfind(':') + 1);
@@ -280,15 +251,11 @@ void Recorder::recordCall(const c10::OperatorHandle &op,
   bool isConstant = !op.hasTag(at::Tag::nondeterministic_seeded);
   for (size_t i = 0; i < arguments.size(); ++i) {
     const c10::Argument &formal = schema.arguments()[i];
-    if (arguments[i].isNone() && formal.default_value() &&
-        formal.default_value()->isNone())
+    if (arguments[i].isNone() && formal.default_value() && formal.default_value()->isNone())
       continue;
-    node.arguments.push_back(
-        {formal.name(), toArgument(arguments[i], formal.real_type().get())});
+    node.arguments.push_back({formal.name(), toArgument(arguments[i], formal.real_type().get())});
     isConstant &= !getScalarNode(arguments[i]);
-    forEachTensor(arguments[i], [&](const at::Tensor &tensor) {
-      isConstant &= find(tensor)->recipe != nullptr;
-    });
+    forEachTensor(arguments[i], [&](const at::Tensor &tensor) { isConstant &= find(tensor)->recipe != nullptr; });
   }
   std::shared_ptr<Recipe> recipe;
   if (isConstant) {
@@ -303,8 +270,7 @@ void Recorder::recordCall(const c10::OperatorHandle &op,
   auto addTensor = [&](const at::Tensor &tensor) {
     std::string name = makeName(base);
     define(tensor, name, recipe, resultIndex++);
-    return CapturedValue{name, {ValueType::Kind::Tensor,
-                                makeTensorMeta(tensor), {}}};
+    return CapturedValue{name, {ValueType::Kind::Tensor, makeTensorMeta(tensor), {}}};
   };
   for (const c10::IValue &result : results) {
     if (result.isTensor()) {
@@ -328,34 +294,28 @@ void Recorder::recordCall(const c10::OperatorHandle &op,
       }
       node.outputs.push_back(std::move(list));
     } else {
-      throw unsupported("unsupported op " + node.target +
-                        ": it returns what is not a tensor");
+      throw unsupported("unsupported op " + node.target + ": it returns what is not a tensor");
     }
   }
   auto &nodes = regions.back()->nodes;
   nodes.push_back(std::move(node));
-  nodes.insert(nodes.end(), std::make_move_iterator(items.begin()),
-               std::make_move_iterator(items.end()));
+  nodes.insert(nodes.end(), std::make_move_iterator(items.begin()), std::make_move_iterator(items.end()));
 }
 
 /// Whether shapes or the way of the code follow from the values of tensors.
-static bool dependsOnData(const c10::OperatorHandle &op,
-                          const torch::jit::Stack &arguments) {
+static bool dependsOnData(const c10::OperatorHandle &op, const torch::jit::Stack &arguments) {
   if (getTarget(op.operator_name()) == "aten.index.Tensor") {
     // It is tagged for the sake of masks; indices give a known shape.
     bool hasMask = false;
     forEachTensor(arguments[1], [&](const at::Tensor &index) {
-      hasMask |= index.scalar_type() == at::kBool ||
-                 index.scalar_type() == at::kByte;
+      hasMask |= index.scalar_type() == at::kBool || index.scalar_type() == at::kByte;
     });
     return hasMask;
   }
-  return op.hasTag(at::Tag::dynamic_output_shape) ||
-         op.hasTag(at::Tag::data_dependent_output);
+  return op.hasTag(at::Tag::dynamic_output_shape) || op.hasTag(at::Tag::data_dependent_output);
 }
 
-void Recorder::callInner(const c10::OperatorHandle &op,
-                         torch::jit::Stack &stack) {
+void Recorder::callInner(const c10::OperatorHandle &op, torch::jit::Stack &stack) {
   const c10::FunctionSchema &schema = op.schema();
   std::string target = getTarget(op.operator_name());
   size_t count = schema.arguments().size();
@@ -366,8 +326,7 @@ void Recorder::callInner(const c10::OperatorHandle &op,
   std::unordered_set<const c10::TensorImpl *> given;
   for (const c10::IValue &argument : arguments)
     forEachTensor(argument, [&](const at::Tensor &tensor) {
-      TORCH_CHECK(!functional::isFunctionalTensor(tensor),
-                  "a tensor has escaped functionalization in ", target);
+      TORCH_CHECK(!functional::isFunctionalTensor(tensor), "a tensor has escaped functionalization in ", target);
       isTraced &= find(tensor) != nullptr;
       given.insert(tensor.unsafeGetTensorImpl());
     });
@@ -377,12 +336,10 @@ void Recorder::callInner(const c10::OperatorHandle &op,
     return;
   }
   // Identities, once tensors are values.
-  if (target == "aten.detach" || target == "aten.alias" ||
-      target == "aten.lift_fresh" || target == "aten.lift")
+  if (target == "aten.detach" || target == "aten.alias" || target == "aten.lift_fresh" || target == "aten.lift")
     return;
   if (schema.is_mutable())
-    throw unsupported("unsupported op " + target +
-                      ": it has no functional form");
+    throw unsupported("unsupported op " + target + ": it has no functional form");
 
   stack.resize(stack.size() - count);
   torch::jit::Stack results;
@@ -391,8 +348,7 @@ void Recorder::callInner(const c10::OperatorHandle &op,
     for (const c10::IValue &argument : arguments)
       forEachTensor(argument, [&](const at::Tensor &tensor) {
         if (!find(tensor)->recipe)
-          throw unsupported("unsupported op " + target +
-                            ": the shape of its result depends on data");
+          throw unsupported("unsupported op " + target + ": the shape of its result depends on data");
       });
     for (const c10::IValue &argument : arguments)
       results.push_back(evaluateArgument(argument));
@@ -412,8 +368,8 @@ void Recorder::callInner(const c10::OperatorHandle &op,
     }
   } else {
     results = runOnMeta(op, arguments);
-    bool isSame = results.size() == 1 && results[0].isTensor() &&
-                  given.count(results[0].toTensor().unsafeGetTensorImpl());
+    bool isSame =
+        results.size() == 1 && results[0].isTensor() && given.count(results[0].toTensor().unsafeGetTensorImpl());
     if (!isSame)
       recordCall(op, arguments, results);
     if (target == "aten.slice.Tensor" && arguments[3].isInt()) {

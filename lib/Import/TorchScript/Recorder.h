@@ -29,8 +29,7 @@ namespace torchc::torchscript {
 class Recorder {
 public:
   /// `getFrames` tells the source of the node that runs.
-  Recorder(TensorTable &tensors,
-           std::function<std::vector<SourceFrame>()> getFrames)
+  Recorder(TensorTable &tensors, std::function<std::vector<SourceFrame>()> getFrames)
       : tensors(tensors), getFrames(std::move(getFrames)) {
     regions.push_back(&graph);
   }
@@ -38,8 +37,7 @@ public:
   //===--- What the interpreter uses -------------------------------------===//
 
   /// A tensor that the user passes in, wrapped.
-  at::Tensor addInput(const std::string &name, c10::ScalarType dtype,
-                      c10::IntArrayRef sizes);
+  at::Tensor addInput(const std::string &name, c10::ScalarType dtype, c10::IntArrayRef sizes);
   /// A number that the user passes in.
   c10::IValue addScalarInput(const std::string &name, ValueType::Kind kind);
 
@@ -54,12 +52,10 @@ public:
   CapturedNode &addNode(const std::string &target);
 
   /// A new scalar value computed by `target` (such as "operator.add").
-  c10::IValue recordScalar(const std::string &target,
-                           std::vector<std::pair<std::string, Argument>> arguments,
+  c10::IValue recordScalar(const std::string &target, std::vector<std::pair<std::string, Argument>> arguments,
                            ValueType::Kind kind);
   /// A node without result, such as an assertion.
-  void recordEffect(const std::string &target,
-                    std::vector<std::pair<std::string, Argument>> arguments);
+  void recordEffect(const std::string &target, std::vector<std::pair<std::string, Argument>> arguments);
 
   /// `value` as an argument of a node. `type` is that of the schema and tells
   /// an element type from a number; may be null.
@@ -73,8 +69,7 @@ public:
   at::Tensor makeValueLike(const at::Tensor &inner, const std::string &base);
   std::string makeName(const std::string &base);
 
-  void addFact(SizeFact::Kind kind, std::vector<int64_t> operands,
-               int64_t result);
+  void addFact(SizeFact::Kind kind, std::vector<int64_t> operands, int64_t result);
 
   //===--- Regions of control flow ---------------------------------------===//
 
@@ -126,13 +121,9 @@ public:
     at::Tensor inner; ///< As it came in.
   };
   const std::vector<LiftedTensor> &getLifted() const { return lifted; }
-  const std::vector<std::pair<std::string, LiftedTensor>> &getInputs() const {
-    return inputs;
-  }
+  const std::vector<std::pair<std::string, LiftedTensor>> &getInputs() const { return inputs; }
   /// Entries whose value was computed with.
-  const std::unordered_set<size_t> &getEvaluatedEntries() const {
-    return evaluatedEntries;
-  }
+  const std::unordered_set<size_t> &getEvaluatedEntries() const { return evaluatedEntries; }
 
 private:
   /// How to compute a value that follows from constants alone.
@@ -150,18 +141,14 @@ private:
   };
 
   const Value *find(const at::Tensor &inner) const;
-  void define(const at::Tensor &inner, std::string name,
-              std::shared_ptr<Recipe> recipe, size_t result);
-  void recordCall(const c10::OperatorHandle &op,
-                  const torch::jit::Stack &arguments,
-                  torch::jit::Stack &results);
+  void define(const at::Tensor &inner, std::string name, std::shared_ptr<Recipe> recipe, size_t result);
+  void recordCall(const c10::OperatorHandle &op, const torch::jit::Stack &arguments, torch::jit::Stack &results);
   void noteWrapper(const at::Tensor &wrapped);
 
   // ConstantEvaluation.cpp
   at::Tensor evaluate(const Value &value);
   c10::IValue evaluateArgument(const c10::IValue &value);
-  void addFactsOfCall(const c10::OperatorHandle &op,
-                      const torch::jit::Stack &arguments,
+  void addFactsOfCall(const c10::OperatorHandle &op, const torch::jit::Stack &arguments,
                       const torch::jit::Stack &results);
 
   TensorTable &tensors;
@@ -191,8 +178,7 @@ private:
 std::string getTarget(const c10::OperatorName &name);
 
 /// Calls `visit` with every tensor in `value`, lists and all.
-void forEachTensor(const c10::IValue &value,
-                   const std::function<void(const at::Tensor &)> &visit);
+void forEachTensor(const c10::IValue &value, const std::function<void(const at::Tensor &)> &visit);
 
 } // namespace torchc::torchscript
 

@@ -38,16 +38,14 @@ void Recorder::noteResults(const torch::jit::Stack &stack, size_t count) {
     });
 }
 
-void Recorder::noteWrites(const c10::OperatorHandle &op,
-                          const torch::jit::Stack &stack) {
+void Recorder::noteWrites(const c10::OperatorHandle &op, const torch::jit::Stack &stack) {
   if (!op.schema().is_mutable())
     return;
   const auto &formals = op.schema().arguments();
   for (size_t i = 0; i < formals.size(); ++i) {
     if (!formals[i].alias_info() || !formals[i].alias_info()->isWrite())
       continue;
-    forEachTensor(stack[stack.size() - formals.size() + i],
-                  [&](const at::Tensor &tensor) { noteWrite(tensor); });
+    forEachTensor(stack[stack.size() - formals.size() + i], [&](const at::Tensor &tensor) { noteWrite(tensor); });
   }
 }
 
@@ -57,8 +55,7 @@ void Recorder::noteWrite(const at::Tensor &wrapped) {
     throw unsupported("unsupported write in place: the tensor may share memory "
                       "with the result of a condition or loop on data");
   auto it = storages.find(storage);
-  if (it == storages.end() || it->second.depth >= regions.size() - 1 ||
-      writes.count(storage))
+  if (it == storages.end() || it->second.depth >= regions.size() - 1 || writes.count(storage))
     return;
   const at::Tensor &base = it->second.base;
   writes[storage] = {base, functional::from_functional_tensor(base)};
@@ -87,9 +84,7 @@ bool Recorder::isFromOutside(const at::Tensor &wrapped) const {
   return it != storages.end() && it->second.depth < regions.size();
 }
 
-void Recorder::forbidWrites(const at::Tensor &wrapped) {
-  uncertainStorages.insert(getStorage(wrapped));
-}
+void Recorder::forbidWrites(const at::Tensor &wrapped) { uncertainStorages.insert(getStorage(wrapped)); }
 
 void Recorder::markFromOutside(const at::Tensor &wrapped) {
   storages.at(getStorage(wrapped)).depth = regions.size() - 2;

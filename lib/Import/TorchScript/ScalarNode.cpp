@@ -17,8 +17,7 @@ void ScalarNode::refuse() {
                     "number that is read from a tensor at run time");
 }
 
-c10::IValue torchscript::makeSymbolicScalar(std::string name,
-                                            ValueType::Kind kind) {
+c10::IValue torchscript::makeSymbolicScalar(std::string name, ValueType::Kind kind) {
   c10::SymNode node = c10::make_intrusive<ScalarNode>(std::move(name), kind);
   if (kind == ValueType::Kind::Int)
     return c10::IValue(c10::SymInt(std::move(node)));

@@ -21,8 +21,7 @@ namespace torchc::torchscript {
 /// code that asks for one gets an error.
 class ScalarNode : public c10::SymNodeImpl {
 public:
-  ScalarNode(std::string name, ValueType::Kind kind)
-      : name(std::move(name)), kind(kind) {}
+  ScalarNode(std::string name, ValueType::Kind kind) : name(std::move(name)), kind(kind) {}
 
   const std::string name; ///< In the graph.
   const ValueType::Kind kind;

@@ -12,14 +12,11 @@
 using namespace torchc;
 using namespace torchc::torchscript;
 
-static const std::string leafSpec =
-    R"({"type": null, "context": null, "children_spec": []})";
+static const std::string leafSpec = R"({"type": null, "context": null, "children_spec": []})";
 
-static std::string makeNodeSpec(const std::string &type,
-                                const std::string &context,
+static std::string makeNodeSpec(const std::string &type, const std::string &context,
                                 const std::vector<std::string> &children) {
-  std::string text = "{\"type\": \"builtins." + type + "\", \"context\": \"" +
-                     context + "\", \"children_spec\": [";
+  std::string text = "{\"type\": \"builtins." + type + "\", \"context\": \"" + context + "\", \"children_spec\": [";
   for (size_t i = 0; i < children.size(); ++i)
     text += (i ? ", " : "") + children[i];
   return text + "]}";
@@ -45,8 +42,7 @@ CaptureError usage(const std::string &message) {
 /// name and shape) into a value.
 template <typename Maker> class Binder {
 public:
-  Binder(const std::vector<InputShape> &shapes, Maker maker)
-      : shapes(shapes), maker(maker) {}
+  Binder(const std::vector<InputShape> &shapes, Maker maker) : shapes(shapes), maker(maker) {}
 
   BoundArguments bind(const c10::FunctionSchema &schema) {
     BoundArguments bound;
@@ -61,12 +57,10 @@ public:
       bound.values.push_back(make(formal.type(), formal.name(), specs.back()));
     }
     if (next != shapes.size())
-      throw usage(describe(schema) + " takes " + std::to_string(next) +
-                  (next == 1 ? " input" : " inputs") + ", but " +
+      throw usage(describe(schema) + " takes " + std::to_string(next) + (next == 1 ? " input" : " inputs") + ", but " +
                   std::to_string(shapes.size()) + " are given");
-    bound.treeSpec = wrapSpec(makeNodeSpec(
-        "tuple", "null",
-        {makeNodeSpec("tuple", "null", specs), makeNodeSpec("dict", "[]", {})}));
+    bound.treeSpec =
+        wrapSpec(makeNodeSpec("tuple", "null", {makeNodeSpec("tuple", "null", specs), makeNodeSpec("dict", "[]", {})}));
     return bound;
   }
 
@@ -78,12 +72,9 @@ public:
   }
 
 private:
-  c10::IValue make(const c10::TypePtr &type, const std::string &name,
-                   std::string &spec) {
+  c10::IValue make(const c10::TypePtr &type, const std::string &name, std::string &spec) {
     switch (type->kind()) {
-    case c10::TypeKind::OptionalType:
-      return make(type->expect<c10::OptionalType>()->getElementType(), name,
-                  spec);
+    case c10::TypeKind::OptionalType: return make(type->expect<c10::OptionalType>()->getElementType(), name, spec);
     case c10::TypeKind::TensorType:
     case c10::TypeKind::IntType:
     case c10::TypeKind::FloatType:
@@ -97,12 +88,9 @@ private:
       std::vector<std::string> specs;
       auto tuple = type->expect<c10::TupleType>();
       for (const c10::TypePtr &element : tuple->elements())
-        elements.push_back(
-            make(element, name + "_" + std::to_string(elements.size()),
-                 specs.emplace_back()));
+        elements.push_back(make(element, name + "_" + std::to_string(elements.size()), specs.emplace_back()));
       spec = makeNodeSpec("tuple", "null", specs);
-      return tuple->schema() ? c10::ivalue::Tuple::createNamed(elements, tuple)
-                             : c10::ivalue::Tuple::create(elements);
+      return tuple->schema() ? c10::ivalue::Tuple::createNamed(elements, tuple) : c10::ivalue::Tuple::create(elements);
     }
     case c10::TypeKind::ListType: {
       // Its length is not in the type: a list takes all that is left.
@@ -110,15 +98,11 @@ private:
       c10::impl::GenericList list(elementType);
       std::vector<std::string> specs;
       while (next < shapes.size())
-        list.push_back(make(elementType,
-                            name + "_" + std::to_string(list.size()),
-                            specs.emplace_back()));
+        list.push_back(make(elementType, name + "_" + std::to_string(list.size()), specs.emplace_back()));
       spec = makeNodeSpec("list", "null", specs);
       return list;
     }
-    default:
-      throw unsupported("unsupported type " + type->repr_str() +
-                        " of the input '" + name + "'");
+    default: throw unsupported("unsupported type " + type->repr_str() + " of the input '" + name + "'");
     }
   }
 
@@ -129,14 +113,13 @@ private:
 
 } // namespace
 
-std::vector<std::string>
-torchscript::getInputNames(const c10::FunctionSchema &schema,
-                           const std::vector<InputShape> &shapes) {
+std::vector<std::string> torchscript::getInputNames(const c10::FunctionSchema &schema,
+                                                    const std::vector<InputShape> &shapes) {
   std::vector<std::string> names;
-  auto note = [&](const c10::Type &type, const std::string &name,
-                  const InputShape &shape) -> c10::IValue {
+  auto note = [&](const c10::Type &type, const std::string &name, const InputShape &shape) -> c10::IValue {
     if (type.kind() != c10::TypeKind::TensorType && !shape.sizes.empty())
-      throw usage("the input '" + name + "' is a number of Python: give its "
+      throw usage("the input '" + name +
+                  "' is a number of Python: give its "
                   "type alone (--input=i64)");
     names.push_back(name);
     return {};
@@ -145,21 +128,14 @@ torchscript::getInputNames(const c10::FunctionSchema &schema,
   return names;
 }
 
-BoundArguments torchscript::bindArguments(Recorder &recorder,
-                                          const c10::FunctionSchema &schema,
+BoundArguments torchscript::bindArguments(Recorder &recorder, const c10::FunctionSchema &schema,
                                           const std::vector<InputShape> &shapes) {
-  auto make = [&](const c10::Type &type, const std::string &name,
-                  const InputShape &shape) -> c10::IValue {
+  auto make = [&](const c10::Type &type, const std::string &name, const InputShape &shape) -> c10::IValue {
     switch (type.kind()) {
-    case c10::TypeKind::IntType:
-      return recorder.addScalarInput(name, ValueType::Kind::Int);
-    case c10::TypeKind::FloatType:
-      return recorder.addScalarInput(name, ValueType::Kind::Float);
-    case c10::TypeKind::BoolType:
-      return recorder.addScalarInput(name, ValueType::Kind::Bool);
-    default:
-      return recorder.addInput(name, static_cast<c10::ScalarType>(shape.dtype),
-                               shape.sizes);
+    case c10::TypeKind::IntType: return recorder.addScalarInput(name, ValueType::Kind::Int);
+    case c10::TypeKind::FloatType: return recorder.addScalarInput(name, ValueType::Kind::Float);
+    case c10::TypeKind::BoolType: return recorder.addScalarInput(name, ValueType::Kind::Bool);
+    default: return recorder.addInput(name, static_cast<c10::ScalarType>(shape.dtype), shape.sizes);
     }
   };
   return Binder(shapes, make).bind(schema);
@@ -169,12 +145,9 @@ BoundArguments torchscript::bindArguments(Recorder &recorder,
 // Results
 //===----------------------------------------------------------------------===//
 
-static void flattenInto(const c10::IValue &value, torch::jit::Stack &leaves,
-                        std::string &spec) {
+static void flattenInto(const c10::IValue &value, torch::jit::Stack &leaves, std::string &spec) {
   std::vector<std::string> children;
-  auto addChild = [&](const c10::IValue &child) {
-    flattenInto(child, leaves, children.emplace_back());
-  };
+  auto addChild = [&](const c10::IValue &child) { flattenInto(child, leaves, children.emplace_back()); };
   if (value.isTuple()) {
     for (const c10::IValue &element : value.toTupleRef().elements())
       addChild(element);
@@ -190,8 +163,7 @@ static void flattenInto(const c10::IValue &value, torch::jit::Stack &leaves,
         throw unsupported("unsupported result: a dictionary whose keys are not "
                           "strings");
       // The context is JSON inside a JSON string.
-      keys += (keys.empty() ? "\\\"" : ", \\\"") + item.key().toStringRef() +
-              "\\\"";
+      keys += (keys.empty() ? "\\\"" : ", \\\"") + item.key().toStringRef() + "\\\"";
       addChild(item.value());
     }
     spec = makeNodeSpec("dict", "[" + keys + "]", children);
@@ -201,9 +173,7 @@ static void flattenInto(const c10::IValue &value, torch::jit::Stack &leaves,
   }
 }
 
-void torchscript::flattenResult(const c10::IValue &result,
-                                torch::jit::Stack &leaves,
-                                std::string &treeSpec) {
+void torchscript::flattenResult(const c10::IValue &result, torch::jit::Stack &leaves, std::string &treeSpec) {
   flattenInto(result, leaves, treeSpec);
   treeSpec = wrapSpec(treeSpec);
 }

@@ -24,17 +24,14 @@ struct BoundArguments {
 /// The name of each flat input, in order: "x", "state_0". Throws where the
 /// number of shapes does not fit the signature or an argument's type has no
 /// flat form.
-std::vector<std::string> getInputNames(const c10::FunctionSchema &schema,
-                                       const std::vector<InputShape> &shapes);
+std::vector<std::string> getInputNames(const c10::FunctionSchema &schema, const std::vector<InputShape> &shapes);
 
 /// Makes the arguments after self. `shapes` has passed `getInputNames`.
-BoundArguments bindArguments(Recorder &recorder,
-                             const c10::FunctionSchema &schema,
+BoundArguments bindArguments(Recorder &recorder, const c10::FunctionSchema &schema,
                              const std::vector<InputShape> &shapes);
 
 /// The tensors, numbers and Nones in a result; appends its pytree spec.
-void flattenResult(const c10::IValue &result, torch::jit::Stack &leaves,
-                   std::string &treeSpec);
+void flattenResult(const c10::IValue &result, torch::jit::Stack &leaves, std::string &treeSpec);
 
 } // namespace torchc::torchscript
 

@@ -20,8 +20,14 @@ namespace torchc::torchscript {
 /// which its facts come out alike.
 struct SizeFact {
   enum class Kind {
-    Less, LessEqual, Greater, GreaterEqual, Equal, NotEqual,
-    FloorDivide, Remainder,
+    Less,
+    LessEqual,
+    Greater,
+    GreaterEqual,
+    Equal,
+    NotEqual,
+    FloorDivide,
+    Remainder,
     Opaque, ///< Any other; operands may be the bits of doubles.
   };
   Kind kind;

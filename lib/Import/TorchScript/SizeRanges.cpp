@@ -22,8 +22,7 @@ int64_t floorDivide(int64_t a, int64_t b) {
 
 class RangeNarrower {
 public:
-  RangeNarrower(const std::vector<SizePoint> &points,
-                std::vector<SymbolRange> &ranges)
+  RangeNarrower(const std::vector<SizePoint> &points, std::vector<SymbolRange> &ranges)
       : points(points), ranges(ranges) {}
 
   /// `instances` is the same fact in every trace.
@@ -38,9 +37,7 @@ private:
   /// Sizes with `value >= 0`.
   bool requireNonNegative(const Polynomial &value);
 
-  std::optional<Polynomial> fit(std::vector<int64_t> values) const {
-    return Polynomial::fit(points, values);
-  }
+  std::optional<Polynomial> fit(std::vector<int64_t> values) const { return Polynomial::fit(points, values); }
   std::vector<int64_t> evaluate(const Polynomial &value) const {
     std::vector<int64_t> values;
     for (const SizePoint &point : points)
@@ -88,44 +85,32 @@ bool RangeNarrower::requireNonNegative(const Polynomial &value) {
   return true;
 }
 
-bool RangeNarrower::narrowComparison(Kind kind, bool holds,
-                                     const Polynomial &difference) {
+bool RangeNarrower::narrowComparison(Kind kind, bool holds, const Polynomial &difference) {
   if (difference.isConstant())
     return true;
   switch (kind) {
   case Kind::Less: // d < 0
-    return holds ? requireNonNegative(shift(-difference, -1))
-                 : requireNonNegative(difference);
+    return holds ? requireNonNegative(shift(-difference, -1)) : requireNonNegative(difference);
   case Kind::LessEqual: // d <= 0
-    return holds ? requireNonNegative(-difference)
-                 : requireNonNegative(shift(difference, -1));
-  case Kind::Greater:
-    return narrowComparison(Kind::LessEqual, !holds, difference);
-  case Kind::GreaterEqual:
-    return narrowComparison(Kind::Less, !holds, difference);
+    return holds ? requireNonNegative(-difference) : requireNonNegative(shift(difference, -1));
+  case Kind::Greater: return narrowComparison(Kind::LessEqual, !holds, difference);
+  case Kind::GreaterEqual: return narrowComparison(Kind::Less, !holds, difference);
   case Kind::Equal: {
     // Not constant and the same answer everywhere: unequal at all points. A
     // range must stay on one side of the size at which they are equal.
     if (holds)
       return false;
     std::vector<int64_t> values = evaluate(difference);
-    bool above = std::all_of(values.begin(), values.end(),
-                             [](int64_t v) { return v > 0; });
-    bool below = std::all_of(values.begin(), values.end(),
-                             [](int64_t v) { return v < 0; });
-    return (above || below) &&
-           narrowComparison(above ? Kind::Greater : Kind::Less, true,
-                            difference);
+    bool above = std::all_of(values.begin(), values.end(), [](int64_t v) { return v > 0; });
+    bool below = std::all_of(values.begin(), values.end(), [](int64_t v) { return v < 0; });
+    return (above || below) && narrowComparison(above ? Kind::Greater : Kind::Less, true, difference);
   }
-  case Kind::NotEqual:
-    return narrowComparison(Kind::Equal, !holds, difference);
-  default:
-    return false;
+  case Kind::NotEqual: return narrowComparison(Kind::Equal, !holds, difference);
+  default: return false;
   }
 }
 
-bool RangeNarrower::narrowDivision(const Polynomial &lhs,
-                                   const Polynomial &rhs) {
+bool RangeNarrower::narrowDivision(const Polynomial &lhs, const Polynomial &rhs) {
   if (lhs.isConstant() && rhs.isConstant())
     return true;
   if (rhs.isConstant()) {
@@ -181,16 +166,14 @@ bool RangeNarrower::narrow(const std::vector<const SizeFact *> &instances) {
   return sameResult && narrowComparison(first.kind, first.result, *difference);
 }
 
-bool torchscript::narrowRanges(
-    const std::vector<SizePoint> &points,
-    const std::vector<const std::vector<SizeFact> *> &facts,
-    std::vector<SymbolRange> &ranges, std::string &error) {
+bool torchscript::narrowRanges(const std::vector<SizePoint> &points,
+                               const std::vector<const std::vector<SizeFact> *> &facts,
+                               std::vector<SymbolRange> &ranges, std::string &error) {
   RangeNarrower narrower(points, ranges);
   for (size_t i = 0; i < facts[0]->size(); ++i) {
     std::vector<const SizeFact *> instances;
     for (auto *list : facts) {
-      if (list->size() != facts[0]->size() ||
-          (*list)[i].kind != (*facts[0])[i].kind) {
+      if (list->size() != facts[0]->size() || (*list)[i].kind != (*facts[0])[i].kind) {
         error = "error: the model computes other things with its sizes at another size";
         return false;
       }
@@ -199,9 +182,9 @@ bool torchscript::narrowRanges(
     if (narrower.narrow(instances))
       continue;
     const std::string &where = instances[0]->where;
-    error = (where.empty() ? "" : where + ": ") +
-            std::string("error: a condition or division depends on a dynamic size; "
-                        "give the size in --input");
+    error =
+        (where.empty() ? "" : where + ": ") + std::string("error: a condition or division depends on a dynamic size; "
+                                                          "give the size in --input");
     return false;
   }
   return true;

@@ -18,8 +18,7 @@ namespace torchc::torchscript {
 /// Narrows `ranges` (one a symbol) to sizes at which every fact comes out as in
 /// the traces at `points`; `facts[i]` are those of `points[i]`. False, with a
 /// reason in `error`, where that is more than a range of single symbols.
-bool narrowRanges(const std::vector<SizePoint> &points,
-                  const std::vector<const std::vector<SizeFact> *> &facts,
+bool narrowRanges(const std::vector<SizePoint> &points, const std::vector<const std::vector<SizeFact> *> &facts,
                   std::vector<SymbolRange> &ranges, std::string &error);
 
 } // namespace torchc::torchscript

@@ -25,19 +25,15 @@ static std::vector<SourceFrame> parseTracedStack(const std::string &text) {
     if (open == std::string::npos || open == 0 || open + 1 == close)
       continue;
     std::string number = line.substr(open + 1, close - open - 1);
-    if (!std::all_of(number.begin(), number.end(), ::isdigit) ||
-        number.size() > 9)
+    if (!std::all_of(number.begin(), number.end(), ::isdigit) || number.size() > 9)
       continue;
-    frames.push_back(
-        {line.substr(0, open), std::stoll(number), line.substr(close + 3)});
+    frames.push_back({line.substr(0, open), std::stoll(number), line.substr(close + 3)});
   }
   std::reverse(frames.begin(), frames.end());
   return frames;
 }
 
-std::vector<SourceFrame>
-torchscript::getSourceFrames(const torch::jit::Node *node,
-                             const std::string &function) {
+std::vector<SourceFrame> torchscript::getSourceFrames(const torch::jit::Node *node, const std::string &function) {
   torch::jit::SourceRange range = node->sourceRange();
   if (!range.source())
     return {};

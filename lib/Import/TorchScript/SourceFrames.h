@@ -18,8 +18,7 @@ namespace torchc::torchscript {
 /// The frames of `node` from the debug records of the file, innermost last:
 /// one for a scripted model, the Python stack for a traced one as far as the
 /// file keeps it; none if the file was saved without debug records.
-std::vector<SourceFrame> getSourceFrames(const torch::jit::Node *node,
-                                         const std::string &function);
+std::vector<SourceFrame> getSourceFrames(const torch::jit::Node *node, const std::string &function);
 
 } // namespace torchc::torchscript
 

@@ -25,8 +25,7 @@ struct FitError {
 /// Pointers to the same place in every sample.
 template <typename T> using Places = std::vector<const T *>;
 
-template <typename T, typename Field>
-auto project(const Places<T> &places, Field field) {
+template <typename T, typename Field> auto project(const Places<T> &places, Field field) {
   Places<std::remove_reference_t<decltype(field(*places[0]))>> result;
   for (const T *place : places)
     result.push_back(&field(*place));
@@ -37,9 +36,7 @@ auto project(const Places<T> &places, Field field) {
 /// starts as a copy of the first sample.
 class Merger {
 public:
-  Merger(const std::vector<Sample> &samples,
-         const std::vector<SizeSymbol> &symbols)
-      : symbols(symbols) {
+  Merger(const std::vector<Sample> &samples, const std::vector<SizeSymbol> &symbols) : symbols(symbols) {
     for (const Sample &sample : samples)
       points.push_back(sample.sizes);
     for (const SizeSymbol &symbol : symbols)
@@ -57,13 +54,11 @@ private:
   void merge(const Places<CapturedGraph> &places, CapturedGraph &merged);
   void mergeTensors(const Places<StoredTensor> &places);
 
-  template <typename T>
-  void mergeEach(const Places<std::vector<T>> &places, std::vector<T> &merged) {
+  template <typename T> void mergeEach(const Places<std::vector<T>> &places, std::vector<T> &merged) {
     for (auto *place : places)
       check(place->size() == merged.size(), "a list changes its length");
     for (size_t i = 0; i < merged.size(); ++i)
-      merge(project(places, [&](auto &v) -> auto & { return v[i]; }),
-            merged[i]);
+      merge(project(places, [&](auto &v) -> auto & { return v[i]; }), merged[i]);
   }
 
   /// Fits the integers; `what` names them in the error.
@@ -74,7 +69,8 @@ private:
     for (size_t i = 0; i < values.size(); ++i)
       list += (i ? ", " : "") + std::to_string(values[i]);
     throw FitError{describe("an integer is no multiple of the dynamic sizes "
-                            "plus a constant (" + list + ")")};
+                            "plus a constant (" +
+                            list + ")")};
   }
 
   void check(bool condition, const char *message) {
@@ -87,8 +83,7 @@ private:
       return "error: " + message;
     std::string where;
     if (!node->frames.empty())
-      where = node->frames.back().file + ":" +
-              std::to_string(node->frames.back().line) + ": ";
+      where = node->frames.back().file + ":" + std::to_string(node->frames.back().line) + ": ";
     return where + "error: " + node->target + ": " + message;
   }
 
@@ -98,8 +93,7 @@ private:
   std::string emit(const std::string &target, const std::string &name,
                    std::vector<std::pair<std::string, Argument>> arguments);
   std::string emitOperator(const std::string &op, Argument a, Argument b) {
-    return emit("operator." + op, "sym_" + op,
-                {{"a", std::move(a)}, {"b", std::move(b)}});
+    return emit("operator." + op, "sym_" + op, {{"a", std::move(a)}, {"b", std::move(b)}});
   }
 
   std::vector<SizePoint> points;
@@ -125,23 +119,17 @@ void Merger::merge(const Places<SymInt> &places, SymInt &merged) {
 void Merger::merge(const Places<TensorMeta> &places, TensorMeta &merged) {
   for (auto *place : places)
     check(place->dtype == merged.dtype, "the element type changes");
-  mergeEach(project(places, [](auto &m) -> auto & { return m.sizes; }),
-            merged.sizes);
-  mergeEach(project(places, [](auto &m) -> auto & { return m.strides; }),
-            merged.strides);
-  merge(project(places, [](auto &m) -> auto & { return m.storageOffset; }),
-        merged.storageOffset);
+  mergeEach(project(places, [](auto &m) -> auto & { return m.sizes; }), merged.sizes);
+  mergeEach(project(places, [](auto &m) -> auto & { return m.strides; }), merged.strides);
+  merge(project(places, [](auto &m) -> auto & { return m.storageOffset; }), merged.storageOffset);
 }
 
 void Merger::merge(const Places<CapturedValue> &places, CapturedValue &merged) {
   for (auto *place : places)
-    check(place->name == merged.name && place->type.kind == merged.type.kind,
-          "the trace takes another way");
+    check(place->name == merged.name && place->type.kind == merged.type.kind, "the trace takes another way");
   if (merged.type.kind == ValueType::Kind::Tensor)
-    merge(project(places, [](auto &v) -> auto & { return v.type.tensor; }),
-          merged.type.tensor);
-  mergeEach(project(places, [](auto &v) -> auto & { return v.type.elements; }),
-            merged.type.elements);
+    merge(project(places, [](auto &v) -> auto & { return v.type.tensor; }), merged.type.tensor);
+  mergeEach(project(places, [](auto &v) -> auto & { return v.type.elements; }), merged.type.elements);
 }
 
 void Merger::merge(const Places<Argument> &places, Argument &merged) {
@@ -151,8 +139,7 @@ void Merger::merge(const Places<Argument> &places, Argument &merged) {
 
   auto mustBeEqual = [&](auto same) {
     for (auto *place : places)
-      check(same(place->value, merged.value),
-            "an argument that is not an integer depends on a dynamic size");
+      check(same(place->value, merged.value), "an argument that is not an integer depends on a dynamic size");
   };
   auto equalAs = [&]<typename T>(T *) {
     mustBeEqual([](auto &a, auto &b) { return std::get<T>(a) == std::get<T>(b); });
@@ -165,30 +152,22 @@ void Merger::merge(const Places<Argument> &places, Argument &merged) {
     if (!polynomial.isConstant())
       merged.value = ValueRef{materialize(polynomial)};
   } else if (std::holds_alternative<Argument::List>(merged.value)) {
-    mergeEach(project(places, [](auto &a) -> auto & {
-                return std::get<Argument::List>(a.value);
-              }),
+    mergeEach(project(places, [](auto &a) -> auto & { return std::get<Argument::List>(a.value); }),
               std::get<Argument::List>(merged.value));
   } else if (std::holds_alternative<std::shared_ptr<CapturedGraph>>(merged.value)) {
-    auto graphs = project(places, [](auto &a) -> auto & {
-      return *std::get<std::shared_ptr<CapturedGraph>>(a.value);
-    });
+    auto graphs = project(places, [](auto &a) -> auto & { return *std::get<std::shared_ptr<CapturedGraph>>(a.value); });
     Places<CapturedGraph> constGraphs(graphs.begin(), graphs.end());
     auto copy = std::make_shared<CapturedGraph>(*constGraphs[0]);
     merge(constGraphs, *copy);
     merged.value = copy;
   } else if (std::holds_alternative<ValueRef>(merged.value)) {
-    mustBeEqual([](auto &a, auto &b) {
-      return std::get<ValueRef>(a).name == std::get<ValueRef>(b).name;
-    });
+    mustBeEqual([](auto &a, auto &b) { return std::get<ValueRef>(a).name == std::get<ValueRef>(b).name; });
   } else if (std::holds_alternative<bool>(merged.value)) {
     equalAs(static_cast<bool *>(nullptr));
   } else if (std::holds_alternative<double>(merged.value)) {
     // NaN is equal to NaN here, and 0.0 is not -0.0.
-    mustBeEqual([](auto &a, auto &b) {
-      return std::memcmp(&std::get<double>(a), &std::get<double>(b),
-                         sizeof(double)) == 0;
-    });
+    mustBeEqual(
+        [](auto &a, auto &b) { return std::memcmp(&std::get<double>(a), &std::get<double>(b), sizeof(double)) == 0; });
   } else if (std::holds_alternative<std::complex<double>>(merged.value)) {
     equalAs(static_cast<std::complex<double> *>(nullptr));
   } else if (std::holds_alternative<std::string>(merged.value)) {
@@ -196,36 +175,28 @@ void Merger::merge(const Places<Argument> &places, Argument &merged) {
   } else if (std::holds_alternative<ScalarType>(merged.value)) {
     equalAs(static_cast<ScalarType *>(nullptr));
   } else if (std::holds_alternative<MemoryFormatArg>(merged.value)) {
-    mustBeEqual([](auto &a, auto &b) {
-      return std::get<MemoryFormatArg>(a).value ==
-             std::get<MemoryFormatArg>(b).value;
-    });
+    mustBeEqual(
+        [](auto &a, auto &b) { return std::get<MemoryFormatArg>(a).value == std::get<MemoryFormatArg>(b).value; });
   }
 }
 
 void Merger::merge(const Places<CapturedNode> &places, CapturedNode &merged) {
   node = places[0];
   for (auto *place : places) {
-    check(place->target == merged.target &&
-              place->arguments.size() == merged.arguments.size(),
+    check(place->target == merged.target && place->arguments.size() == merged.arguments.size(),
           "the trace takes another way at another size");
     for (size_t i = 0; i < merged.arguments.size(); ++i)
-      check(place->arguments[i].first == merged.arguments[i].first,
-            "the trace takes another way at another size");
+      check(place->arguments[i].first == merged.arguments[i].first, "the trace takes another way at another size");
   }
   for (size_t i = 0; i < merged.arguments.size(); ++i)
-    merge(project(places,
-                  [&](auto &n) -> auto & { return n.arguments[i].second; }),
-          merged.arguments[i].second);
+    merge(project(places, [&](auto &n) -> auto & { return n.arguments[i].second; }), merged.arguments[i].second);
   node = places[0]; // A nested graph has moved it.
-  mergeEach(project(places, [](auto &n) -> auto & { return n.outputs; }),
-            merged.outputs);
+  mergeEach(project(places, [](auto &n) -> auto & { return n.outputs; }), merged.outputs);
   node = nullptr;
 }
 
 void Merger::merge(const Places<CapturedGraph> &places, CapturedGraph &merged) {
-  mergeEach(project(places, [](auto &g) -> auto & { return g.inputs; }),
-            merged.inputs);
+  mergeEach(project(places, [](auto &g) -> auto & { return g.inputs; }), merged.inputs);
   size_t count = merged.nodes.size();
   for (size_t i = 0; i < count; ++i) {
     for (auto *place : places)
@@ -234,8 +205,7 @@ void Merger::merge(const Places<CapturedGraph> &places, CapturedGraph &merged) {
         check(false, "is left out at another size: a loop or condition "
                      "depends on a dynamic size");
       }
-    merge(project(places, [&](auto &g) -> auto & { return g.nodes[i]; }),
-          merged.nodes[i]);
+    merge(project(places, [&](auto &g) -> auto & { return g.nodes[i]; }), merged.nodes[i]);
   }
   for (auto *place : places)
     if (place->nodes.size() > count) {
@@ -243,42 +213,32 @@ void Merger::merge(const Places<CapturedGraph> &places, CapturedGraph &merged) {
       check(false, "comes only at another size: a loop or condition depends "
                    "on a dynamic size");
     }
-  mergeEach(project(places, [](auto &g) -> auto & { return g.outputs; }),
-            merged.outputs);
+  mergeEach(project(places, [](auto &g) -> auto & { return g.outputs; }), merged.outputs);
 }
 
 void Merger::mergeTensors(const Places<StoredTensor> &places) {
   const StoredTensor &first = *places[0];
   for (auto *place : places) {
-    bool same = place->name == first.name &&
-                place->storageBytes == first.storageBytes &&
-                (place->data == first.data ||
-                 std::memcmp(place->data, first.data, first.storageBytes) == 0);
+    bool same = place->name == first.name && place->storageBytes == first.storageBytes &&
+                (place->data == first.data || std::memcmp(place->data, first.data, first.storageBytes) == 0);
     if (!same)
-      throw FitError{"error: the constant tensor '" + first.name +
-                     "' depends on a dynamic size"};
+      throw FitError{"error: the constant tensor '" + first.name + "' depends on a dynamic size"};
   }
 }
 
-void Merger::merge(const Places<CapturedProgram> &programs,
-                   CapturedProgram &merged) {
+void Merger::merge(const Places<CapturedProgram> &programs, CapturedProgram &merged) {
   for (size_t f = 0; f < merged.functions.size(); ++f) {
     sizeNodes.clear();
     sizeValues.clear();
     CapturedGraph &graph = merged.functions[f].graph;
-    merge(project(programs,
-                  [&](auto &p) -> auto & { return p.functions[f].graph; }),
-          graph);
-    graph.nodes.insert(graph.nodes.begin(),
-                       std::make_move_iterator(sizeNodes.begin()),
+    merge(project(programs, [&](auto &p) -> auto & { return p.functions[f].graph; }), graph);
+    graph.nodes.insert(graph.nodes.begin(), std::make_move_iterator(sizeNodes.begin()),
                        std::make_move_iterator(sizeNodes.end()));
   }
   for (auto *program : programs)
-    check(program->tensors.size() == merged.tensors.size(),
-          "the model uses other tensors at another size");
+    check(program->tensors.size() == merged.tensors.size(), "the model uses other tensors at another size");
   for (size_t i = 0; i < merged.tensors.size(); ++i)
-    mergeTensors(
-        project(programs, [&](auto &p) -> auto & { return p.tensors[i]; }));
+    mergeTensors(project(programs, [&](auto &p) -> auto & { return p.tensors[i]; }));
 }
 
 std::string Merger::emit(const std::string &target, const std::string &base,
@@ -301,8 +261,7 @@ std::string Merger::materialize(const Polynomial &polynomial) {
     std::string &name = sizeValues[names[symbol]];
     if (name.empty())
       name = emit("aten.sym_size.int", "sym_size",
-                  {{"self", {ValueRef{symbols[symbol].input}}},
-                   {"dim", {symbols[symbol].dimension}}});
+                  {{"self", {ValueRef{symbols[symbol].input}}}, {"dim", {symbols[symbol].dimension}}});
     return name;
   };
   std::string sum;
@@ -313,21 +272,17 @@ std::string Merger::materialize(const Polynomial &polynomial) {
     }
     std::string product = readSize(term.symbols[0]);
     if (term.symbols.size() == 2)
-      product = emitOperator("mul", {ValueRef{product}},
-                             {ValueRef{readSize(term.symbols[1])}});
+      product = emitOperator("mul", {ValueRef{product}}, {ValueRef{readSize(term.symbols[1])}});
     if (term.coefficient != 1)
       product = emitOperator("mul", {ValueRef{product}}, {term.coefficient});
-    sum = sum.empty() ? product
-                      : emitOperator("add", {ValueRef{sum}}, {ValueRef{product}});
+    sum = sum.empty() ? product : emitOperator("add", {ValueRef{sum}}, {ValueRef{product}});
   }
   sizeValues[key] = sum;
   return sum;
 }
 
-std::optional<CapturedProgram>
-torchscript::fitSamples(const std::vector<Sample> &samples,
-                        const std::vector<SizeSymbol> &symbols,
-                        std::string &error) {
+std::optional<CapturedProgram> torchscript::fitSamples(const std::vector<Sample> &samples,
+                                                       const std::vector<SizeSymbol> &symbols, std::string &error) {
   Places<CapturedProgram> programs;
   std::vector<SizePoint> points;
   std::vector<const std::vector<SizeFact> *> facts;

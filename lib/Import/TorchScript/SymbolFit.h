@@ -17,8 +17,8 @@ namespace torchc::torchscript {
 
 /// A dynamic dimension, and the input whose size tells it at run time.
 struct SizeSymbol {
-  std::string name;      ///< "s0"
-  std::string input;     ///< Name of the graph input.
+  std::string name;  ///< "s0"
+  std::string input; ///< Name of the graph input.
   int64_t dimension = 0;
 };
 
@@ -35,8 +35,7 @@ struct Sample {
 /// Fails, with a line in `error`, where a trace has another structure, where
 /// an integer is no such polynomial, or where a fact cannot be turned into
 /// bounds of the symbols' ranges.
-std::optional<CapturedProgram> fitSamples(const std::vector<Sample> &samples,
-                                          const std::vector<SizeSymbol> &symbols,
+std::optional<CapturedProgram> fitSamples(const std::vector<Sample> &samples, const std::vector<SizeSymbol> &symbols,
                                           std::string &error);
 
 } // namespace torchc::torchscript

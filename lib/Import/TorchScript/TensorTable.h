@@ -60,8 +60,7 @@ private:
   };
   static Key makeKey(const at::Tensor &tensor);
   void add(std::string name, InputSpec::Kind kind, const at::Tensor &tensor);
-  void addAttribute(const std::string &name, InputSpec::Kind kind,
-                    const c10::IValue &value);
+  void addAttribute(const std::string &name, InputSpec::Kind kind, const c10::IValue &value);
 
   std::vector<Entry> entries;
   std::map<Key, size_t> indices;

@@ -89,15 +89,14 @@ static Value convolveGroups(Lowering &b, Value padded, Value weight, ArrayRef<Op
   MappedOperand inputOperand = {input, AffineMap::get(numLoops, 0, inputExprs, b.getContext())};
   MappedOperand filterOperand = {filter, AffineMap::get(numLoops, 0, filterExprs, b.getContext())};
   Type compute = getComputeDtype(dtype);
-  Value output = createReduction(
-      b, {inputOperand, filterOperand}, loops, reduced, getNumber(b, compute, 0),
-      [&](ImplicitLocOpBuilder &body, ValueRange elements) -> Value {
-        Value x = convertElement(body, elements[0], dtype, compute);
-        Value w = convertElement(body, elements[1], dtype, compute);
-        if (isFloat(compute))
-          return createContractingAdd(body, elements[2], createContractingMul(body, x, w));
-        return arith::AddIOp::create(body, elements[2], arith::MulIOp::create(body, x, w));
-      });
+  Value output = createReduction(b, {inputOperand, filterOperand}, loops, reduced, getNumber(b, compute, 0),
+                                 [&](ImplicitLocOpBuilder &body, ValueRange elements) -> Value {
+                                   Value x = convertElement(body, elements[0], dtype, compute);
+                                   Value w = convertElement(body, elements[1], dtype, compute);
+                                   if (isFloat(compute))
+                                     return createContractingAdd(body, elements[2], createContractingMul(body, x, w));
+                                   return arith::AddIOp::create(body, elements[2], arith::MulIOp::create(body, x, w));
+                                 });
   return reshape(b, output, outputSizes);
 }
 

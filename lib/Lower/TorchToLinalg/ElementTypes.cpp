@@ -24,34 +24,20 @@ Type torchc::getComputeDtype(Type dtype) {
 
 Type torchc::getDtypeOfScalarType(MLIRContext *context, int64_t scalarType) {
   switch (scalarType) {
-  case 0:
-    return IntegerType::get(context, 8, IntegerType::Unsigned);
-  case 1:
-    return IntegerType::get(context, 8, IntegerType::Signed);
-  case 2:
-    return IntegerType::get(context, 16, IntegerType::Signed);
-  case 3:
-    return IntegerType::get(context, 32, IntegerType::Signed);
-  case 4:
-    return IntegerType::get(context, 64, IntegerType::Signed);
-  case 5:
-    return Float16Type::get(context);
-  case 6:
-    return Float32Type::get(context);
-  case 7:
-    return Float64Type::get(context);
-  case 11:
-    return IntegerType::get(context, 1);
-  case 15:
-    return BFloat16Type::get(context);
-  case 27:
-    return IntegerType::get(context, 16, IntegerType::Unsigned);
-  case 28:
-    return IntegerType::get(context, 32, IntegerType::Unsigned);
-  case 29:
-    return IntegerType::get(context, 64, IntegerType::Unsigned);
-  default:
-    return {};
+  case 0: return IntegerType::get(context, 8, IntegerType::Unsigned);
+  case 1: return IntegerType::get(context, 8, IntegerType::Signed);
+  case 2: return IntegerType::get(context, 16, IntegerType::Signed);
+  case 3: return IntegerType::get(context, 32, IntegerType::Signed);
+  case 4: return IntegerType::get(context, 64, IntegerType::Signed);
+  case 5: return Float16Type::get(context);
+  case 6: return Float32Type::get(context);
+  case 7: return Float64Type::get(context);
+  case 11: return IntegerType::get(context, 1);
+  case 15: return BFloat16Type::get(context);
+  case 27: return IntegerType::get(context, 16, IntegerType::Unsigned);
+  case 28: return IntegerType::get(context, 32, IntegerType::Unsigned);
+  case 29: return IntegerType::get(context, 64, IntegerType::Unsigned);
+  default: return {};
   }
 }
 
@@ -73,7 +59,8 @@ static Value convertFloat(ImplicitLocOpBuilder &b, Value value, Type from, Type 
 
 static Value convertToFloat(ImplicitLocOpBuilder &b, Value value, Type from, Type to) {
   Type wide = getComputeDtype(to);
-  value = isUnsigned(from) ? b.createOrFold<arith::UIToFPOp>(wide, value) : b.createOrFold<arith::SIToFPOp>(wide, value);
+  value =
+      isUnsigned(from) ? b.createOrFold<arith::UIToFPOp>(wide, value) : b.createOrFold<arith::SIToFPOp>(wide, value);
   return wide == to ? value : b.createOrFold<arith::TruncFOp>(to, value);
 }
 
@@ -183,5 +170,6 @@ TypedAttr torchc::getNumber(OpBuilder &b, Type dtype, double number) {
     return b.getFloatAttr(dtype, number);
   if (isBool(dtype))
     return b.getBoolAttr(number != 0);
-  return b.getIntegerAttr(getValueType(dtype), APInt(64, static_cast<int64_t>(number), true).trunc(dtype.getIntOrFloatBitWidth()));
+  return b.getIntegerAttr(getValueType(dtype),
+                          APInt(64, static_cast<int64_t>(number), true).trunc(dtype.getIntOrFloatBitWidth()));
 }

@@ -38,10 +38,9 @@ Value torchc::createGeneric(ImplicitLocOpBuilder &b, ArrayRef<MappedOperand> ope
 Value torchc::createMapped(ImplicitLocOpBuilder &b, ArrayRef<MappedOperand> operands, ArrayRef<OpFoldResult> sizes,
                            Type element, ElementFunction function) {
   SmallVector<utils::IteratorType> iterators(sizes.size(), utils::IteratorType::parallel);
-  return createGeneric(b, operands, {createEmpty(b, sizes, element), b.getMultiDimIdentityMap(sizes.size())}, iterators,
-                       [&](ImplicitLocOpBuilder &body, ValueRange arguments) {
-                         return function(body, arguments.drop_back());
-                       });
+  return createGeneric(
+      b, operands, {createEmpty(b, sizes, element), b.getMultiDimIdentityMap(sizes.size())}, iterators,
+      [&](ImplicitLocOpBuilder &body, ValueRange arguments) { return function(body, arguments.drop_back()); });
 }
 
 Value torchc::createElementwise(ImplicitLocOpBuilder &b, ValueRange operands, ArrayRef<OpFoldResult> sizes,
@@ -65,10 +64,9 @@ Value torchc::createFromIndices(ImplicitLocOpBuilder &b, ArrayRef<OpFoldResult> 
 Value torchc::convertTensor(ImplicitLocOpBuilder &b, Value tensor, Type from, Type to) {
   if (from == to)
     return tensor;
-  return createElementwise(b, tensor, getDims(b, tensor), getValueType(to),
-                           [&](ImplicitLocOpBuilder &body, ValueRange element) {
-                             return convertElement(body, element[0], from, to);
-                           });
+  return createElementwise(
+      b, tensor, getDims(b, tensor), getValueType(to),
+      [&](ImplicitLocOpBuilder &body, ValueRange element) { return convertElement(body, element[0], from, to); });
 }
 
 //===----------------------------------------------------------------------===//
@@ -112,7 +110,9 @@ SmallVector<OpFoldResult> torchc::broadcastSizes(ImplicitLocOpBuilder &b, ValueR
 // Elementwise ops
 //===----------------------------------------------------------------------===//
 
-Value ElementBuilder::number(double value) { return arith::ConstantOp::create(*this, torchc::getNumber(*this, dtype, value)); }
+Value ElementBuilder::number(double value) {
+  return arith::ConstantOp::create(*this, torchc::getNumber(*this, dtype, value));
+}
 
 Value ElementBuilder::compare(arith::CmpIPredicate predicate, Value lhs, Value rhs) {
   using arith::CmpFPredicate;
@@ -132,12 +132,9 @@ Value ElementBuilder::compare(arith::CmpIPredicate predicate, Value lhs, Value r
     if (isFloat())
       return createOrFold<arith::CmpFOp>(CmpFPredicate::OLE, lhs, rhs);
     return createOrFold<arith::CmpIOp>(isUnsigned() ? CmpIPredicate::ule : predicate, lhs, rhs);
-  case CmpIPredicate::sgt:
-    return compare(CmpIPredicate::slt, rhs, lhs);
-  case CmpIPredicate::sge:
-    return compare(CmpIPredicate::sle, rhs, lhs);
-  default:
-    llvm_unreachable("the signed predicate stands for both");
+  case CmpIPredicate::sgt: return compare(CmpIPredicate::slt, rhs, lhs);
+  case CmpIPredicate::sge: return compare(CmpIPredicate::sle, rhs, lhs);
+  default: llvm_unreachable("the signed predicate stands for both");
   }
 }
 
@@ -244,7 +241,8 @@ LogicalResult LowerElementwiseOp::matchAndRewrite(Operation *op, ArrayRef<Value>
   Type resultDtype = Lowering::getDtype(op->getResult(0));
   Type dtype = getDtypeToComputeIn(op, operands);
   if (!dtype || isa<ComplexType>(dtype) || isa<ComplexType>(resultDtype) ||
-      llvm::any_of(operands, [](const ElementwiseOperand &operand) { return isa_and_nonnull<ComplexType>(operand.dtype); }))
+      llvm::any_of(operands,
+                   [](const ElementwiseOperand &operand) { return isa_and_nonnull<ComplexType>(operand.dtype); }))
     return b.refuse("complex numbers");
 
   SmallVector<Value> all, inputs;

@@ -123,7 +123,8 @@ static Value lowerAtenSoftshrink(ElementBuilder &b, ValueRange x) {
   // NaN times 0 is NaN.
   Value inner = arith::MulFOp::create(b, x[0], b.number(0));
   Value low = arith::SelectOp::create(b, b.compare(CmpIPredicate::slt, x[0], minus), add(b, x[0], x[1]), inner);
-  return arith::SelectOp::create(b, b.compare(CmpIPredicate::sgt, x[0], x[1]), arith::SubFOp::create(b, x[0], x[1]), low);
+  return arith::SelectOp::create(b, b.compare(CmpIPredicate::sgt, x[0], x[1]), arith::SubFOp::create(b, x[0], x[1]),
+                                 low);
 }
 
 static const ElementwiseOp activations[] = {

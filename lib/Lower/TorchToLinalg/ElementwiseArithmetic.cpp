@@ -78,8 +78,7 @@ static Value hasOtherSign(ElementBuilder &b, Value remainder, Value divisor) {
 
 /// remainder(a, b) has b's sign: a - b floor(a / b).
 static Value lowerAtenRemainder(ElementBuilder &b, ValueRange x) {
-  Value remainder =
-      b.isFloat() ? arith::RemFOp::create(b, x[0], x[1]).getResult() : remainderOfIntegers(b, x[0], x[1]);
+  Value remainder = b.isFloat() ? arith::RemFOp::create(b, x[0], x[1]).getResult() : remainderOfIntegers(b, x[0], x[1]);
   if (b.isUnsigned())
     return remainder;
   return arith::SelectOp::create(b, hasOtherSign(b, remainder, x[1]), add(b, remainder, x[1]), remainder);

@@ -71,7 +71,7 @@ static SmallVector<double> alternate(ArrayRef<double> series, size_t first) {
 // J and Y
 //===----------------------------------------------------------------------===//
 
-static constexpr double kOscillating = 12;  ///< From here on by the asymptotic series.
+static constexpr double kOscillating = 12; ///< From here on by the asymptotic series.
 
 /// sqrt(2 / (pi x)) (P cos(chi) - Q sin(chi)), chi = x - (2 order + 1) pi / 4; shifted by a quarter for Y.
 static Real getOscillation(Real x, int order, bool second) {
@@ -83,8 +83,7 @@ static Real getOscillation(Real x, int order, bool second) {
   return sqrt(2 / std::numbers::pi / x) * wave;
 }
 
-template <int order>
-static Real besselJ(Real x) {
+template <int order> static Real besselJ(Real x) {
   Real size = abs(x), half = x * 0.5;
   Real near = polynomial(half * half, getBesselSeries(order, -1));
   if (order == 1)
@@ -97,8 +96,7 @@ static Real besselJ(Real x) {
 }
 
 /// (2 / pi) log(x / 2) J - finite part - (1 / pi) sum of the logarithmic series
-template <int order>
-static Real besselY(Real x) {
+template <int order> static Real besselY(Real x) {
   Real half = x * 0.5, z = half * half;
   Real series = polynomial(z, getLogarithmicSeries(order, -1));
   Real j = polynomial(z, getBesselSeries(order, -1));
@@ -137,7 +135,8 @@ static Real getGrowing(Real x, int order, bool scaled) {
   for (size_t k = 1; k < series.size(); k += 2)
     series[k] = -series[k];
   Real far = polynomial(1.0 / size, series) / sqrt(2 * std::numbers::pi * size);
-  Real value = scaled ? select(size < kBoundary, near * exp(-size), far) : select(size < kBoundary, near, exp(size) * far);
+  Real value =
+      scaled ? select(size < kBoundary, near * exp(-size), far) : select(size < kBoundary, near, exp(size) * far);
   if (!scaled)
     value = select(size == kInfinity, size, value);
   return order == 1 ? select(x < 0.0, -value, value) : value;
@@ -189,7 +188,8 @@ static Real airyAi(Real x) {
     signs[k] = -signs[k];
   Real decay = exp(-exponent) * polynomial(w, signs) / (2.0 * sqrt(root));
   Real angle = exponent + std::numbers::pi / 4;
-  Real wave = (sin(angle) * polynomial(w * w, alternate(u, 0)) - cos(angle) * w * polynomial(w * w, alternate(u, 1))) / sqrt(root);
+  Real wave = (sin(angle) * polynomial(w * w, alternate(u, 0)) - cos(angle) * w * polynomial(w * w, alternate(u, 1))) /
+              sqrt(root);
   Real far = std::numbers::inv_sqrtpi * select(x > 0.0, decay, wave);
   Real value = select(size < 5.5, near, far);
   value = select(x == kInfinity, x.number(0), value);
@@ -232,16 +232,16 @@ static Real laguerreL(Real x, Real n) {
   });
 }
 static Real legendreP(Real x, Real n) {
-  return getOrthogonal(x, n, x, [](Real x, Real k, Real p, Real before) {
-    return ((2.0 * k + 1.0) * x * p - k * before) / (k + 1.0);
-  });
+  return getOrthogonal(
+      x, n, x, [](Real x, Real k, Real p, Real before) { return ((2.0 * k + 1.0) * x * p - k * before) / (k + 1.0); });
 }
 
 /// The three overloads of a function of two operands.
 #define OVERLOADS(name, function, first, second)                                                                       \
   {"torch.aten." name, ComputeIn::Result, 2, lowerInDouble<function>},                                                 \
-      {"torch.aten." name "." first, ComputeIn::Result, 2, lowerInDouble<function>},                                   \
-      {"torch.aten." name "." second, ComputeIn::Result, 2, lowerInDouble<function>}
+      {"torch.aten." name "." first, ComputeIn::Result, 2, lowerInDouble<function>}, {                                 \
+    "torch.aten." name "." second, ComputeIn::Result, 2, lowerInDouble<function>                                       \
+  }
 #define POLYNOMIAL(name, function) OVERLOADS(name, function, "x_scalar", "n_scalar")
 
 static const ElementwiseOp besselFunctions[] = {

@@ -14,14 +14,10 @@ using namespace mlir;
 using namespace torchc;
 using arith::CmpIPredicate;
 
-template <CmpIPredicate predicate>
-static Value lowerByComparison(ElementBuilder &b, ValueRange x) {
+template <CmpIPredicate predicate> static Value lowerByComparison(ElementBuilder &b, ValueRange x) {
   return b.compare(predicate, x[0], x[1]);
 }
-template <typename OpT>
-static Value lowerByBits(ElementBuilder &b, ValueRange x) {
-  return OpT::create(b, x[0], x[1]);
-}
+template <typename OpT> static Value lowerByBits(ElementBuilder &b, ValueRange x) { return OpT::create(b, x[0], x[1]); }
 
 /// NaN wins.
 static Value lowerAtenMaximum(ElementBuilder &b, ValueRange x) {
@@ -62,8 +58,7 @@ static Value lowerAtenIsfinite(ElementBuilder &b, ValueRange x) {
   Value infinity = arith::ConstantOp::create(b, getHighest(b, b.getDtype()));
   return arith::CmpFOp::create(b, arith::CmpFPredicate::OLT, math::AbsFOp::create(b, x[0]), infinity);
 }
-template <bool isNegative>
-static Value lowerByInfinity(ElementBuilder &b, ValueRange x) {
+template <bool isNegative> static Value lowerByInfinity(ElementBuilder &b, ValueRange x) {
   if (!b.isFloat())
     return arith::ConstantIntOp::create(b, 0, 1);
   TypedAttr infinity = isNegative ? getLowest(b, b.getDtype()) : getHighest(b, b.getDtype());
@@ -84,8 +79,7 @@ static Value lowerAtenFmin(ElementBuilder &b, ValueRange x) {
   return b.isFloat() ? arith::MinNumFOp::create(b, x[0], x[1]).getResult() : lowerAtenMinimum(b, x);
 }
 /// Shifts by the width or more give what as many single steps would.
-template <bool isLeft>
-static Value lowerByShift(ElementBuilder &b, ValueRange x) {
+template <bool isLeft> static Value lowerByShift(ElementBuilder &b, ValueRange x) {
   unsigned width = b.getDtype().getIntOrFloatBitWidth();
   Value isWide = arith::CmpIOp::create(b, CmpIPredicate::uge, x[1], b.number(width));
   Value amount = arith::SelectOp::create(b, isWide, b.number(width - 1), x[1]);

@@ -16,13 +16,9 @@ using namespace torchc::torch;
 using arith::CmpIPredicate;
 
 /// A function that the math dialect has.
-template <typename OpT>
-static Value lowerByMathOp(ElementBuilder &b, ValueRange x) {
-  return OpT::create(b, x);
-}
+template <typename OpT> static Value lowerByMathOp(ElementBuilder &b, ValueRange x) { return OpT::create(b, x); }
 /// A rounding, which leaves integers as they are.
-template <typename OpT>
-static Value lowerByRounding(ElementBuilder &b, ValueRange x) {
+template <typename OpT> static Value lowerByRounding(ElementBuilder &b, ValueRange x) {
   return b.isFloat() ? OpT::create(b, x[0]).getResult() : x[0];
 }
 
@@ -115,12 +111,8 @@ static Real logaddexp2(Real x, Real y) {
   return logaddexp(x * std::numbers::ln2, y * std::numbers::ln2) * (1 / std::numbers::ln2);
 }
 /// x log y, 0 for x = 0 whatever y, but for NaN
-static Real xlogy(Real x, Real y) {
-  return select(y.isNan(), y, select(x == 0.0, x.number(0), x * log(y)));
-}
-static Real xlog1py(Real x, Real y) {
-  return select(y.isNan(), y, select(x == 0.0, x.number(0), x * log1p(y)));
-}
+static Real xlogy(Real x, Real y) { return select(y.isNan(), y, select(x == 0.0, x.number(0), x * log(y))); }
+static Real xlog1py(Real x, Real y) { return select(y.isNan(), y, select(x == 0.0, x.number(0), x * log1p(y))); }
 /// 0 below 0, the second operand at 0, else 1
 static Value lowerAtenHeaviside(ElementBuilder &b, ValueRange x) {
   Value zero = b.number(0);

@@ -32,21 +32,23 @@ SmallVector<Real> torchc::iterate(Real count, ArrayRef<Real> state,
   ImplicitLocOpBuilder &b = count.getBuilder();
   Type type = count.get().getType();
   Value zero = arith::ConstantIndexOp::create(b, 0), one = arith::ConstantIndexOp::create(b, 1);
-  Value times = arith::IndexCastOp::create(b, b.getIndexType(), arith::FPToSIOp::create(b, b.getI64Type(), count.get()));
+  Value times =
+      arith::IndexCastOp::create(b, b.getIndexType(), arith::FPToSIOp::create(b, b.getI64Type(), count.get()));
   SmallVector<Value> inits;
   for (Real value : state)
     inits.push_back(value.get());
-  auto loop = scf::ForOp::create(b, zero, times, one, inits, [&](OpBuilder &nested, Location loc, Value i, ValueRange carried) {
-    ImplicitLocOpBuilder body(loc, nested);
-    Value number = arith::SIToFPOp::create(body, type, arith::IndexCastOp::create(body, body.getI64Type(), i));
-    SmallVector<Real> current;
-    for (Value value : carried)
-      current.push_back(Real(body, value));
-    SmallVector<Value> next;
-    for (Real value : step(Real(body, number), current))
-      next.push_back(value.get());
-    scf::YieldOp::create(body, next);
-  });
+  auto loop =
+      scf::ForOp::create(b, zero, times, one, inits, [&](OpBuilder &nested, Location loc, Value i, ValueRange carried) {
+        ImplicitLocOpBuilder body(loc, nested);
+        Value number = arith::SIToFPOp::create(body, type, arith::IndexCastOp::create(body, body.getI64Type(), i));
+        SmallVector<Real> current;
+        for (Value value : carried)
+          current.push_back(Real(body, value));
+        SmallVector<Value> next;
+        for (Real value : step(Real(body, number), current))
+          next.push_back(value.get());
+        scf::YieldOp::create(body, next);
+      });
   return llvm::map_to_vector(loop.getResults(), [&](Value value) { return Real(b, value); });
 }
 
@@ -59,8 +61,8 @@ static Real getSmallErf(Real x) {
   Real z = x * x;
   Real numerator = polynomial(z, {3.20937758913846947e03, 3.77485237685302021e02, 1.13864154151050156e02,
                                   3.16112374387056560e00, 1.85777706184603153e-1});
-  Real denominator = polynomial(z, {2.84423683343917062e03, 1.28261652607737228e03, 2.44024637934444173e02,
-                                    2.36012909523441209e01, 1.0});
+  Real denominator = polynomial(
+      z, {2.84423683343917062e03, 1.28261652607737228e03, 2.44024637934444173e02, 2.36012909523441209e01, 1.0});
   return x * numerator / denominator;
 }
 
@@ -197,8 +199,8 @@ static Real zeta(Real s, Real q) {
   })[0];
   Real a = q + early + 10.0, power = pow(a, -s);
   sum = sum + power * a / (s - 1.0) + 0.5 * power;
-  static constexpr double kBernoulli[] = {1.0 / 6,      -1.0 / 30, 1.0 / 42,        -1.0 / 30, 5.0 / 66,
-                                          -691.0 / 2730, 7.0 / 6,  -3617.0 / 510};
+  static constexpr double kBernoulli[] = {1.0 / 6,  -1.0 / 30,     1.0 / 42, -1.0 / 30,
+                                          5.0 / 66, -691.0 / 2730, 7.0 / 6,  -3617.0 / 510};
   // B_2j / (2j)! s (s + 1) ... (s + 2j - 2) a^(-s - 2j + 1)
   Real factor = s * power / a;
   double factorial = 2;
@@ -244,8 +246,8 @@ static Real getIncompleteGamma(Real a, Real x, bool upper) {
     return SmallVector<Real>{state[0] + term, term};
   });
   Real first = x + 1.0 - a;
-  SmallVector<Real> fraction = iterate(
-      steps, {1.0 / first, x.number(1e300), 1.0 / first}, [&](Real k, ArrayRef<Real> state) {
+  SmallVector<Real> fraction =
+      iterate(steps, {1.0 / first, x.number(1e300), 1.0 / first}, [&](Real k, ArrayRef<Real> state) {
         Real n = k + 1.0, factor = n * (here(k, a) - n), start = here(k, x) + 1.0 - here(k, a) + 2.0 * n;
         Real d = 1.0 / (factor * state[2] + start), c = start + factor / state[1];
         return SmallVector<Real>{state[0] * (c * d), c, d};

@@ -88,13 +88,13 @@ struct LowerAtenIndexSelect : LowerOp<LowerAtenIndexSelect, AtenIndexSelectOp> {
       read.push_back(b.getAffineDimExpr(dim));
     MappedOperand operand = {index, AffineMap::get(sizes.size(), 0, read, b.getContext())};
     Value picked = createMapped(b, operand, sizes, cast<RankedTensorType>(self.getType()).getElementType(),
-                        [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-                          SmallVector<Value> source;
-                          for (size_t i = 0; i < sizes.size(); ++i)
-                            source.push_back(linalg::IndexOp::create(body, i));
-                          source[dim] = checkIndex(body, op, elements[0], extent, /*wraps=*/false);
-                          return tensor::ExtractOp::create(body, self, source).getResult();
-                        });
+                                [&](ImplicitLocOpBuilder &body, ValueRange elements) {
+                                  SmallVector<Value> source;
+                                  for (size_t i = 0; i < sizes.size(); ++i)
+                                    source.push_back(linalg::IndexOp::create(body, i));
+                                  source[dim] = checkIndex(body, op, elements[0], extent, /*wraps=*/false);
+                                  return tensor::ExtractOp::create(body, self, source).getResult();
+                                });
     return isElement ? dropUnitDims(b, picked, 0) : picked;
   }
 };
@@ -184,7 +184,8 @@ struct LowerAtenIndexTensor : LowerOp<LowerAtenIndexTensor, AtenIndexTensorOp> {
       indexLoops.push_back(b.getAffineDimExpr(place + i));
     AffineMap toIndexLoops = AffineMap::get(resultRank, 0, indexLoops, b.getContext());
     for (Value tensor : tensors)
-      operands.push_back({tensor, getBroadcastMap(cast<RankedTensorType>(tensor.getType()), indexSizes).compose(toIndexLoops)});
+      operands.push_back(
+          {tensor, getBroadcastMap(cast<RankedTensorType>(tensor.getType()), indexSizes).compose(toIndexLoops)});
     SmallVector<Value> limits;
     for (int64_t dim : indexed)
       limits.push_back(toIndex(b, extents[dim]));

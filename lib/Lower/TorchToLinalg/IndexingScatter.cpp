@@ -32,33 +32,28 @@ enum class Combine { Replace, Sum, Product, Maximum, Minimum };
 struct Updates {
   Value self;
   Type dtype;
-  SmallVector<MappedOperand> indices;  ///< One for each indexed dim.
-  SmallVector<int64_t> dims;           ///< The indexed dims.
+  SmallVector<MappedOperand> indices; ///< One for each indexed dim.
+  SmallVector<int64_t> dims;          ///< The indexed dims.
   MappedOperand source;
   Type sourceDtype;
-  SmallVector<OpFoldResult> loops;     ///< Dims of the result, then of the updates.
-  bool wraps = false;                  ///< Negative indices count from the end.
+  SmallVector<OpFoldResult> loops; ///< Dims of the result, then of the updates.
+  bool wraps = false;              ///< Negative indices count from the end.
 };
 
 } // namespace
 
 static TypedAttr getNeutral(OpBuilder &b, Type dtype, Combine combine) {
   switch (combine) {
-  case Combine::Product:
-    return getNumber(b, dtype, 1);
-  case Combine::Maximum:
-    return getLowest(b, dtype);
-  case Combine::Minimum:
-    return getHighest(b, dtype);
-  default:
-    return getNumber(b, dtype, 0);
+  case Combine::Product: return getNumber(b, dtype, 1);
+  case Combine::Maximum: return getLowest(b, dtype);
+  case Combine::Minimum: return getHighest(b, dtype);
+  default: return getNumber(b, dtype, 0);
   }
 }
 
 static Value join(ElementBuilder &b, Combine combine, Value accumulator, Value element) {
   switch (combine) {
-  case Combine::Replace:
-    return element;
+  case Combine::Replace: return element;
   case Combine::Sum:
     if (b.isBool())
       return arith::OrIOp::create(b, accumulator, element);
@@ -150,8 +145,8 @@ static Value takeFront(Lowering &b, Value tensor, ArrayRef<OpFoldResult> sizes) 
     if (areEqualSizes(size, extent) || (known && limit && *known <= *limit))
       continue;
     Value fits = arith::CmpIOp::create(b, CmpIPredicate::sle, toIndex(b, size), toIndex(b, extent));
-    cf::AssertOp::create(b, fits, b.getStringAttr("index is larger than self or src in " +
-                                                  b.getOp()->getName().stripDialect()));
+    cf::AssertOp::create(b, fits,
+                         b.getStringAttr("index is larger than self or src in " + b.getOp()->getName().stripDialect()));
   }
   SmallVector<OpFoldResult> offsets(sizes.size(), b.getIndexAttr(0)), strides(sizes.size(), b.getIndexAttr(1));
   return b.createOrFold<tensor::ExtractSliceOp>(tensor, offsets, sizes, strides);
@@ -166,7 +161,8 @@ static FailureOr<Value> lowerScatter(Lowering &b, Value torchSelf, Value dimValu
   SmallVector<OpFoldResult> sizes = getDims(b, self), indexSizes = getDims(b, index);
   Type dtype = Lowering::getDtype(torchSelf);
   if (!constant || sizes.size() != indexSizes.size() ||
-      cast<RankedTensorType>(source.getType()).getRank() != static_cast<int64_t>(sizes.size()) || isa<ComplexType>(dtype))
+      cast<RankedTensorType>(source.getType()).getRank() != static_cast<int64_t>(sizes.size()) ||
+      isa<ComplexType>(dtype))
     return b.refuse("dim is not constant, operands do not have the same number of dims, or complex numbers");
   if (llvm::any_of(indexSizes, [](OpFoldResult size) { return getConstantIntValue(size) == 0; }))
     return self;
@@ -259,8 +255,8 @@ struct LowerAtenScatterReduceTwo : LowerOp<LowerAtenScatterReduceTwo, AtenScatte
             value = arith::DivFOp::create(body, value, arith::SIToFPOp::create(body, compute, count));
           }
           value = convertElement(body, value, compute, dtype);
-          Value isUntouched = arith::CmpIOp::create(body, CmpIPredicate::eq, elements[1],
-                                                    arith::ConstantIntOp::create(body, 0, 64));
+          Value isUntouched =
+              arith::CmpIOp::create(body, CmpIPredicate::eq, elements[1], arith::ConstantIntOp::create(body, 0, 64));
           return arith::SelectOp::create(body, isUntouched, elements[2], value).getResult();
         });
   }
@@ -298,7 +294,8 @@ struct LowerAtenIndexPut : LowerOp<LowerAtenIndexPut, AtenIndexPutOp> {
       indexRank = std::max(indexRank, cast<RankedTensorType>(tensor.getType()).getRank());
     SmallVector<int64_t> shape(indexRank, 1);
     for (Value tensor : tensors)
-      for (auto [size, own] : llvm::zip(llvm::reverse(shape), llvm::reverse(cast<RankedTensorType>(tensor.getType()).getShape())))
+      for (auto [size, own] :
+           llvm::zip(llvm::reverse(shape), llvm::reverse(cast<RankedTensorType>(tensor.getType()).getShape())))
         if (own != 1)
           size = ShapedType::isDynamic(size) || size == 1 ? own : size;
     SmallVector<OpFoldResult> indexSizes = broadcastSizes(b, tensors, shape);

@@ -54,8 +54,7 @@ static OpFoldResult clampBound(Lowering &b, OpFoldResult bound, OpFoldResult low
 }
 
 /// The part that `tensor[start:end:step]` of one dim is.
-template <typename OpT>
-static FailureOr<Part> getSlice(OpT op, Lowering &b) {
+template <typename OpT> static FailureOr<Part> getSlice(OpT op, Lowering &b) {
   std::optional<int64_t> constant = getConstantInt(op.getDim()), step = getConstantInt(op.getStep());
   Value tensor = b.get(op.getSelf());
   Part part = getWhole(b, tensor);
@@ -75,8 +74,7 @@ static FailureOr<Part> getSlice(OpT op, Lowering &b) {
 }
 
 /// The part that `tensor[index]` of one dim is, with size 1 there.
-template <typename OpT>
-static FailureOr<Part> getSelection(OpT op, Lowering &b, int64_t &dim) {
+template <typename OpT> static FailureOr<Part> getSelection(OpT op, Lowering &b, int64_t &dim) {
   std::optional<int64_t> constant = getConstantInt(op.getDim());
   Part part = getWhole(b, b.get(op.getSelf()));
   if (!constant || part.sizes.empty())
@@ -124,7 +122,8 @@ struct LowerAtenSelectInt : LowerOp<LowerAtenSelectInt, AtenSelectIntOp> {
     FailureOr<Part> part = getSelection(op, b, dim);
     if (failed(part))
       return failure();
-    Value slice = b.createOrFold<tensor::ExtractSliceOp>(b.get(op.getSelf()), part->offsets, part->sizes, part->strides);
+    Value slice =
+        b.createOrFold<tensor::ExtractSliceOp>(b.get(op.getSelf()), part->offsets, part->sizes, part->strides);
     return dropUnitDims(b, slice, dim);
   }
 };
@@ -168,8 +167,7 @@ struct LowerAtenSelectScatter : LowerOp<LowerAtenSelectScatter, AtenSelectScatte
 
 /// Keeps the elements where column - row is at most (tril) or at least (triu)
 /// the diagonal; the others become 0.
-template <typename OpT, CmpIPredicate keeps>
-struct LowerTriangle : LowerOp<LowerTriangle<OpT, keeps>, OpT> {
+template <typename OpT, CmpIPredicate keeps> struct LowerTriangle : LowerOp<LowerTriangle<OpT, keeps>, OpT> {
   using LowerOp<LowerTriangle<OpT, keeps>, OpT>::LowerOp;
   FailureOr<Value> lower(OpT op, Lowering &b) const {
     Value tensor = b.get(op.getSelf());

@@ -7,8 +7,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "Lowering.h"
-#include "torchc/Lower/Passes.h"
 #include "torchc/Dialect/Torch/IR/TorchName.h"
+#include "torchc/Lower/Passes.h"
 #include "torchc/Support/UnsupportedOps.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -83,7 +83,8 @@ static LogicalResult reportRefusals(ModuleOp module, const LoweringContext &cont
   module.walk([&](Operation *op) {
     if (!isa<TorchDialect>(op->getDialect()) && !isa<UnrealizedConversionCastOp>(op))
       return;
-    bool isContainer = op->hasTrait<OpTrait::ConstantLike>() || isa<PrimListConstructOp, UnrealizedConversionCastOp>(op);
+    bool isContainer =
+        op->hasTrait<OpTrait::ConstantLike>() || isa<PrimListConstructOp, UnrealizedConversionCastOp>(op);
     auto reason = context.refusals.find(op);
     if (isContainer)
       containers.add(getTorchName(op), op->getLoc(), "no value of this kind outlives the Lower stage");

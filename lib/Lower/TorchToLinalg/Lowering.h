@@ -65,8 +65,7 @@ private:
 
 /// The lowering of one op: the subclass has
 /// `FailureOr<Value> lower(OpT op, Lowering &b) const`, for an op of one result.
-template <typename Derived, typename OpT>
-class LowerOp : public mlir::OpConversionPattern<OpT> {
+template <typename Derived, typename OpT> class LowerOp : public mlir::OpConversionPattern<OpT> {
 public:
   explicit LowerOp(LoweringContext &context, mlir::MLIRContext *mlirContext)
       : mlir::OpConversionPattern<OpT>(context.types, mlirContext), context(context) {}
@@ -87,8 +86,7 @@ protected:
 
 /// The same for an op with another number of results: the subclass has
 /// `FailureOr<SmallVector<Value>> lower(OpT op, Lowering &b) const`.
-template <typename Derived, typename OpT>
-class LowerMultiResultOp : public mlir::OpConversionPattern<OpT> {
+template <typename Derived, typename OpT> class LowerMultiResultOp : public mlir::OpConversionPattern<OpT> {
 public:
   explicit LowerMultiResultOp(LoweringContext &context, mlir::MLIRContext *mlirContext)
       : mlir::OpConversionPattern<OpT>(context.types, mlirContext), context(context) {}
@@ -108,8 +106,7 @@ protected:
 };
 
 /// Adds patterns that are built from a LoweringContext.
-template <typename... Patterns>
-void addPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context) {
+template <typename... Patterns> void addPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context) {
   patterns.add<Patterns...>(context, patterns.getContext());
 }
 

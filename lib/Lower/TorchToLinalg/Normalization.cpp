@@ -76,8 +76,7 @@ static Value findRowMaximum(const Rows &rows) {
 }
 
 /// The rows of a softmax; its operand is a float.
-template <typename OpT>
-static FailureOr<Rows> getSoftmaxRows(OpT op, Lowering &b) {
+template <typename OpT> static FailureOr<Rows> getSoftmaxRows(OpT op, Lowering &b) {
   std::optional<int64_t> dim = getConstantInt(op.getDim());
   if (!dim || !isFloat(Lowering::getDtype(op.getSelf())))
     return b.refuse("dim is not constant, or operand is not a real float");
@@ -128,10 +127,10 @@ struct LowerAten_LogSoftmax : LowerOp<LowerAten_LogSoftmax, Aten_LogSoftmaxOp> {
       Value difference = arith::SubFOp::create(body, rows->load(body, elements[0]), elements[1]);
       return math::ExpOp::create(body, difference).getResult();
     });
-    Value log = createElementwise(b, sum, getDims(b, sum), rows->compute,
-                                  [](ImplicitLocOpBuilder &body, ValueRange elements) {
-                                    return math::LogOp::create(body, elements[0]).getResult();
-                                  });
+    Value log =
+        createElementwise(b, sum, getDims(b, sum), rows->compute, [](ImplicitLocOpBuilder &body, ValueRange elements) {
+          return math::LogOp::create(body, elements[0]).getResult();
+        });
     return createMapped(b, {rows->whole(), rows->perRow(maximum), rows->perRow(log)}, rows->sizes, getValueType(dtype),
                         [&](ImplicitLocOpBuilder &body, ValueRange elements) {
                           Value difference = arith::SubFOp::create(body, rows->load(body, elements[0]), elements[1]);
@@ -148,8 +147,7 @@ struct LowerAten_LogSoftmax : LowerOp<LowerAten_LogSoftmax, Aten_LogSoftmaxOp> {
 //===----------------------------------------------------------------------===//
 
 /// Rows along the last dims, as many as `normalized_shape` has.
-template <typename OpT>
-static FailureOr<Rows> getNormalizedRows(OpT op, Lowering &b) {
+template <typename OpT> static FailureOr<Rows> getNormalizedRows(OpT op, Lowering &b) {
   std::optional<SmallVector<Value>> shape = getListElements(op.getNormalizedShape());
   if (!shape || !isFloat(Lowering::getDtype(op.getInput())))
     return b.refuse("normalized_shape is not a list built in sight, or input is not a real float");
@@ -160,10 +158,9 @@ static FailureOr<Rows> getNormalizedRows(OpT op, Lowering &b) {
 /// sum / count per row.
 static Value createMean(const Rows &rows, Value sum) {
   Value count = rows.count();
-  return createElementwise(rows.b, sum, getDims(rows.b, sum), rows.compute,
-                           [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-                             return rows.mean(body, elements[0], count);
-                           });
+  return createElementwise(
+      rows.b, sum, getDims(rows.b, sum), rows.compute,
+      [&](ImplicitLocOpBuilder &body, ValueRange elements) { return rows.mean(body, elements[0], count); });
 }
 
 /// 1 / sqrt(sum / count + eps) per row.
@@ -193,10 +190,11 @@ struct LowerAtenLayerNorm : LowerOp<LowerAtenLayerNorm, AtenLayerNormOp> {
     Value mean = createMean(*rows, rows->sum(rows->whole(), [&](ImplicitLocOpBuilder &body, ValueRange elements) {
       return rows->load(body, elements[0]);
     }));
-    Value squares = rows->sum({rows->whole(), rows->perRow(mean)}, [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-      Value difference = center(body, elements);
-      return createContractingMul(body, difference, difference);
-    });
+    Value squares =
+        rows->sum({rows->whole(), rows->perRow(mean)}, [&](ImplicitLocOpBuilder &body, ValueRange elements) {
+          Value difference = center(body, elements);
+          return createContractingMul(body, difference, difference);
+        });
     Value scale = createInverseDeviation(*rows, squares, eps);
 
     SmallVector<MappedOperand> operands = {rows->whole(), rows->perRow(mean), rows->perRow(scale)};
@@ -208,18 +206,17 @@ struct LowerAtenLayerNorm : LowerOp<LowerAtenLayerNorm, AtenLayerNormOp> {
       }
     bool hasWeight = !isNone(op.getWeight()), hasBias = !isNone(op.getBias());
     Type dtype = Lowering::getDtype(op.getResult());
-    return createMapped(b, operands, rows->sizes, getValueType(dtype),
-                        [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-                          Value result = createContractingMul(body, center(body, elements), elements[2]);
-                          if (hasWeight)
-                            result = createContractingMul(
-                                body, result, convertElement(body, elements[3], dtypes.front(), rows->compute));
-                          if (hasBias)
-                            result = createContractingAdd(
-                                body, result,
-                                convertElement(body, elements[operands.size() - 1], dtypes.back(), rows->compute));
-                          return convertElement(body, result, rows->compute, dtype);
-                        });
+    return createMapped(
+        b, operands, rows->sizes, getValueType(dtype), [&](ImplicitLocOpBuilder &body, ValueRange elements) {
+          Value result = createContractingMul(body, center(body, elements), elements[2]);
+          if (hasWeight)
+            result =
+                createContractingMul(body, result, convertElement(body, elements[3], dtypes.front(), rows->compute));
+          if (hasBias)
+            result = createContractingAdd(
+                body, result, convertElement(body, elements[operands.size() - 1], dtypes.back(), rows->compute));
+          return convertElement(body, result, rows->compute, dtype);
+        });
   }
 };
 
@@ -249,16 +246,15 @@ struct LowerAtenRmsNorm : LowerOp<LowerAtenRmsNorm, AtenRmsNormOp> {
     if (hasWeight)
       operands.push_back(rows->perColumn(b.get(op.getWeight())));
     Type dtype = Lowering::getDtype(op.getResult());
-    return createMapped(b, operands, rows->sizes, getValueType(dtype),
-                        [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-                          Value result = createContractingMul(body, rows->load(body, elements[0]), elements[1]);
-                          if (hasWeight) {
-                            Value weight = convertElement(body, elements[2], Lowering::getDtype(op.getWeight()),
-                                                          rows->compute);
-                            result = createContractingMul(body, result, weight);
-                          }
-                          return convertElement(body, result, rows->compute, dtype);
-                        });
+    return createMapped(
+        b, operands, rows->sizes, getValueType(dtype), [&](ImplicitLocOpBuilder &body, ValueRange elements) {
+          Value result = createContractingMul(body, rows->load(body, elements[0]), elements[1]);
+          if (hasWeight) {
+            Value weight = convertElement(body, elements[2], Lowering::getDtype(op.getWeight()), rows->compute);
+            result = createContractingMul(body, result, weight);
+          }
+          return convertElement(body, result, rows->compute, dtype);
+        });
   }
 };
 

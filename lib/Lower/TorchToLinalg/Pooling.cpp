@@ -26,8 +26,7 @@ static std::optional<SmallVector<int64_t>> getNumbers(Value list, int64_t spatia
   return values && static_cast<int64_t>(values->size()) == spatial ? values : std::nullopt;
 }
 
-template <typename OpT>
-static FailureOr<Window> getWindow(OpT op, Lowering &b, int64_t spatial) {
+template <typename OpT> static FailureOr<Window> getWindow(OpT op, Lowering &b, int64_t spatial) {
   std::optional<SmallVector<int64_t>> kernel = getNumbers(op.getKernelSize(), spatial),
                                       padding = getNumbers(op.getPadding(), spatial);
   std::optional<SmallVector<int64_t>> stride = kernel ? getNumbers(op.getStride(), spatial, *kernel) : std::nullopt;
@@ -72,8 +71,7 @@ static Value createWindowShape(Lowering &b, const Window &window, Type element) 
 // Maxima
 //===----------------------------------------------------------------------===//
 
-template <typename OpT>
-static FailureOr<Window> getMaxWindow(OpT op, Lowering &b, int64_t spatial) {
+template <typename OpT> static FailureOr<Window> getMaxWindow(OpT op, Lowering &b, int64_t spatial) {
   FailureOr<Window> window = getWindow(op, b, spatial);
   std::optional<SmallVector<int64_t>> dilation = getNumbers(op.getDilation(), spatial);
   if (spatial == 3 && isUnsigned(Lowering::getDtype(op.getSelf())))
@@ -165,8 +163,7 @@ static Value poolPlaces(Lowering &b, Value images, Value maxima, Type dtype, con
 
 namespace {
 
-template <typename OpT, int64_t spatial>
-struct LowerMaxPool : LowerOp<LowerMaxPool<OpT, spatial>, OpT> {
+template <typename OpT, int64_t spatial> struct LowerMaxPool : LowerOp<LowerMaxPool<OpT, spatial>, OpT> {
   using LowerOp<LowerMaxPool<OpT, spatial>, OpT>::LowerOp;
   FailureOr<Value> lower(OpT op, Lowering &b) const {
     FailureOr<Window> window = getMaxWindow(op, b, spatial);
@@ -248,8 +245,7 @@ namespace {
 
 /// The divisor is divisor_override, the window's size, or where parts of
 /// windows do not count, a number computed for each position.
-template <typename OpT, int64_t spatial>
-struct LowerAvgPool : LowerOp<LowerAvgPool<OpT, spatial>, OpT> {
+template <typename OpT, int64_t spatial> struct LowerAvgPool : LowerOp<LowerAvgPool<OpT, spatial>, OpT> {
   using LowerOp<LowerAvgPool<OpT, spatial>, OpT>::LowerOp;
   FailureOr<Value> lower(OpT op, Lowering &b) const {
     FailureOr<Window> window = getWindow(op, b, spatial);

@@ -25,8 +25,8 @@ using namespace torchc::torch;
 /// Elements under the signless tensor type; null for a kind that has none.
 static TypedAttr convertElements(Attribute elements, RankedTensorType type) {
   if (auto dense = dyn_cast<DenseElementsAttr>(elements))
-    return cast<TypedAttr>(Attribute(dense.reshape(cast<ShapedType>(dense.getType()).clone(type.getShape()))
-                                         .bitcast(type.getElementType())));
+    return cast<TypedAttr>(Attribute(
+        dense.reshape(cast<ShapedType>(dense.getType()).clone(type.getShape())).bitcast(type.getElementType())));
   if (auto resource = dyn_cast<DenseResourceElementsAttr>(elements))
     return DenseResourceElementsAttr::get(type, resource.getRawHandle());
   return {};
@@ -88,7 +88,8 @@ namespace {
 
 struct LowerGlobal : OpConversionPattern<ml_program::GlobalOp> {
   LowerGlobal(LoweringContext &context, MLIRContext *mlirContext) : OpConversionPattern(context.types, mlirContext) {}
-  LogicalResult matchAndRewrite(ml_program::GlobalOp op, OpAdaptor, ConversionPatternRewriter &rewriter) const override {
+  LogicalResult matchAndRewrite(ml_program::GlobalOp op, OpAdaptor,
+                                ConversionPatternRewriter &rewriter) const override {
     auto type = dyn_cast_or_null<RankedTensorType>(getTypeConverter()->convertType(op.getType()));
     if (!type)
       return rewriter.notifyMatchFailure(op, "not a tensor");
@@ -187,7 +188,8 @@ struct LowerOperator : LowerMultiResultOp<LowerOperator, OperatorOp> {
 
 void torchc::populateProgramPatterns(RewritePatternSet &patterns, LoweringContext &context) {
   addPatterns<LowerGlobal, LowerVtensorLiteral, LowerTensorStaticInfoCast, LowerOperator>(patterns, context);
-  for (StringRef name : {ml_program::GlobalLoadOp::getOperationName(), ml_program::GlobalLoadConstOp::getOperationName(),
-                         ml_program::GlobalStoreOp::getOperationName()})
+  for (StringRef name :
+       {ml_program::GlobalLoadOp::getOperationName(), ml_program::GlobalLoadConstOp::getOperationName(),
+        ml_program::GlobalStoreOp::getOperationName()})
     patterns.add<LowerGlobalAccess>(context, name, patterns.getContext());
 }

@@ -71,14 +71,8 @@ public:
   Truth isNan() const { return compare(mlir::arith::CmpFPredicate::UNO, *this, *this); }
 
   /// A function of the math dialect.
-  template <typename Op>
-  Real apply() const {
-    return {*b, Op::create(*b, value)};
-  }
-  template <typename Op>
-  Real apply(Real other) const {
-    return {*b, Op::create(*b, value, other.value)};
-  }
+  template <typename Op> Real apply() const { return {*b, Op::create(*b, value)}; }
+  template <typename Op> Real apply(Real other) const { return {*b, Op::create(*b, value, other.value)}; }
 
 private:
   static Truth compare(mlir::arith::CmpFPredicate predicate, Real x, Real y) {
@@ -124,13 +118,11 @@ llvm::SmallVector<Real> iterate(Real count, llvm::ArrayRef<Real> state,
                                 llvm::function_ref<llvm::SmallVector<Real>(Real, llvm::ArrayRef<Real>)> step);
 
 /// An elementwise function that computes in f64, whatever the dtype.
-template <Real (*function)(Real)>
-mlir::Value lowerInDouble(ElementBuilder &b, mlir::ValueRange x) {
+template <Real (*function)(Real)> mlir::Value lowerInDouble(ElementBuilder &b, mlir::ValueRange x) {
   Real result = function(Real(b, x[0]).widen());
   return convertElement(b, result.get(), b.getF64Type(), b.getDtype());
 }
-template <Real (*function)(Real, Real)>
-mlir::Value lowerInDouble(ElementBuilder &b, mlir::ValueRange x) {
+template <Real (*function)(Real, Real)> mlir::Value lowerInDouble(ElementBuilder &b, mlir::ValueRange x) {
   Real result = function(Real(b, x[0]).widen(), Real(b, x[1]).widen());
   return convertElement(b, result.get(), b.getF64Type(), b.getDtype());
 }

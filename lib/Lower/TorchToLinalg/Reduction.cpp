@@ -215,8 +215,7 @@ struct LowerAtenProdDimInt : LowerOp<LowerAtenProdDimInt, AtenProdDimIntOp> {
 };
 
 /// An extremum is one of the elements: it is found in their own dtype.
-template <typename OpT, bool isMaximum>
-struct LowerExtremum : LowerOp<LowerExtremum<OpT, isMaximum>, OpT> {
+template <typename OpT, bool isMaximum> struct LowerExtremum : LowerOp<LowerExtremum<OpT, isMaximum>, OpT> {
   using LowerOp<LowerExtremum<OpT, isMaximum>, OpT>::LowerOp;
   FailureOr<Value> lower(OpT op, Lowering &b) const {
     Type dtype = Lowering::getDtype(op.getSelf());
@@ -230,8 +229,7 @@ struct LowerExtremum : LowerOp<LowerExtremum<OpT, isMaximum>, OpT> {
 using LowerAtenAmax = LowerExtremum<AtenAmaxOp, true>;
 using LowerAtenAmin = LowerExtremum<AtenAminOp, false>;
 
-template <typename OpT, bool isAny>
-struct LowerTruth : LowerOp<LowerTruth<OpT, isAny>, OpT> {
+template <typename OpT, bool isAny> struct LowerTruth : LowerOp<LowerTruth<OpT, isAny>, OpT> {
   using LowerOp<LowerTruth<OpT, isAny>, OpT>::LowerOp;
   FailureOr<Value> lower(OpT op, Lowering &b) const {
     if (isa<ComplexType>(Lowering::getDtype(op.getSelf())))
@@ -312,8 +310,7 @@ using LowerAtenMaxDim = LowerExtremumWithPlace<AtenMaxDimOp, true>;
 using LowerAtenMinDim = LowerExtremumWithPlace<AtenMinDimOp, false>;
 
 /// Without a dim, the place is that in the flattened tensor.
-template <typename OpT, bool isMaximum>
-struct LowerPlace : LowerOp<LowerPlace<OpT, isMaximum>, OpT> {
+template <typename OpT, bool isMaximum> struct LowerPlace : LowerOp<LowerPlace<OpT, isMaximum>, OpT> {
   using LowerOp<LowerPlace<OpT, isMaximum>, OpT>::LowerOp;
   FailureOr<Value> lower(OpT op, Lowering &b) const {
     Type dtype = Lowering::getDtype(op.getSelf());

@@ -27,7 +27,7 @@ namespace {
 struct RunningLoops {
   SmallVector<OpFoldResult> sizes;
   int64_t rank, dim;
-  AffineMap read;  ///< The element at the last loop's place.
+  AffineMap read; ///< The element at the last loop's place.
 };
 
 } // namespace
@@ -61,8 +61,7 @@ static FailureOr<Type> getRunningDtype(Lowering &b, Value self, Value dim, Value
 
 namespace {
 
-template <typename OpT, bool isProduct>
-struct LowerRunningSum : LowerOp<LowerRunningSum<OpT, isProduct>, OpT> {
+template <typename OpT, bool isProduct> struct LowerRunningSum : LowerOp<LowerRunningSum<OpT, isProduct>, OpT> {
   using LowerOp<LowerRunningSum<OpT, isProduct>, OpT>::LowerOp;
   FailureOr<Value> lower(OpT op, Lowering &b) const {
     FailureOr<Type> dtype = getRunningDtype(b, op.getSelf(), op.getDim(), op.getResult());
@@ -73,18 +72,18 @@ struct LowerRunningSum : LowerOp<LowerRunningSum<OpT, isProduct>, OpT> {
     std::optional<RunningLoops> loops = getLoops(b, tensor, op.getDim());
     if (!loops)
       return convertTensor(b, tensor, from, resultDtype);
-    Value result = createReduction(
-        b, MappedOperand{tensor, loops->read}, loops->sizes, loops->rank, getNumber(b, *dtype, isProduct ? 1 : 0),
-        [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-          Value element = convertElement(body, elements[0], from, *dtype);
-          Value neutral = arith::ConstantOp::create(body, getNumber(body, *dtype, isProduct ? 1 : 0));
-          Value term = arith::SelectOp::create(body, isBefore(body, *loops), element, neutral);
-          if (isFloat(*dtype))
-            return isProduct ? createContractingMul(body, elements[1], term)
-                             : createContractingAdd(body, elements[1], term);
-          return isProduct ? arith::MulIOp::create(body, elements[1], term).getResult()
-                           : arith::AddIOp::create(body, elements[1], term).getResult();
-        });
+    Value result =
+        createReduction(b, MappedOperand{tensor, loops->read}, loops->sizes, loops->rank,
+                        getNumber(b, *dtype, isProduct ? 1 : 0), [&](ImplicitLocOpBuilder &body, ValueRange elements) {
+                          Value element = convertElement(body, elements[0], from, *dtype);
+                          Value neutral = arith::ConstantOp::create(body, getNumber(body, *dtype, isProduct ? 1 : 0));
+                          Value term = arith::SelectOp::create(body, isBefore(body, *loops), element, neutral);
+                          if (isFloat(*dtype))
+                            return isProduct ? createContractingMul(body, elements[1], term)
+                                             : createContractingAdd(body, elements[1], term);
+                          return isProduct ? arith::MulIOp::create(body, elements[1], term).getResult()
+                                           : arith::AddIOp::create(body, elements[1], term).getResult();
+                        });
     return convertTensor(b, result, *dtype, resultDtype);
   }
 };
@@ -116,12 +115,12 @@ struct LowerAtenLogcumsumexp : LowerOp<LowerAtenLogcumsumexp, AtenLogcumsumexpOp
       return select(abs(maximum) == std::numeric_limits<double>::infinity(), maximum.number(0), maximum);
     };
     MappedOperand maximum = {maxima, getKeptMap(b.getContext(), loops->rank + 1, loops->rank)};
-    Value sums = createReduction(
-        b, {MappedOperand{tensor, loops->read}, maximum}, loops->sizes, loops->rank, getNumber(b, *dtype, 0),
-        [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-          Real term = exp(Real(body, masked(body, elements[0])) - getShift(Real(body, elements[1])));
-          return arith::AddFOp::create(body, elements[2], term.get());
-        });
+    Value sums = createReduction(b, {MappedOperand{tensor, loops->read}, maximum}, loops->sizes, loops->rank,
+                                 getNumber(b, *dtype, 0), [&](ImplicitLocOpBuilder &body, ValueRange elements) {
+                                   Real term =
+                                       exp(Real(body, masked(body, elements[0])) - getShift(Real(body, elements[1])));
+                                   return arith::AddFOp::create(body, elements[2], term.get());
+                                 });
     return createElementwise(b, {sums, maxima}, ArrayRef(loops->sizes).drop_back(), getValueType(from),
                              [&](ImplicitLocOpBuilder &body, ValueRange elements) {
                                Real value = log(Real(body, elements[0])) + getShift(Real(body, elements[1]));
@@ -155,7 +154,8 @@ struct LowerRunningExtremum : LowerMultiResultOp<LowerRunningExtremum<OpT, isMax
           ImplicitLocOpBuilder body(loc, nested);
           ElementBuilder builder(body, op, dtype);
           Value element = arguments[0], best = arguments[1], bestPlace = arguments[2];
-          Value place = arith::IndexCastOp::create(builder, b.getI64Type(), linalg::IndexOp::create(builder, loops->rank));
+          Value place =
+              arith::IndexCastOp::create(builder, b.getI64Type(), linalg::IndexOp::create(builder, loops->rank));
           Value better = isBetterExtremum(builder, element, place, best, bestPlace, isMaximum, /*first=*/false);
           better = arith::AndIOp::create(builder, better, isBefore(builder, *loops));
           Value newBest = arith::SelectOp::create(builder, better, element, best);

@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Lowering.h"
 #include "ElementTypes.h"
+#include "Lowering.h"
 #include "Sizes.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -19,8 +19,7 @@ using arith::CmpIPredicate;
 
 namespace {
 
-template <typename OpT>
-struct LowerConstant : LowerOp<LowerConstant<OpT>, OpT> {
+template <typename OpT> struct LowerConstant : LowerOp<LowerConstant<OpT>, OpT> {
   using LowerOp<LowerConstant<OpT>, OpT>::LowerOp;
   FailureOr<Value> lower(OpT op, Lowering &b) const {
     return arith::ConstantOp::create(b, cast<TypedAttr>(Attribute(op.getValueAttr()))).getResult();
@@ -31,8 +30,7 @@ using LowerConstantFloat = LowerConstant<ConstantFloatOp>;
 using LowerConstantBool = LowerConstant<ConstantBoolOp>;
 
 /// The extent of one dim.
-template <typename OpT>
-struct LowerSize : LowerOp<LowerSize<OpT>, OpT> {
+template <typename OpT> struct LowerSize : LowerOp<LowerSize<OpT>, OpT> {
   using LowerOp<LowerSize<OpT>, OpT>::LowerOp;
   FailureOr<Value> lower(OpT op, Lowering &b) const {
     std::optional<int64_t> dim = getConstantInt(op.getDim());
@@ -54,8 +52,7 @@ struct LowerAtenSymNumel : LowerOp<LowerAtenSymNumel, AtenSymNumelOp> {
 };
 
 /// The number in a tensor of one element.
-template <typename OpT>
-struct LowerItem : LowerOp<LowerItem<OpT>, OpT> {
+template <typename OpT> struct LowerItem : LowerOp<LowerItem<OpT>, OpT> {
   using LowerOp<LowerItem<OpT>, OpT>::LowerOp;
   FailureOr<Value> lower(OpT op, Lowering &b) const {
     Value tensor = b.get(op.getSelf());
@@ -74,8 +71,7 @@ using LowerAtenItem = LowerItem<AtenItemOp>;
 using LowerAten_LocalScalarDense = LowerItem<Aten_LocalScalarDenseOp>;
 
 /// An operation on two i64.
-template <typename OpT, typename ArithOp>
-struct LowerIntOp : LowerOp<LowerIntOp<OpT, ArithOp>, OpT> {
+template <typename OpT, typename ArithOp> struct LowerIntOp : LowerOp<LowerIntOp<OpT, ArithOp>, OpT> {
   using LowerOp<LowerIntOp<OpT, ArithOp>, OpT>::LowerOp;
   FailureOr<Value> lower(OpT op, Lowering &b) const {
     return b.createOrFold<ArithOp>(b.get(op.getA()), b.get(op.getB()));

@@ -34,8 +34,7 @@ static FailureOr<SmallVector<OpFoldResult>> getViewSizes(Lowering &b, Value tens
 
 namespace {
 
-template <typename OpT>
-struct LowerView : LowerOp<LowerView<OpT>, OpT> {
+template <typename OpT> struct LowerView : LowerOp<LowerView<OpT>, OpT> {
   using LowerOp<LowerView<OpT>, OpT>::LowerOp;
   FailureOr<Value> lower(OpT op, Lowering &b) const {
     Value tensor = b.get(op.getSelf());

@@ -62,7 +62,8 @@ private:
 
 Value Merge::getPlace(ImplicitLocOpBuilder &body, Value places, SmallVector<Value> indices, Value position) {
   // Positions that do not count may lie outside.
-  indices[dim] = max(body, min(body, position, arith::SubIOp::create(body, extent, constant(body, 1))), constant(body, 0));
+  indices[dim] =
+      max(body, min(body, position, arith::SubIOp::create(body, extent, constant(body, 1))), constant(body, 0));
   return tensor::ExtractOp::create(body, places, indices);
 }
 

@@ -23,8 +23,8 @@ OpFoldResult Window::getOutputSize(ImplicitLocOpBuilder &b, int64_t i, OpFoldRes
   int64_t reach = dilation[i] * (kernel[i] - 1) + 1;
   OpFoldResult room = addSizes(b, extent, b.getIndexAttr(2 * padding[i] - reach));
   OpFoldResult strideSize = b.getIndexAttr(stride[i]), one = b.getIndexAttr(1);
-  OpFoldResult size = addSizes(
-      b, ceilMode ? ceilDivSizes(b, room, strideSize) : floorDivSizes(b, room, strideSize), one);
+  OpFoldResult size =
+      addSizes(b, ceilMode ? ceilDivSizes(b, room, strideSize) : floorDivSizes(b, room, strideSize), one);
   if (!ceilMode)
     return size;
   // The last position starts before extent + padding.

@@ -31,7 +31,8 @@ mlir::Value toChannelsFirst(mlir::ImplicitLocOpBuilder &b, mlir::Value tensor);
 
 /// Pads the spatial dims of a channels-last tensor so that every position of
 /// the window lies within it.
-mlir::Value padForWindow(mlir::ImplicitLocOpBuilder &b, mlir::Value tensor, const Window &window, mlir::TypedAttr value);
+mlir::Value padForWindow(mlir::ImplicitLocOpBuilder &b, mlir::Value tensor, const Window &window,
+                         mlir::TypedAttr value);
 
 } // namespace torchc
 

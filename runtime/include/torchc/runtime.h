@@ -296,9 +296,9 @@ typedef struct torchc_value {
 } torchc_value;
 
 /* Computes an op in the thread of the call; it may call other sessions. Arguments are
- * read-only and borrowed: their elements change once the op has returned. Of the results, zero at first, it sets `integer`, or `tensor`
- * to a handle, which the runtime takes, on error too. `attributes` is JSON. An error ends
- * the call with its code and message. */
+ * read-only and borrowed: their elements change once the op has returned. Of the results, zero at first, it sets
+ * `integer`, or `tensor` to a handle, which the runtime takes, on error too. `attributes` is JSON. An error ends the
+ * call with its code and message. */
 typedef torchc_status *(*torchc_op_function)(void *context, const char *attributes, const torchc_value *arguments,
                                              uint32_t argument_count, torchc_value *results, uint32_t result_count);
 

@@ -66,8 +66,8 @@ Result<Tensor> ProgramImpl::getConstant(unsigned ordinal) {
   auto *data = const_cast<uint8_t *>(module.constants.data() + constant.offset());
   retain();
   auto tensor = Tensor::borrow(
-      data, bytes, type, dims, Access::ReadOnly,
-      [](void *program) { static_cast<ProgramImpl *>(program)->drop(); }, this);
+      data, bytes, type, dims, Access::ReadOnly, [](void *program) { static_cast<ProgramImpl *>(program)->drop(); },
+      this);
   if (!tensor.isOk())
     drop();
   return tensor;
@@ -99,8 +99,8 @@ Result<Program> Program::verifyBytes(std::span<const uint8_t> bytes, const LoadO
   return program;
 }
 
-Result<Program> Program::borrowBytes(std::span<const uint8_t> bytes, ReleaseFunction release,
-                                     void *context, const LoadOptions &options) {
+Result<Program> Program::borrowBytes(std::span<const uint8_t> bytes, ReleaseFunction release, void *context,
+                                     const LoadOptions &options) {
   TORCHC_ASSIGN_OR_RETURN(Program program, verifyBytes(bytes, options));
   TORCHC_RETURN_IF_ERROR(program.impl->loadKernels());
   program.impl->release = release;
@@ -138,8 +138,12 @@ static const schema::Export &getExport(const ProgramImpl &impl, unsigned functio
 }
 
 static ValueInfo makeValueInfo(const schema::Value &value) {
-  return {value.name()->c_str(), ValueKind(value.kind()), ElementType(value.element_type()),
-          {value.dims()->data(), value.dims()->size()}, value.leaf(), value.mutates()};
+  return {value.name()->c_str(),
+          ValueKind(value.kind()),
+          ElementType(value.element_type()),
+          {value.dims()->data(), value.dims()->size()},
+          value.leaf(),
+          value.mutates()};
 }
 
 unsigned Program::getFunctionCount() const { return impl->module.header->exports()->size(); }
@@ -174,15 +178,17 @@ Result<unsigned> Program::findFunction(std::string_view name) const {
     const int written = std::snprintf(known + length, sizeof known - length, " %s", exports.Get(i)->name()->c_str());
     length = std::min(length + unsigned(std::max(written, 0)), sizeof known - 1);
   }
-  return Status::error(StatusCode::InvalidArgument, "no function '%.*s'; there are:%s", int(name.size()),
-                       name.data(), known);
+  return Status::error(StatusCode::InvalidArgument, "no function '%.*s'; there are:%s", int(name.size()), name.data(),
+                       known);
 }
 
 unsigned Program::getParameterCount() const { return impl->module.header->parameters()->size(); }
 
 ParameterInfo Program::getParameter(unsigned index) const {
   const schema::Parameter &parameter = *impl->module.header->parameters()->Get(index);
-  return {parameter.scope()->c_str(), parameter.key()->c_str(), ElementType(parameter.element_type()),
+  return {parameter.scope()->c_str(),
+          parameter.key()->c_str(),
+          ElementType(parameter.element_type()),
           {parameter.dims()->data(), parameter.dims()->size()}};
 }
 
@@ -256,9 +262,8 @@ SourceInfo Program::getSource(uint32_t instruction, unsigned index) const {
 
 ProducerInfo Program::getProducer() const {
   const schema::Producer &producer = *impl->module.header->producer();
-  return {impl->module.header->name()->c_str(), producer.compiler_version()->c_str(),
-          producer.llvm_version()->c_str(),     producer.target()->c_str(),
-          producer.source_hash()->c_str(),      producer.flags()->size()};
+  return {impl->module.header->name()->c_str(), producer.compiler_version()->c_str(), producer.llvm_version()->c_str(),
+          producer.target()->c_str(),           producer.source_hash()->c_str(),      producer.flags()->size()};
 }
 
 const char *Program::getProducerFlag(unsigned index) const {
@@ -269,8 +274,9 @@ ProgramSizes Program::getSizes() const {
   const ModuleFile &module = impl->module;
   FilePrologue prologue;
   std::memcpy(&prologue, module.base, sizeof prologue);
-  ProgramSizes sizes{impl->fileSize, prologue.headerSize, module.code.size_bytes() + module.lists.size_bytes(),
-                     0, module.constants.size(), module.debugInfo.size()};
+  ProgramSizes sizes{
+      impl->fileSize,          prologue.headerSize,    module.code.size_bytes() + module.lists.size_bytes(), 0,
+      module.constants.size(), module.debugInfo.size()};
   for (const schema::Library *library : *module.header->libraries())
     sizes.kernels += library->object()->size();
   return sizes;

@@ -55,8 +55,9 @@ private:
     }
     if (ValueKind(wanted.kind()) == ValueKind::Bool) {
       const bool value = *given.getData() != 0, fixed = bits != 0;
-      return value == fixed ? Status()
-                            : fail(index, "is %s, must be %s: %s", value ? "true" : "false", fixed ? "true" : "false", why);
+      return value == fixed
+                 ? Status()
+                 : fail(index, "is %s, must be %s: %s", value ? "true" : "false", fixed ? "true" : "false", why);
     }
     int64_t value;
     std::memcpy(&value, given.getData(), sizeof value);
@@ -192,8 +193,13 @@ void Session::setProfiler(const Profiler &profiler) { impl->machine.setProfiler(
 SessionStats Session::getStats() const {
   const Machine &machine = impl->machine;
   const MemoryPool &memory = machine.getMemory();
-  return {impl->calls,           memory.getHeldBytes(),     memory.getPeakBytes(),   machine.getScratchBytes(),
-          machine.getDispatches(), memory.getPeakSlabBytes(), machine.getOutputBytes()};
+  return {impl->calls,
+          memory.getHeldBytes(),
+          memory.getPeakBytes(),
+          machine.getScratchBytes(),
+          machine.getDispatches(),
+          memory.getPeakSlabBytes(),
+          machine.getOutputBytes()};
 }
 
 } // namespace torchc::runtime

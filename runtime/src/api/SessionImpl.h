@@ -40,7 +40,7 @@ struct SessionImpl : Shared<SessionImpl> {
   std::atomic<bool> isBusy{false};
   uint64_t calls = 0;
   Array<Tensor> bufferInputs, bufferOutputs; ///< Of callBuffers, kept for its next call.
-  Array<int64_t> symbols; ///< Values in the running call; -1: not seen yet.
+  Array<int64_t> symbols;                    ///< Values in the running call; -1: not seen yet.
 };
 
 } // namespace torchc::runtime

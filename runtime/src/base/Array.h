@@ -19,8 +19,7 @@ namespace torchc::runtime {
 
 /// What std::vector is, for code that must survive a failed allocation and link
 /// without the C++ library. T moves without failing.
-template <typename T>
-class Array {
+template <typename T> class Array {
 public:
   Array() = default;
   Array(Array &&other) noexcept

@@ -23,9 +23,7 @@ Mapping::~Mapping() {
 }
 
 Result<Mapping> Mapping::open(const char *path) {
-  auto fail = [&](const char *what) {
-    return Status::error(StatusCode::Io, "%s: %s", path, what);
-  };
+  auto fail = [&](const char *what) { return Status::error(StatusCode::Io, "%s: %s", path, what); };
   const int file = ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0)
     return fail(std::strerror(errno));

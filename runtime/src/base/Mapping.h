@@ -20,8 +20,7 @@ namespace torchc::runtime {
 class Mapping {
 public:
   Mapping() = default;
-  Mapping(Mapping &&other) noexcept
-      : data(std::exchange(other.data, nullptr)), size(std::exchange(other.size, 0)) {}
+  Mapping(Mapping &&other) noexcept : data(std::exchange(other.data, nullptr)), size(std::exchange(other.size, 0)) {}
   Mapping &operator=(Mapping &&other) noexcept {
     std::swap(data, other.data);
     std::swap(size, other.size);

@@ -19,11 +19,9 @@ namespace torchc::runtime {
 
 /// Base of the objects behind the public handles. Made by `create`, which gives
 /// nullptr without memory; freed by the last `drop`.
-template <typename Derived>
-class Shared {
+template <typename Derived> class Shared {
 public:
-  template <typename... Args>
-  static Derived *create(Args &&...args) {
+  template <typename... Args> static Derived *create(Args &&...args) {
     void *memory = std::malloc(sizeof(Derived));
     return memory ? new (memory) Derived(std::forward<Args>(args)...) : nullptr;
   }

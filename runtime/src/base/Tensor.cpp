@@ -43,8 +43,8 @@ Result<uint64_t> computeByteLength(ElementType type, std::span<const int64_t> di
   if (bytes == 0)
     return Status::error(StatusCode::InvalidArgument, "unknown element type %u", unsigned(type));
   if (dims.size() > kMaxRank)
-    return Status::error(StatusCode::InvalidArgument, "a tensor has at most %u dimensions, not %zu",
-                         kMaxRank, dims.size());
+    return Status::error(StatusCode::InvalidArgument, "a tensor has at most %u dimensions, not %zu", kMaxRank,
+                         dims.size());
   bool isEmpty = false;
   for (int64_t dim : dims) {
     if (dim < 0)
@@ -118,8 +118,7 @@ Status Tensor::borrowAgain(void *newData, ElementType newType, std::span<const i
   return {};
 }
 
-Result<Tensor> Tensor::borrow(void *data, uint64_t size, ElementType type,
-                              std::span<const int64_t> dims, Access access,
+Result<Tensor> Tensor::borrow(void *data, uint64_t size, ElementType type, std::span<const int64_t> dims, Access access,
                               ReleaseFunction release, void *context) {
   TORCHC_ASSIGN_OR_RETURN(const uint64_t bytes, computeByteLength(type, dims));
   if (bytes != size)
@@ -141,14 +140,12 @@ Result<Tensor> Tensor::borrow(void *data, uint64_t size, ElementType type,
   return tensor;
 }
 
-Result<Tensor> Tensor::view(uint64_t byteOffset, ElementType newType,
-                            std::span<const int64_t> newDims) const {
+Result<Tensor> Tensor::view(uint64_t byteOffset, ElementType newType, std::span<const int64_t> newDims) const {
   TORCHC_ASSIGN_OR_RETURN(const uint64_t bytes, computeByteLength(newType, newDims));
   if (byteOffset > byteLength || bytes > byteLength - byteOffset)
     return Status::error(StatusCode::InvalidArgument,
                          "a view of %llu bytes at offset %llu leaves its buffer of %llu bytes",
-                         (unsigned long long)bytes, (unsigned long long)byteOffset,
-                         (unsigned long long)byteLength);
+                         (unsigned long long)bytes, (unsigned long long)byteOffset, (unsigned long long)byteLength);
   const uint64_t element = getElementSize(newType);
   if (reinterpret_cast<uintptr_t>(data + byteOffset) % (element > 8 ? 8 : element) != 0)
     return Status::error(StatusCode::InvalidArgument, "a view at offset %llu is not aligned to its elements",

@@ -29,9 +29,7 @@ constexpr uint32_t kRelative = R_AARCH64_RELATIVE;
 constexpr uint64_t kMaxImageBytes = uint64_t(1) << 30;
 constexpr uint64_t kMaxSegments = 64;
 
-Status invalid(const char *what) {
-  return Status::error(StatusCode::InvalidModule, "kernel library: %s", what);
-}
+Status invalid(const char *what) { return Status::error(StatusCode::InvalidModule, "kernel library: %s", what); }
 
 /// Loads one object; `memory` and `size` are the caller's to unmap, also on error.
 class Loader {
@@ -57,8 +55,7 @@ public:
     if (table->abi_version != TORCHC_KERNEL_ABI_VERSION)
       return Status::error(StatusCode::Incompatible, "kernel library: ABI version %u, this runtime has %u",
                            table->abi_version, TORCHC_KERNEL_ABI_VERSION);
-    if (table->count != count ||
-        !isReadable(tableAddress + sizeof *table, count * sizeof(torchc_kernel)))
+    if (table->count != count || !isReadable(tableAddress + sizeof *table, count * sizeof(torchc_kernel)))
       return invalid("its kernel table does not fit the module");
     for (size_t i = 0; i < count; ++i)
       if (!isExecutable(reinterpret_cast<uintptr_t>(table->kernels[i].run) - uintptr_t(memory)) ||
@@ -69,16 +66,14 @@ public:
 
 private:
   /// `count` items at an offset of the file; nullptr if they leave it.
-  template <typename T>
-  const T *inFile(uint64_t offset, uint64_t count) const {
+  template <typename T> const T *inFile(uint64_t offset, uint64_t count) const {
     if (offset > file.size() || count > (file.size() - offset) / sizeof(T) || offset % alignof(T) != 0)
       return nullptr;
     return reinterpret_cast<const T *>(file.data() + offset);
   }
 
   /// `count` items at an address of the image; nullptr if they leave it.
-  template <typename T>
-  T *at(uint64_t address, uint64_t count) const {
+  template <typename T> T *at(uint64_t address, uint64_t count) const {
     if (address > size || count > (size - address) / sizeof(T) || address % alignof(T) != 0)
       return nullptr;
     return reinterpret_cast<T *>(memory + address);
@@ -88,8 +83,7 @@ private:
   bool isPermitted(uint64_t address, uint64_t bytes, uint32_t permission) const {
     for (const Elf64_Phdr &segment : segments)
       if (segment.p_type == PT_LOAD && (segment.p_flags & permission) && address >= segment.p_vaddr &&
-          address - segment.p_vaddr <= segment.p_memsz &&
-          bytes <= segment.p_memsz - (address - segment.p_vaddr))
+          address - segment.p_vaddr <= segment.p_memsz && bytes <= segment.p_memsz - (address - segment.p_vaddr))
         return true;
     return false;
   }
@@ -98,9 +92,8 @@ private:
 
   Status readHeader() {
     const auto *header = inFile<Elf64_Ehdr>(0, 1);
-    if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
-        header->e_ident[EI_CLASS] != ELFCLASS64 || header->e_ident[EI_DATA] != ELFDATA2LSB ||
-        header->e_type != ET_DYN)
+    if (!header || std::memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 || header->e_ident[EI_CLASS] != ELFCLASS64 ||
+        header->e_ident[EI_DATA] != ELFDATA2LSB || header->e_type != ET_DYN)
       return invalid("not a 64-bit ELF shared object");
     if (header->e_machine != kMachine)
       return invalid("its machine is not this one");
@@ -165,9 +158,15 @@ private:
     case DT_RELA: relocations = entry.d_un.d_ptr; return {};
     case DT_RELASZ: relocationBytes = entry.d_un.d_val; return {};
     case DT_NEEDED: return invalid("it needs another library");
-    case DT_INIT: case DT_FINI: case DT_INIT_ARRAY: case DT_FINI_ARRAY: case DT_PREINIT_ARRAY:
-      return invalid("it has initialisers");
-    case DT_REL: case DT_JMPREL: case DT_TEXTREL: case DT_RELR:
+    case DT_INIT:
+    case DT_FINI:
+    case DT_INIT_ARRAY:
+    case DT_FINI_ARRAY:
+    case DT_PREINIT_ARRAY: return invalid("it has initialisers");
+    case DT_REL:
+    case DT_JMPREL:
+    case DT_TEXTREL:
+    case DT_RELR:
       hasOtherRelocations = true; // Told after the undefined symbols that they come from.
       return {};
     default: return {};
@@ -220,8 +219,8 @@ private:
       if (segment.p_type != PT_LOAD)
         continue;
       const uint64_t begin = segment.p_vaddr / page * page;
-      const int protection = PROT_READ | ((segment.p_flags & PF_W) ? PROT_WRITE : 0) |
-                             ((segment.p_flags & PF_X) ? PROT_EXEC : 0);
+      const int protection =
+          PROT_READ | ((segment.p_flags & PF_W) ? PROT_WRITE : 0) | ((segment.p_flags & PF_X) ? PROT_EXEC : 0);
       if (mprotect(memory + begin, segment.p_vaddr + segment.p_memsz - begin, protection) != 0)
         return Status::error(StatusCode::Incompatible, "the system does not let the kernels' memory be executable");
     }

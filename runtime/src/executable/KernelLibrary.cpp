@@ -24,8 +24,8 @@ public:
     if (feature.empty() || hasFeature(feature))
       return;
     any = true;
-    const int written = std::snprintf(text + length, sizeof text - length, " %.*s", int(feature.size()),
-                                      feature.data());
+    const int written =
+        std::snprintf(text + length, sizeof text - length, " %.*s", int(feature.size()), feature.data());
     if (written > 0 && length + unsigned(written) < sizeof text)
       length += unsigned(written);
     else
@@ -91,8 +91,8 @@ Result<unsigned> chooseLibrary(const schema::Module &module, std::string_view va
   if (!isKnown)
     return describeUnknown(module, variant);
   if (!last)
-    return Status::error(StatusCode::Incompatible, "compiled for %s, this CPU is %s",
-                         libraries.Get(0)->arch()->c_str(), getHostArch());
+    return Status::error(StatusCode::Incompatible, "compiled for %s, this CPU is %s", libraries.Get(0)->arch()->c_str(),
+                         getHostArch());
   return Status::error(StatusCode::Incompatible, "compiled for %s; this CPU lacks%s", last->cpu()->c_str(),
                        findMissing(*last, hasFeature).getText());
 }

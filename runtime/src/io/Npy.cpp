@@ -130,8 +130,7 @@ private:
 constexpr std::string_view getNumpyName(ElementType type) {
   switch (type) {
 #define ELEMENT_TYPE(NAME, NUMBER, BYTES, SPELLING, NPY)                                                               \
-  case ElementType::NAME:                                                                                              \
-    return NPY;
+  case ElementType::NAME: return NPY;
 #include "ElementTypes.def"
   }
   return "";

@@ -426,27 +426,19 @@ private:
 
   uint64_t evaluate(const Operand &operand, const Item &item) {
     switch (operand.kind) {
-    case OperandKind::I64:
-      return toRegister(item, 'i');
-    case OperandKind::Ref:
-      return toRegister(item, 'r');
-    case OperandKind::I64s:
-      return addList(item, 'i');
-    case OperandKind::Refs:
-      return addList(item, 'r');
-    case OperandKind::Values:
-      return addList(item, 0);
-    case OperandKind::Type:
-      return toType(item);
+    case OperandKind::I64: return toRegister(item, 'i');
+    case OperandKind::Ref: return toRegister(item, 'r');
+    case OperandKind::I64s: return addList(item, 'i');
+    case OperandKind::Refs: return addList(item, 'r');
+    case OperandKind::Values: return addList(item, 0);
+    case OperandKind::Type: return toType(item);
     case OperandKind::Target:
       if (const auto label = labels.find(item.text); label != labels.end())
         return label->second;
       return toNumber(item);
     case OperandKind::Imm64:
-    case OperandKind::Index:
-      return toNumber(item);
-    default:
-      return item.kind == Kind::Reference ? resolve(operand.kind, item.text) : toNumber(item);
+    case OperandKind::Index: return toNumber(item);
+    default: return item.kind == Kind::Reference ? resolve(operand.kind, item.text) : toNumber(item);
     }
   }
 
@@ -460,20 +452,13 @@ private:
     };
     auto getName = [](const auto &entry) { return entry->name; };
     switch (kind) {
-    case OperandKind::Message:
-      return find(header.messages, [](const std::string &text) { return text; });
-    case OperandKind::Function:
-      return find(header.functions, getName);
-    case OperandKind::External:
-      return find(header.externals, getName);
-    case OperandKind::Kernel:
-      return find(header.kernels, getName);
-    case OperandKind::Constant:
-      return find(header.constants, getName);
-    case OperandKind::Parameter:
-      return find(header.parameters, [](const auto &entry) { return entry->key; });
-    default:
-      return find(header.globals, getName);
+    case OperandKind::Message: return find(header.messages, [](const std::string &text) { return text; });
+    case OperandKind::Function: return find(header.functions, getName);
+    case OperandKind::External: return find(header.externals, getName);
+    case OperandKind::Kernel: return find(header.kernels, getName);
+    case OperandKind::Constant: return find(header.constants, getName);
+    case OperandKind::Parameter: return find(header.parameters, [](const auto &entry) { return entry->key; });
+    default: return find(header.globals, getName);
     }
   }
 

@@ -243,47 +243,26 @@ private:
     const auto index = unsigned(value);
     print(" %.*s=", int(operand.name.size()), operand.name.data());
     switch (operand.kind) {
-    case OperandKind::I64:
-      return print("i%u", index);
-    case OperandKind::Ref:
-      return print("r%u", index);
-    case OperandKind::I64s:
-      return printList(index, [](unsigned) { return 'i'; });
-    case OperandKind::Refs:
-      return printList(index, [](unsigned) { return 'r'; });
+    case OperandKind::I64: return print("i%u", index);
+    case OperandKind::Ref: return print("r%u", index);
+    case OperandKind::I64s: return printList(index, [](unsigned) { return 'i'; });
+    case OperandKind::Refs: return printList(index, [](unsigned) { return 'r'; });
     case OperandKind::Values: {
       const auto &kinds = getKinds(function, instruction, operand);
       return printList(index, [&](unsigned i) { return kinds.Get(i) == schema::RegisterKind::I64 ? 'i' : 'r'; });
     }
-    case OperandKind::Imm64:
-      return print("%lld", (long long)value);
-    case OperandKind::Type:
-      return print("%s", getElementName(ElementType(value)));
+    case OperandKind::Imm64: return print("%lld", (long long)value);
+    case OperandKind::Type: return print("%s", getElementName(ElementType(value)));
     case OperandKind::Index:
-    case OperandKind::Target:
-      return print("%u", index);
-    case OperandKind::Message:
-      name = module.messages()->Get(index);
-      break;
-    case OperandKind::Kernel:
-      name = module.kernels()->Get(index)->name();
-      break;
-    case OperandKind::Function:
-      name = module.functions()->Get(index)->name();
-      break;
-    case OperandKind::External:
-      name = module.externals()->Get(index)->name();
-      break;
-    case OperandKind::Constant:
-      name = module.constants()->Get(index)->name();
-      break;
-    case OperandKind::Parameter:
-      name = module.parameters()->Get(index)->key();
-      break;
+    case OperandKind::Target: return print("%u", index);
+    case OperandKind::Message: name = module.messages()->Get(index); break;
+    case OperandKind::Kernel: name = module.kernels()->Get(index)->name(); break;
+    case OperandKind::Function: name = module.functions()->Get(index)->name(); break;
+    case OperandKind::External: name = module.externals()->Get(index)->name(); break;
+    case OperandKind::Constant: name = module.constants()->Get(index)->name(); break;
+    case OperandKind::Parameter: name = module.parameters()->Get(index)->key(); break;
     case OperandKind::GlobalI64:
-    case OperandKind::GlobalRef:
-      name = module.globals()->Get(index)->name();
-      break;
+    case OperandKind::GlobalRef: name = module.globals()->Get(index)->name(); break;
     }
     print("%u", index);
   }

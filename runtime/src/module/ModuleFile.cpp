@@ -33,13 +33,10 @@ static Status checkPrologue(const FilePrologue &prologue, uint64_t size) {
   if (prologue.prologueChecksum != checksum64(&prologue, offsetof(FilePrologue, prologueChecksum)))
     return invalid("damaged file: the prologue's checksum differs");
   if (prologue.formatMajor != kFormatMajor || prologue.formatMinor > kFormatMinor)
-    return Status::error(StatusCode::Incompatible,
-                         "format version %u.%u; this runtime reads %u.0 to %u.%u",
-                         prologue.formatMajor, prologue.formatMinor, kFormatMajor, kFormatMajor,
-                         kFormatMinor);
+    return Status::error(StatusCode::Incompatible, "format version %u.%u; this runtime reads %u.0 to %u.%u",
+                         prologue.formatMajor, prologue.formatMinor, kFormatMajor, kFormatMajor, kFormatMinor);
   if (prologue.formatMinor == kFormatMinor && prologue.opcodeTableHash != kOpcodeTableHash)
-    return Status::error(StatusCode::Incompatible,
-                         "written by a compiler with another opcode table of format %u.%u",
+    return Status::error(StatusCode::Incompatible, "written by a compiler with another opcode table of format %u.%u",
                          kFormatMajor, kFormatMinor);
   if (prologue.reserved0 != 0 || prologue.reserved1 != 0)
     return invalid("a reserved field of the prologue is set");
@@ -99,9 +96,7 @@ public:
     return {};
   }
 
-  Status finish() const {
-    return end == bytes.size() ? Status() : invalid("bytes follow the last section");
-  }
+  Status finish() const { return end == bytes.size() ? Status() : invalid("bytes follow the last section"); }
 
 private:
   std::span<const uint8_t> bytes;
@@ -135,10 +130,8 @@ Result<ModuleFile> ModuleFile::read(std::span<const uint8_t> bytes, bool verifyC
   for (const schema::Library *entry : *table.libraries())
     TORCHC_RETURN_IF_ERROR(sections.take(*entry->object(), entry->cpu()->c_str(), true, library));
   TORCHC_RETURN_IF_ERROR(sections.take(*table.debug_info(), "debug info", true, module.debugInfo));
-  const bool verifyData =
-      verifyConstants || table.constant_data()->size() <= kAlwaysVerifiedConstants;
-  TORCHC_RETURN_IF_ERROR(
-      sections.take(*table.constant_data(), "constants", verifyData, module.constants));
+  const bool verifyData = verifyConstants || table.constant_data()->size() <= kAlwaysVerifiedConstants;
+  TORCHC_RETURN_IF_ERROR(sections.take(*table.constant_data(), "constants", verifyData, module.constants));
   TORCHC_RETURN_IF_ERROR(sections.finish());
 
   if (code.size() % sizeof(Instruction) != 0 || lists.size() % sizeof(uint16_t) != 0)
@@ -151,8 +144,7 @@ Result<ModuleFile> ModuleFile::read(std::span<const uint8_t> bytes, bool verifyC
 }
 
 Status ModuleFile::verifyConstantData() const {
-  if (checksum64(constants.data(), constants.size()) != header->constant_data()->checksum() &&
-      !constants.empty())
+  if (checksum64(constants.data(), constants.size()) != header->constant_data()->checksum() && !constants.empty())
     return invalid("damaged file: the checksum of the section 'constants' differs");
   return {};
 }

@@ -35,7 +35,7 @@ struct ModuleFile {
   std::span<const uint8_t> constants;
   std::span<const uint8_t> debugInfo;
   const schema::DebugInfo *debug = nullptr; ///< In debugInfo, once verified; nullptr without.
-  const uint8_t *base = nullptr; ///< Of the file; section offsets count from here.
+  const uint8_t *base = nullptr;            ///< Of the file; section offsets count from here.
 
   /// `bytes` is aligned to 64 and outlives the result. Constants of more than 4 MiB are
   /// only held against their checksum if `verifyConstants` is set.
@@ -45,9 +45,7 @@ struct ModuleFile {
   Status verifyConstantData() const;
 
   /// The list that an operand field refers to. The verifier has proved its bounds.
-  std::span<const uint16_t> getList(uint32_t offset) const {
-    return lists.subspan(offset + 1, lists[offset]);
-  }
+  std::span<const uint16_t> getList(uint32_t offset) const { return lists.subspan(offset + 1, lists[offset]); }
 
   /// "model.py:27" for an instruction, or nullptr if the file does not say.
   const char *findLocation(uint32_t instruction) const;

@@ -83,8 +83,8 @@ private:
     va_start(arguments, format);
     const Status reason = Status::errorV(StatusCode::InvalidModule, format, arguments);
     va_end(arguments);
-    return Status::error(StatusCode::InvalidModule, "function '%s', instruction %u: %s",
-                         function->name()->c_str(), position, reason.getMessage());
+    return Status::error(StatusCode::InvalidModule, "function '%s', instruction %u: %s", function->name()->c_str(),
+                         position, reason.getMessage());
   }
 
   Status verifyFunction() {
@@ -159,25 +159,19 @@ private:
   Status verifyOperand(const Instruction &instruction, const OpcodeInfo &info, const Operand &operand) {
     const uint64_t value = getField(instruction, operand.field);
     switch (operand.kind) {
-    case OperandKind::I64:
-      return verifyRegister(i64s, "i64", value, operand.isResult);
-    case OperandKind::Ref:
-      return verifyRegister(refs, "ref", value, operand.isResult);
+    case OperandKind::I64: return verifyRegister(i64s, "i64", value, operand.isResult);
+    case OperandKind::Ref: return verifyRegister(refs, "ref", value, operand.isResult);
     case OperandKind::I64s:
     case OperandKind::Refs:
-    case OperandKind::Values:
-      return verifyList(instruction, info, operand, value);
+    case OperandKind::Values: return verifyList(instruction, info, operand, value);
     case OperandKind::Imm64:
-    case OperandKind::Index:
-      return {};
+    case OperandKind::Index: return {};
     case OperandKind::Type:
       if (value > UINT8_MAX || getElementSize(ElementType(value)) == 0)
         return invalid("unknown element type %llu", (unsigned long long)value);
       return {};
-    case OperandKind::Target:
-      return verifyTarget(value);
-    case OperandKind::Message:
-      return verifyOrdinal("message", value, module.messages()->size());
+    case OperandKind::Target: return verifyTarget(value);
+    case OperandKind::Message: return verifyOrdinal("message", value, module.messages()->size());
     case OperandKind::Function:
       if (value >= ordinal)
         return invalid("a call of a function that does not stand before its caller");
@@ -185,18 +179,12 @@ private:
       stack.refs = std::max(stack.refs, stacks[value].refs);
       stack.frames = std::max(stack.frames, stacks[value].frames);
       return {};
-    case OperandKind::External:
-      return verifyOrdinal("external", value, module.externals()->size());
-    case OperandKind::Kernel:
-      return verifyOrdinal("kernel", value, module.kernels()->size());
-    case OperandKind::Constant:
-      return verifyOrdinal("constant", value, module.constants()->size());
-    case OperandKind::Parameter:
-      return verifyOrdinal("parameter", value, module.parameters()->size());
-    case OperandKind::GlobalI64:
-      return verifyGlobal(info, value, schema::RegisterKind::I64);
-    case OperandKind::GlobalRef:
-      return verifyGlobal(info, value, schema::RegisterKind::Ref);
+    case OperandKind::External: return verifyOrdinal("external", value, module.externals()->size());
+    case OperandKind::Kernel: return verifyOrdinal("kernel", value, module.kernels()->size());
+    case OperandKind::Constant: return verifyOrdinal("constant", value, module.constants()->size());
+    case OperandKind::Parameter: return verifyOrdinal("parameter", value, module.parameters()->size());
+    case OperandKind::GlobalI64: return verifyGlobal(info, value, schema::RegisterKind::I64);
+    case OperandKind::GlobalRef: return verifyGlobal(info, value, schema::RegisterKind::Ref);
     }
     return invalid("unknown operand kind");
   }
@@ -239,8 +227,7 @@ private:
     return {};
   }
 
-  Status verifyList(const Instruction &instruction, const OpcodeInfo &info, const Operand &operand,
-                    uint64_t offset) {
+  Status verifyList(const Instruction &instruction, const OpcodeInfo &info, const Operand &operand, uint64_t offset) {
     std::span<const uint16_t> list;
     TORCHC_RETURN_IF_ERROR(findList(operand.name, offset, list));
     if (operand.name == "dims" && list.size() > kMaxRank)
@@ -249,12 +236,11 @@ private:
       if (instruction.a >= module.kernels()->size())
         return invalid("there is no kernel %u", instruction.a);
       const schema::Kernel &kernel = *module.kernels()->Get(instruction.a);
-      const size_t expected = operand.kind == OperandKind::Refs
-                                  ? size_t(kernel.inputs()) + kernel.outputs()
-                                  : size_t(kernel.constants());
+      const size_t expected =
+          operand.kind == OperandKind::Refs ? size_t(kernel.inputs()) + kernel.outputs() : size_t(kernel.constants());
       if (list.size() != expected)
-        return invalid("%.*s of kernel '%s': %zu registers, not %zu", int(operand.name.size()),
-                       operand.name.data(), kernel.name()->c_str(), expected, list.size());
+        return invalid("%.*s of kernel '%s': %zu registers, not %zu", int(operand.name.size()), operand.name.data(),
+                       kernel.name()->c_str(), expected, list.size());
     }
     const flatbuffers::Vector<schema::RegisterKind> *kinds = nullptr;
     if (operand.kind == OperandKind::Values) {
@@ -263,10 +249,9 @@ private:
         return invalid("%zu values where %u are expected", list.size(), kinds->size());
     }
     for (size_t i = 0; i < list.size(); ++i) {
-      const bool isI64 = kinds ? kinds->Get(unsigned(i)) == schema::RegisterKind::I64
-                               : operand.kind == OperandKind::I64s;
-      TORCHC_RETURN_IF_ERROR(
-          verifyRegister(isI64 ? i64s : refs, isI64 ? "i64" : "ref", list[i], operand.isResult));
+      const bool isI64 =
+          kinds ? kinds->Get(unsigned(i)) == schema::RegisterKind::I64 : operand.kind == OperandKind::I64s;
+      TORCHC_RETURN_IF_ERROR(verifyRegister(isI64 ? i64s : refs, isI64 ? "i64" : "ref", list[i], operand.isResult));
     }
     return {};
   }
@@ -315,7 +300,7 @@ private:
   uint32_t position = 0; ///< In the function.
   StackSize stack;       ///< The deepest callee's, until the function's end.
   LiveSet i64s, refs;
-  uint64_t listWork;     ///< Registers in lists that may still be looked at.
+  uint64_t listWork; ///< Registers in lists that may still be looked at.
 };
 
 } // namespace

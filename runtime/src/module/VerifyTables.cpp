@@ -51,9 +51,8 @@ private:
 
   /// Ordinals are u16 operands.
   Status checkCounts() {
-    const uint64_t counts[] = {module.functions()->size(),  module.externals()->size(),
-                               module.kernels()->size(),    module.constants()->size(),
-                               module.parameters()->size(), module.globals()->size(),
+    const uint64_t counts[] = {module.functions()->size(), module.externals()->size(),  module.kernels()->size(),
+                               module.constants()->size(), module.parameters()->size(), module.globals()->size(),
                                module.exports()->size()};
     for (uint64_t count : counts)
       if (count > UINT16_MAX)
@@ -76,8 +75,7 @@ private:
   }
 
   /// Bytes of a tensor whose dims the file states.
-  Result<uint64_t> checkStaticTensor(const char *name, uint8_t type,
-                                     const flatbuffers::Vector<int64_t> *dims) {
+  Result<uint64_t> checkStaticTensor(const char *name, uint8_t type, const flatbuffers::Vector<int64_t> *dims) {
     TORCHC_RETURN_IF_ERROR(checkAlignment(name, dims));
     auto bytes = computeByteLength(ElementType(type), {dims->data(), dims->size()});
     if (!bytes.isOk())
@@ -87,8 +85,7 @@ private:
 
   Status checkConstant(const schema::Constant &constant) {
     const char *name = constant.name()->c_str();
-    TORCHC_ASSIGN_OR_RETURN(const uint64_t bytes,
-                            checkStaticTensor(name, constant.element_type(), constant.dims()));
+    TORCHC_ASSIGN_OR_RETURN(const uint64_t bytes, checkStaticTensor(name, constant.element_type(), constant.dims()));
     if (constant.offset() % kSectionAlignment != 0)
       return invalid("constant '%s' is not aligned", name);
     if (constant.offset() > file.constants.size() || bytes > file.constants.size() - constant.offset())
@@ -109,8 +106,7 @@ private:
     return {};
   }
 
-  template <typename Callable>
-  Status checkKinds(const Callable &callable, const char *name) {
+  template <typename Callable> Status checkKinds(const Callable &callable, const char *name) {
     for (const auto *kinds : {callable.parameters(), callable.results()}) {
       if (kinds->size() > UINT16_MAX)
         return invalid("function '%s' has more than 65535 parameters or results", name);
@@ -127,8 +123,7 @@ private:
     if (function.function() >= module.functions()->size())
       return invalid("export '%s' names a function that is not there", name);
     const schema::Function &body = *module.functions()->Get(function.function());
-    if (body.parameters()->size() != function.inputs()->size() ||
-        body.results()->size() != function.outputs()->size())
+    if (body.parameters()->size() != function.inputs()->size() || body.results()->size() != function.outputs()->size())
       return invalid("export '%s': its signature and its function differ", name);
     for (const auto *kinds : {body.parameters(), body.results()})
       for (unsigned i = 0; i < kinds->size(); ++i)
@@ -136,8 +131,7 @@ private:
           return invalid("export '%s' takes or gives a value that is no tensor", name);
     for (const schema::Symbol *symbol : *function.symbols())
       if (symbol->min() < 0 || symbol->max() < symbol->min() || symbol->multiple_of() < 1)
-        return invalid("export '%s': the range of symbol '%s' is empty or negative", name,
-                       symbol->name()->c_str());
+        return invalid("export '%s': the range of symbol '%s' is empty or negative", name, symbol->name()->c_str());
     for (const schema::Value *input : *function.inputs())
       TORCHC_RETURN_IF_ERROR(checkValue(function, *input, /*isInput=*/true));
     for (const schema::Value *output : *function.outputs())
@@ -181,8 +175,7 @@ private:
     if (value.kind() > schema::ValueKind::Bool)
       return invalid("'%s' is of an unknown kind", name);
     if (value.kind() != schema::ValueKind::Tensor &&
-        (value.dims()->size() != 0 ||
-         ElementType(value.element_type()) != scalarTypes[uint8_t(value.kind()) - 1]))
+        (value.dims()->size() != 0 || ElementType(value.element_type()) != scalarTypes[uint8_t(value.kind()) - 1]))
       return invalid("the Python scalar '%s' is not a rank-0 tensor of its type", name);
     if (value.is_fixed() && (!isInput || value.kind() == schema::ValueKind::Tensor))
       return invalid("'%s' is fixed, and no scalar input", name);

@@ -65,8 +65,8 @@ bool ThreadPool::takeItems(unsigned worker) {
     if (left == 0)
       return false;
     portion = std::max<uint64_t>(1, left / (4 * uint64_t(workerCount)));
-  } while (!remaining.compare_exchange_weak(left, left - portion, std::memory_order_acq_rel,
-                                            std::memory_order_acquire));
+  } while (
+      !remaining.compare_exchange_weak(left, left - portion, std::memory_order_acq_rel, std::memory_order_acquire));
   const uint64_t begin = current.count - left;
   current.run(current.context, begin, begin + portion, worker);
   if (unfinished.fetch_sub(portion) == portion) { // The last of the task.

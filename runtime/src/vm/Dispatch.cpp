@@ -104,10 +104,8 @@ static Status describeFailure(const schema::Module &module, const schema::Kernel
     return Status::error(StatusCode::Failed, "kernel '%s': index out of range", name);
   case TORCHC_KERNEL_DIVISION_BY_ZERO:
     return Status::error(StatusCode::Failed, "kernel '%s': integer division by zero", name);
-  case TORCHC_KERNEL_INVALID_VALUE:
-    return Status::error(StatusCode::Failed, "kernel '%s': invalid value", name);
-  default:
-    return Status::error(StatusCode::Failed, "kernel '%s': error %d", name, code);
+  case TORCHC_KERNEL_INVALID_VALUE: return Status::error(StatusCode::Failed, "kernel '%s': invalid value", name);
+  default: return Status::error(StatusCode::Failed, "kernel '%s': error %d", name, code);
   }
 }
 

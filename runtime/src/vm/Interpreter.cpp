@@ -46,22 +46,16 @@ Status Machine::run(std::span<Tensor> outputs) {
     const Instruction &instruction = frame.code[frame.next++];
     if (maxSteps != 0 && steps-- == 0)
       return explain(Status::error(StatusCode::ResourceExhausted, "the limit of %llu steps is reached",
-                                   (unsigned long long)maxSteps), frame);
+                                   (unsigned long long)maxSteps),
+                     frame);
     if (isCancelled.load(std::memory_order_relaxed))
       return explain(cancelled(), frame);
     Status status;
     switch (Opcode(instruction.opcode)) {
-    case Opcode::Block:
-      break;
-    case Opcode::Br:
-      frame.next = instruction.d;
-      break;
-    case Opcode::CondBr:
-      frame.next = frame.i64s[instruction.a] != 0 ? instruction.d : instruction.e;
-      break;
-    case Opcode::Call:
-      enter(instruction, frame);
-      break;
+    case Opcode::Block: break;
+    case Opcode::Br: frame.next = instruction.d; break;
+    case Opcode::CondBr: frame.next = frame.i64s[instruction.a] != 0 ? instruction.d : instruction.e; break;
+    case Opcode::Call: enter(instruction, frame); break;
     case Opcode::Ret:
       if (depth > 1) {
         leave(instruction);
@@ -69,8 +63,7 @@ Status Machine::run(std::span<Tensor> outputs) {
       }
       status = returnOutputs(instruction, frame, outputs);
       return status.isOk() ? Status() : explain(std::move(status), frame);
-    default:
-      status = execute(instruction, frame);
+    default: status = execute(instruction, frame);
     }
     if (!status.isOk())
       return explain(std::move(status), frames[depth - 1]);
@@ -82,48 +75,28 @@ Status Machine::execute(const Instruction &instruction, Frame &frame) {
   Tensor *refs = frame.refs;
   const Instruction &in = instruction;
   switch (Opcode(in.opcode)) {
-  case Opcode::CallExternal:
-    return callExternal(in, frame);
-  case Opcode::Fail:
-    return failWithMessage(in.d);
-  case Opcode::MovRef:
-    refs[in.a] = refs[in.b];
-    return {};
-  case Opcode::SelectRef:
-    refs[in.a] = i64s[in.b] != 0 ? refs[in.c] : refs[in.d];
-    return {};
-  case Opcode::Drop:
-    refs[in.a].reset();
-    return {};
-  case Opcode::Constant:
-    refs[in.a] = constants[in.b];
-    return {};
-  case Opcode::Parameter:
-    refs[in.a] = parameters[in.b];
-    return {};
-  case Opcode::GlobalGetI64:
-    i64s[in.a] = globals[in.b].integer;
-    return {};
-  case Opcode::GlobalSetI64:
-    globals[in.a].integer = i64s[in.b];
-    return {};
+  case Opcode::CallExternal: return callExternal(in, frame);
+  case Opcode::Fail: return failWithMessage(in.d);
+  case Opcode::MovRef: refs[in.a] = refs[in.b]; return {};
+  case Opcode::SelectRef: refs[in.a] = i64s[in.b] != 0 ? refs[in.c] : refs[in.d]; return {};
+  case Opcode::Drop: refs[in.a].reset(); return {};
+  case Opcode::Constant: refs[in.a] = constants[in.b]; return {};
+  case Opcode::Parameter: refs[in.a] = parameters[in.b]; return {};
+  case Opcode::GlobalGetI64: i64s[in.a] = globals[in.b].integer; return {};
+  case Opcode::GlobalSetI64: globals[in.a].integer = i64s[in.b]; return {};
   case Opcode::GlobalGetRef:
     if (globals[in.b].tensor.isNull())
       return Status::error(StatusCode::Failed, "global '%s' has no value yet",
                            program->module.header->globals()->Get(in.b)->name()->c_str());
     refs[in.a] = globals[in.b].tensor;
     return {};
-  case Opcode::GlobalSetRef:
-    return setGlobal(in.a, refs[in.b]);
+  case Opcode::GlobalSetRef: return setGlobal(in.a, refs[in.b]);
   case Opcode::CheckTrue:
   case Opcode::CheckRange:
   case Opcode::CheckType:
-  case Opcode::CheckDim:
-    return executeCheck(in, frame);
-  case Opcode::Dispatch:
-    return dispatch(in, frame);
-  default:
-    return in.opcode < uint16_t(Opcode::MovRef) ? executeInteger(in, i64s) : executeTensor(in, frame);
+  case Opcode::CheckDim: return executeCheck(in, frame);
+  case Opcode::Dispatch: return dispatch(in, frame);
+  default: return in.opcode < uint16_t(Opcode::MovRef) ? executeInteger(in, i64s) : executeTensor(in, frame);
   }
 }
 

@@ -51,8 +51,7 @@ Status Machine::prepareScratch(uint64_t maxBytes) {
     mostBindings = std::max<size_t>(mostBindings, size_t(kernel->inputs()) + kernel->outputs());
     mostConstants = std::max<size_t>(mostConstants, kernel->constants());
   }
-  if (!bindings.resize(mostBindings) || !bindingLengths.resize(mostBindings) ||
-      !kernelConstants.resize(mostConstants))
+  if (!bindings.resize(mostBindings) || !bindingLengths.resize(mostBindings) || !kernelConstants.resize(mostConstants))
     return Status::outOfMemory();
   if (scratchStride == 0)
     return {};
@@ -62,7 +61,8 @@ Status Machine::prepareScratch(uint64_t maxBytes) {
                          (unsigned long long)scratchStride);
   scratchStride = (scratchStride + 127) / 128 * 128;
   if (maxBytes != 0 && scratchStride * workerCount > maxBytes)
-    return Status::error(StatusCode::ResourceExhausted, "the memory limit of %llu bytes is less than the kernels' scratch memory",
+    return Status::error(StatusCode::ResourceExhausted,
+                         "the memory limit of %llu bytes is less than the kernels' scratch memory",
                          (unsigned long long)maxBytes);
   scratch = static_cast<uint8_t *>(std::aligned_alloc(128, scratchStride * workerCount));
   return scratch ? Status() : Status::outOfMemory();

@@ -39,8 +39,7 @@ Result<Tensor> MemoryPool::acquire(uint64_t bytes, Use use) {
   Block *best = nullptr;
   for (Block &block : blocks) {
     const uint64_t size = block.tensor.getByteLength();
-    if (size >= wanted && !isTooLarge(size, wanted) && (!best || size < best->tensor.getByteLength()) &&
-        block.isFree())
+    if (size >= wanted && !isTooLarge(size, wanted) && (!best || size < best->tensor.getByteLength()) && block.isFree())
       best = &block;
   }
   const int64_t exact[] = {int64_t(bytes)};

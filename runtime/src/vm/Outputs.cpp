@@ -45,8 +45,7 @@ Status Machine::returnOutputs(const Instruction &ret, const Frame &frame, std::s
 Result<Tensor> Machine::finishOutput(unsigned index, const Tensor &value) {
   const schema::Value &declared = *exported->outputs()->Get(index);
   const std::span<const int64_t> declaredDims(declared.dims()->data(), declared.dims()->size());
-  if (value.getElementType() != ElementType(declared.element_type()) ||
-      value.getDims().size() != declaredDims.size() ||
+  if (value.getElementType() != ElementType(declared.element_type()) || value.getDims().size() != declaredDims.size() ||
       !std::ranges::equal(value.getDims(), declaredDims,
                           [](int64_t dim, int64_t wanted) { return wanted < 0 || dim == wanted; }))
     return Status::error(StatusCode::Failed, "the program's result does not fit its own signature");

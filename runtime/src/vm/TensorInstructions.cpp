@@ -43,12 +43,16 @@ static bool loadElement(const Tensor &tensor, uint64_t index, int64_t &value) {
 
 static bool isIntegerType(ElementType type) {
   switch (type) {
-  case ElementType::I1: case ElementType::U8: case ElementType::I8: case ElementType::U16:
-  case ElementType::I16: case ElementType::U32: case ElementType::I32: case ElementType::U64:
-  case ElementType::I64:
-    return true;
-  default:
-    return false;
+  case ElementType::I1:
+  case ElementType::U8:
+  case ElementType::I8:
+  case ElementType::U16:
+  case ElementType::I16:
+  case ElementType::U32:
+  case ElementType::I32:
+  case ElementType::U64:
+  case ElementType::I64: return true;
+  default: return false;
   }
 }
 
@@ -142,8 +146,7 @@ Status Machine::executeTensor(const Instruction &in, Frame &frame) {
       std::memmove(target.getMutableData(), source.getData(), source.getByteLength());
     return {};
   }
-  default:
-    return Status::error(StatusCode::InvalidModule, "opcode 0x%02x is not implemented", in.opcode);
+  default: return Status::error(StatusCode::InvalidModule, "opcode 0x%02x is not implemented", in.opcode);
   }
 }
 
@@ -155,14 +158,13 @@ Status Machine::executeCheck(const Instruction &in, const Frame &frame) {
   const char *text = program->module.header->messages()->Get(in.d)->c_str();
   const Tensor *refs = frame.refs;
   switch (Opcode(in.opcode)) {
-  case Opcode::CheckTrue:
-    return frame.i64s[in.a] != 0 ? Status() : failWithMessage(in.d);
+  case Opcode::CheckTrue: return frame.i64s[in.a] != 0 ? Status() : failWithMessage(in.d);
   case Opcode::CheckRange: {
     const int64_t value = frame.i64s[in.a], min = frame.i64s[in.b], max = frame.i64s[in.c];
     if (min <= value && value <= max)
       return {};
-    return Status::error(StatusCode::Failed, "%s: %lld is not in %lld to %lld", text, (long long)value,
-                         (long long)min, (long long)max);
+    return Status::error(StatusCode::Failed, "%s: %lld is not in %lld to %lld", text, (long long)value, (long long)min,
+                         (long long)max);
   }
   case Opcode::CheckType: {
     const Tensor &tensor = refs[in.a];

@@ -47,10 +47,8 @@ static json dump(const TensorMeta &meta) {
 }
 
 static json dump(const CapturedValue &value) {
-  static const char *kinds[] = {"tensor", "int", "float",
-                                "bool", "none", "tensor_list"};
-  json result = {{"name", value.name},
-                 {"kind", kinds[static_cast<int>(value.type.kind)]}};
+  static const char *kinds[] = {"tensor", "int", "float", "bool", "none", "tensor_list"};
+  json result = {{"name", value.name}, {"kind", kinds[static_cast<int>(value.type.kind)]}};
   if (value.type.kind == ValueType::Kind::Tensor)
     result["meta"] = dump(value.type.tensor);
   return result;
@@ -67,8 +65,7 @@ static json dump(const Argument &argument) {
           return {{"ref", value.name}};
         } else if constexpr (std::is_same_v<T, double>) {
           // JSON has no infinity.
-          return {{"double", (std::ostringstream()
-                              << std::hexfloat << value).str()}};
+          return {{"double", (std::ostringstream() << std::hexfloat << value).str()}};
         } else if constexpr (std::is_same_v<T, std::complex<double>>) {
           return {{"complex", {value.real(), value.imag()}}};
         } else if constexpr (std::is_same_v<T, ScalarType>) {
@@ -94,18 +91,14 @@ static json dump(const Argument &argument) {
 }
 
 static json dump(const CapturedNode &node) {
-  json arguments = json::array(), outputs = json::array(),
-       frames = json::array();
+  json arguments = json::array(), outputs = json::array(), frames = json::array();
   for (auto &[name, argument] : node.arguments)
     arguments.push_back({name, dump(argument)});
   for (const CapturedValue &output : node.outputs)
     outputs.push_back(dump(output));
   for (const SourceFrame &frame : node.frames)
     frames.push_back({frame.file, frame.line, frame.function});
-  return {{"target", node.target},
-          {"arguments", arguments},
-          {"outputs", outputs},
-          {"frames", frames}};
+  return {{"target", node.target}, {"arguments", arguments}, {"outputs", outputs}, {"frames", frames}};
 }
 
 static json dump(const CapturedGraph &graph) {
@@ -121,50 +114,37 @@ static json dump(const CapturedGraph &graph) {
 
 static json dump(const CapturedFunction &function) {
   static const char *inputKinds[] = {"user", "parameter", "buffer", "constant"};
-  static const char *outputKinds[] = {"user", "buffer_mutation",
-                                      "parameter_mutation",
-                                      "user_input_mutation"};
+  static const char *outputKinds[] = {"user", "buffer_mutation", "parameter_mutation", "user_input_mutation"};
   json inputs = json::array(), outputs = json::array();
   for (const InputSpec &input : function.inputs)
-    inputs.push_back({{"kind", inputKinds[static_cast<int>(input.kind)]},
-                      {"name", input.name},
-                      {"target", input.target}});
+    inputs.push_back(
+        {{"kind", inputKinds[static_cast<int>(input.kind)]}, {"name", input.name}, {"target", input.target}});
   for (const OutputSpec &output : function.outputs)
-    outputs.push_back({{"kind", outputKinds[static_cast<int>(output.kind)]},
-                       {"target", output.target}});
-  return {{"name", function.name},           {"graph", dump(function.graph)},
-          {"inputs", inputs},                {"outputs", outputs},
-          {"input_spec", function.inputSpec}, {"output_spec", function.outputSpec}};
+    outputs.push_back({{"kind", outputKinds[static_cast<int>(output.kind)]}, {"target", output.target}});
+  return {{"name", function.name}, {"graph", dump(function.graph)},    {"inputs", inputs},
+          {"outputs", outputs},    {"input_spec", function.inputSpec}, {"output_spec", function.outputSpec}};
 }
 
 /// Dumps the tensors and appends each storage to `storages` once.
-static json dumpTensors(const CapturedProgram &program,
-                        const std::string &storages) {
+static json dumpTensors(const CapturedProgram &program, const std::string &storages) {
   std::ofstream file(storages, std::ios::binary);
   std::map<const uint8_t *, uint64_t> offsets;
   json tensors = json::object();
   for (const StoredTensor &tensor : program.tensors) {
-    auto [it, isNew] =
-        offsets.try_emplace(tensor.data, static_cast<uint64_t>(file.tellp()));
+    auto [it, isNew] = offsets.try_emplace(tensor.data, static_cast<uint64_t>(file.tellp()));
     if (isNew)
-      file.write(reinterpret_cast<const char *>(tensor.data),
-                 static_cast<std::streamsize>(tensor.storageBytes));
-    tensors[tensor.name] = {{"meta", dump(tensor.meta)},
-                            {"offset", it->second},
-                            {"bytes", tensor.storageBytes}};
+      file.write(reinterpret_cast<const char *>(tensor.data), static_cast<std::streamsize>(tensor.storageBytes));
+    tensors[tensor.name] = {{"meta", dump(tensor.meta)}, {"offset", it->second}, {"bytes", tensor.storageBytes}};
   }
   return tensors;
 }
 
 static InputShape parseShape(std::string text) {
   static const std::map<std::string, ScalarType> types = {
-      {"f32", ScalarType::Float}, {"f64", ScalarType::Double},
-      {"f16", ScalarType::Half},  {"i64", ScalarType::Long},
-      {"si64", ScalarType::Long}, {"i32", ScalarType::Int},
-      {"i1", ScalarType::Bool}};
+      {"f32", ScalarType::Float}, {"f64", ScalarType::Double}, {"f16", ScalarType::Half}, {"i64", ScalarType::Long},
+      {"si64", ScalarType::Long}, {"i32", ScalarType::Int},    {"i1", ScalarType::Bool}};
   InputShape shape;
-  for (size_t end; (end = text.find('x')) != std::string::npos;
-       text.erase(0, end + 1)) {
+  for (size_t end; (end = text.find('x')) != std::string::npos; text.erase(0, end + 1)) {
     std::string size = text.substr(0, end);
     shape.sizes.push_back(size == "?" ? InputShape::dynamic : std::stoll(size));
   }

@@ -25,10 +25,10 @@ struct ArchiveMember {
   std::string content;
   uint16_t method = 0;
   uint16_t flags = 0;
-  uint32_t sizeLie = 0;        ///< Added to the sizes in the directory.
-  uint32_t localSizeLie = 0;   ///< Added to the sizes in the local header.
+  uint32_t sizeLie = 0;      ///< Added to the sizes in the directory.
+  uint32_t localSizeLie = 0; ///< Added to the sizes in the local header.
   uint32_t crcLie = 0;
-  std::string localName = {};  ///< Where the local header says another name.
+  std::string localName = {}; ///< Where the local header says another name.
 };
 
 /// The bytes of an archive with these members.

@@ -31,8 +31,8 @@ class ImportModelTest : public testing::Test {
 protected:
   static void SetUpTestSuite() {
     ASSERT_FALSE(llvm::sys::fs::createUniqueDirectory("torchc-import", folder));
-    std::string command = std::string(TORCHC_PYTHON " " TORCHC_EXPORT_SCRIPT) + " --all -o " + folder.c_str() + " > " + folder.c_str() +
-                          "/log 2>&1";
+    std::string command = std::string(TORCHC_PYTHON " " TORCHC_EXPORT_SCRIPT) + " --all -o " + folder.c_str() + " > " +
+                          folder.c_str() + "/log 2>&1";
     exported = std::system(command.c_str()) == 0;
   }
   static void TearDownTestSuite() {
@@ -69,8 +69,7 @@ std::string getSignature(ModuleOp module) {
   return text;
 }
 
-template <typename Op>
-unsigned count(ModuleOp module) {
+template <typename Op> unsigned count(ModuleOp module) {
   unsigned number = 0;
   module.walk([&](Op) { ++number; });
   return number;
@@ -91,8 +90,8 @@ void expectComplete(ModuleOp module, WeightStore &weights) {
 } // namespace
 
 TEST_F(ImportModelTest, EveryModelImportsWhole) {
-  for (const char *name : {"mlp", "in-place", "resnet18", "mobilenet-v2", "minilm", "bert", "bert-dynamic", "gpt2",
-                           "gpt2-dynamic"}) {
+  for (const char *name :
+       {"mlp", "in-place", "resnet18", "mobilenet-v2", "minilm", "bert", "bert-dynamic", "gpt2", "gpt2-dynamic"}) {
     SCOPED_TRACE(name);
     ImportResult result = import(std::string(name) + ".pt2");
     ASSERT_TRUE(result);

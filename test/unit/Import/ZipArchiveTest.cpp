@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "ArchiveWriter.h"
 #include "torchc/Import/ZipArchive.h"
+#include "ArchiveWriter.h"
 
 #include <gtest/gtest.h>
 

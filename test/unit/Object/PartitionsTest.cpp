@@ -28,7 +28,8 @@ static std::string makeKernel(int i) {
   %quarter = llvm.load %shared : !llvm.ptr -> f32
   %v0 = llvm.load %in : !llvm.ptr -> f32
   %n0 = llvm.fadd %v0, %quarter : f32
-  %i = llvm.mlir.constant()" + std::to_string(i) + R"(.0 : f32) : f32
+  %i = llvm.mlir.constant()" +
+                     std::to_string(i) + R"(.0 : f32) : f32
   %s0 = llvm.fadd %n0, %i : f32
 )";
   // Negations, two and two, change nothing.
@@ -42,14 +43,15 @@ TEST(Partitions, GiveTheSameBytesOnAnyNumberOfThreads) {
   std::string host, calls, kernels = "llvm.mlir.global private constant @quarter(0.25 : f32) : f32\n";
   for (int i = 0; i < kKernels; ++i) {
     std::string n = std::to_string(i);
-    host += "dispatch.kernel private @k" + n + "(tensor<f32>) -> tensor<f32> attributes {dims = [array<i64>, "
+    host += "dispatch.kernel private @k" + n +
+            "(tensor<f32>) -> tensor<f32> attributes {dims = [array<i64>, "
             "array<i64>], scratch = 0 : i64}\n";
-    calls += "  %y" + std::to_string(i + 1) + " = dispatch.call @k" + n + "(%y" + n +
-             ") : (tensor<f32>) -> tensor<f32>\n";
+    calls +=
+        "  %y" + std::to_string(i + 1) + " = dispatch.call @k" + n + "(%y" + n + ") : (tensor<f32>) -> tensor<f32>\n";
     kernels += makeKernel(i);
   }
-  host += "func.func @forward(%y0: tensor<f32>) -> tensor<f32> {\n" + calls + "  return %y" +
-          std::to_string(kKernels) + " : tensor<f32>\n}\n";
+  host += "func.func @forward(%y0: tensor<f32>) -> tensor<f32> {\n" + calls + "  return %y" + std::to_string(kKernels) +
+          " : tensor<f32>\n}\n";
 
   ProgramBuilder parallel, serial;
   serial.getContext().disableMultithreading();

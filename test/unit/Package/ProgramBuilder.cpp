@@ -29,7 +29,7 @@ static DialectRegistry makeRegistry() {
 ProgramBuilder::ProgramBuilder() : context(makeRegistry()) {}
 
 OwningOpRef<ModuleOp> ProgramBuilder::package(const std::string &host, const std::string &kernels,
-                                                const std::string &attributes) {
+                                              const std::string &attributes) {
   CpuVariant variant = resolveTargets("", "host", "", [&] { return emitError(UnknownLoc::get(&context)); })->front();
   std::string source = "module attributes {" + attributes + "} {\n" + host;
   if (!kernels.empty())

@@ -29,7 +29,7 @@ public:
   /// `attributes`. Runs the Object and
   /// Package stages. Null, and a test failure, on any error.
   mlir::OwningOpRef<mlir::ModuleOp> package(const std::string &host, const std::string &kernels,
-                                          const std::string &attributes = "");
+                                            const std::string &attributes = "");
 
   /// The same down to the bytes of the file; empty on error.
   std::string write(const std::string &host, const std::string &kernels, const std::string &attributes = "");
@@ -64,8 +64,7 @@ runtime::Tensor makeTensor(runtime::ElementType type, std::vector<int64_t> dims,
   return tensor;
 }
 
-template <typename T>
-std::vector<T> getValues(const runtime::Tensor &tensor) {
+template <typename T> std::vector<T> getValues(const runtime::Tensor &tensor) {
   auto *data = reinterpret_cast<const T *>(tensor.getData());
   return {data, data + tensor.getElementCount()};
 }

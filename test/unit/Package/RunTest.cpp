@@ -35,7 +35,8 @@ func.func @forward(%x: tensor<6xf32>) -> tensor<6xf32> {
   %r = tensor.cast %z : tensor<?xf32> to tensor<6xf32>
   return %r : tensor<6xf32>
 }
-)"), kVectorKernels));
+)"),
+                              kVectorKernels));
   std::vector<Tensor> outputs(1);
   auto status = runner.call("forward", {floats({1, 2, 3, 4, 5, 6})}, outputs);
   ASSERT_TRUE(status.isOk()) << status.getMessage();
@@ -56,7 +57,8 @@ func.func @forward(%x: tensor<?xf32>, %y: tensor<?xf32>) -> tensor<?xf32> attrib
   %d = dispatch.call @add(%c, %a)[%n] : (tensor<?xf32>, tensor<?xf32>) -> tensor<?xf32>
   return %d : tensor<?xf32>
 }
-)"), kVectorKernels, "torchc.symbols = {s0 = [2, 100]}"));
+)"),
+                              kVectorKernels, "torchc.symbols = {s0 = [2, 100]}"));
   for (int64_t n : {2, 5, 100}) {
     std::vector<float> x(n), y(n), expected(n);
     for (int64_t i = 0; i < n; ++i) {
@@ -84,7 +86,8 @@ func.func @forward(%x: tensor<?xf32>) -> tensor<?xf32> {
   %y = dispatch.call @double(%x)[%n] : (tensor<?xf32>) -> tensor<?xf32>
   return %y : tensor<?xf32>
 }
-)"), kVectorKernels));
+)"),
+                              kVectorKernels));
   std::vector<Tensor> outputs{floats({0, 0, 0})};
   const uint8_t *buffer = outputs[0].getData();
   auto status = runner.call("forward", {floats({1, 2, 3})}, outputs);
@@ -120,11 +123,12 @@ func.func @forward(%x: tensor<?xf32>, %times: i64) -> (tensor<?xf32>, i64) {
   }
   return %r, %answer : tensor<?xf32>, i64
 }
-)"), kVectorKernels));
+)"),
+                              kVectorKernels));
   for (int64_t times : {0, 1, 4}) {
     std::vector<Tensor> outputs(2);
-    auto status = runner.call(
-        "forward", {floats({1, -2, 3}), makeTensor<int64_t>(ElementType::I64, {}, {times})}, outputs);
+    auto status =
+        runner.call("forward", {floats({1, -2, 3}), makeTensor<int64_t>(ElementType::I64, {}, {times})}, outputs);
     ASSERT_TRUE(status.isOk()) << status.getMessage();
     float scale = std::pow(3.0f, times);
     EXPECT_EQ(getValues<float>(outputs[0]), (std::vector<float>{scale, -2 * scale, 3 * scale}));
@@ -146,7 +150,8 @@ func.func @accumulate(%x: tensor<2xf32>) -> tensor<2xf32> {
   ml_program.global_store @sum = %new : tensor<2xf32>
   return %old : tensor<2xf32>
 }
-)"), kVectorKernels));
+)"),
+                              kVectorKernels));
   std::vector<float> expected{1, 1};
   for (int i = 0; i < 3; ++i) {
     std::vector<Tensor> outputs(1);
@@ -168,7 +173,8 @@ func.func @forward(%x: tensor<?xf32>) -> tensor<?xf32> {
   cf.assert %ok, "x is too long"
   return %x : tensor<?xf32>
 }
-)", ""));
+)",
+                              ""));
   std::vector<Tensor> outputs(1);
   EXPECT_TRUE(runner.call("forward", {floats({1, 2})}, outputs).isOk());
   outputs[0].reset();

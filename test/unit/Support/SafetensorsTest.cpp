@@ -6,12 +6,12 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "torchc/Support/Safetensors.h"
 #include "torchc/Dialect/Torch/IR/TorchDialect.h"
 #include "torchc/Import/Import.h"
 #include "torchc/Pipeline/Pipeline.h"
 #include "torchc/Support/AtomicFile.h"
 #include "torchc/Support/IRFile.h"
-#include "torchc/Support/Safetensors.h"
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Diagnostics.h"
@@ -41,7 +41,8 @@ protected:
 
   std::string path(StringRef name) { return (folder + "/" + name).str(); }
   void write(StringRef name, StringRef bytes) {
-    ASSERT_FALSE(static_cast<bool>(writeFileAtomically(path(name), [&](llvm::raw_ostream &stream) { stream << bytes; })));
+    ASSERT_FALSE(
+        static_cast<bool>(writeFileAtomically(path(name), [&](llvm::raw_ostream &stream) { stream << bytes; })));
   }
   /// Writes a file with this header and `dataSize` zeros, and reads it.
   std::string readError(const std::string &header, size_t dataSize) {
@@ -93,13 +94,15 @@ TEST_F(SafetensorsTest, RefusesBadFiles) {
   expectError(R"({"w": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}})", 9, "longer than its tensors");
   expectError(R"({"w": {"dtype": "F32", "shape": [4294967296, 4294967296], "data_offsets": [0, 8]}})", 8, "too large");
   expectError(R"({"v": {"dtype": "U8", "shape": [2], "data_offsets": [0, 2]},)"
-              R"( "w": {"dtype": "U8", "shape": [2], "data_offsets": [1, 3]}})", 3, "overlaps");
+              R"( "w": {"dtype": "U8", "shape": [2], "data_offsets": [1, 3]}})",
+              3, "overlaps");
   write("short.safetensors", "abc");
   EXPECT_NE(llvm::toString(readSafetensors(path("short.safetensors"), &context).takeError()).find("truncated"),
             std::string::npos);
   write("long.safetensors", std::string("\xff\xff\xff\xff\xff\xff\xff\x7f{}", 10));
-  EXPECT_NE(llvm::toString(readSafetensors(path("long.safetensors"), &context).takeError()).find("longer than the file"),
-            std::string::npos);
+  EXPECT_NE(
+      llvm::toString(readSafetensors(path("long.safetensors"), &context).takeError()).find("longer than the file"),
+      std::string::npos);
 }
 
 TEST_F(SafetensorsTest, ModulesTakeTheirWeightsAlong) {

@@ -44,9 +44,7 @@ void KernelOp::print(OpAsmPrinter &printer) {
                                            getArgAttrsAttrName(), getResAttrsAttrName());
 }
 
-unsigned KernelOp::getNumTensors() {
-  return llvm::count_if(getArgumentTypes(), llvm::IsaPred<RankedTensorType>);
-}
+unsigned KernelOp::getNumTensors() { return llvm::count_if(getArgumentTypes(), llvm::IsaPred<RankedTensorType>); }
 
 ArrayRef<int64_t> KernelOp::getSizeOrdinals(unsigned i) { return cast<DenseI64ArrayAttr>(getDims()[i]).asArrayRef(); }
 

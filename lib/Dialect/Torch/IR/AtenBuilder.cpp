@@ -49,7 +49,8 @@ Value AtenBuilder::literal(Type dtype, double value) {
     element = builder.getFloatAttr(floatType, value);
   else
     element = builder.getIntegerAttr(dtype, static_cast<int64_t>(value));
-  return ValueTensorLiteralOp::create(builder, loc, ValueTensorType::get(builder.getContext(), ArrayRef<int64_t>(), dtype),
+  return ValueTensorLiteralOp::create(builder, loc,
+                                      ValueTensorType::get(builder.getContext(), ArrayRef<int64_t>(), dtype),
                                       DenseElementsAttr::get(type, element));
 }
 
@@ -137,9 +138,7 @@ Value AtenBuilder::scalarTensor(Value number, Type dtype) {
 Value AtenBuilder::transpose(Value tensor, int64_t dim0, int64_t dim1) {
   return create<AtenTransposeIntOp>(tensor, integer(dim0), integer(dim1));
 }
-Value AtenBuilder::permute(Value tensor, ArrayRef<int64_t> order) {
-  return create<AtenPermuteOp>(tensor, list(order));
-}
+Value AtenBuilder::permute(Value tensor, ArrayRef<int64_t> order) { return create<AtenPermuteOp>(tensor, list(order)); }
 Value AtenBuilder::unsqueeze(Value tensor, int64_t dim) { return create<AtenUnsqueezeOp>(tensor, integer(dim)); }
 Value AtenBuilder::squeeze(Value tensor, int64_t dim) { return create<AtenSqueezeDimOp>(tensor, integer(dim)); }
 Value AtenBuilder::view(Value tensor, ValueRange sizes) { return create<AtenViewOp>(tensor, list(sizes)); }
@@ -179,9 +178,7 @@ Value AtenBuilder::divTensors(Value a, Value b) { return create<AtenDivTensorOp>
 Value AtenBuilder::addNumber(Value tensor, double number) {
   return create<AtenAddScalarOp>(tensor, floating(number), integer(1));
 }
-Value AtenBuilder::mulNumber(Value tensor, double number) {
-  return create<AtenMulScalarOp>(tensor, floating(number));
-}
+Value AtenBuilder::mulNumber(Value tensor, double number) { return create<AtenMulScalarOp>(tensor, floating(number)); }
 Value AtenBuilder::sum(Value tensor, ArrayRef<int64_t> dims, bool keepdim) {
   return create<AtenSumDimIntListOp>(tensor, list(dims), boolean(keepdim), none());
 }

@@ -17,40 +17,23 @@ Type torchc::torch::getDtypeFromCode(MLIRContext *context, int64_t code) {
   Builder builder(context);
   auto integer = [&](unsigned width, bool isSigned) -> Type { return builder.getIntegerType(width, isSigned); };
   switch (code) {
-  case 0:
-    return integer(8, false);
-  case 1:
-    return integer(8, true);
-  case 2:
-    return integer(16, true);
-  case 3:
-    return integer(32, true);
-  case 4:
-    return integer(64, true);
-  case 5:
-    return builder.getF16Type();
-  case 6:
-    return builder.getF32Type();
-  case 7:
-    return builder.getF64Type();
-  case 8:
-    return ComplexType::get(builder.getF16Type());
-  case 9:
-    return ComplexType::get(builder.getF32Type());
-  case 10:
-    return ComplexType::get(builder.getF64Type());
-  case 11:
-    return builder.getI1Type();
-  case 15:
-    return builder.getBF16Type();
-  case 27:
-    return integer(16, false);
-  case 28:
-    return integer(32, false);
-  case 29:
-    return integer(64, false);
-  default:
-    return {};
+  case 0: return integer(8, false);
+  case 1: return integer(8, true);
+  case 2: return integer(16, true);
+  case 3: return integer(32, true);
+  case 4: return integer(64, true);
+  case 5: return builder.getF16Type();
+  case 6: return builder.getF32Type();
+  case 7: return builder.getF64Type();
+  case 8: return ComplexType::get(builder.getF16Type());
+  case 9: return ComplexType::get(builder.getF32Type());
+  case 10: return ComplexType::get(builder.getF64Type());
+  case 11: return builder.getI1Type();
+  case 15: return builder.getBF16Type();
+  case 27: return integer(16, false);
+  case 28: return integer(32, false);
+  case 29: return integer(64, false);
+  default: return {};
   }
 }
 
@@ -124,12 +107,9 @@ Type torchc::torch::promoteDtypes(Type a, Type b) {
       return ComplexType::get(element.getWidth() >= other.getWidth() ? element : other);
     return a;
   }
-  case 2:
-    return isFloatDtype(b) ? promoteFloats(cast<mlir::FloatType>(a), cast<mlir::FloatType>(b)) : a;
-  case 1:
-    return isBoolDtype(b) ? a : promoteIntegers(cast<IntegerType>(a), cast<IntegerType>(b));
-  default:
-    return a;
+  case 2: return isFloatDtype(b) ? promoteFloats(cast<mlir::FloatType>(a), cast<mlir::FloatType>(b)) : a;
+  case 1: return isBoolDtype(b) ? a : promoteIntegers(cast<IntegerType>(a), cast<IntegerType>(b));
+  default: return a;
   }
 }
 

@@ -128,8 +128,7 @@ OpFoldResult AtenNegIntOp::fold(FoldAdaptor) {
 }
 
 /// `compare` of two constants, or of a value with itself.
-template <typename Compare>
-static OpFoldResult foldComparison(Value a, Value b, Compare compare) {
+template <typename Compare> static OpFoldResult foldComparison(Value a, Value b, Compare compare) {
   if (a == b)
     return getBool(a.getContext(), compare(0, 0));
   auto constants = getConstants(a, b);
@@ -164,7 +163,8 @@ static OpFoldResult foldItem(Value self, Type result) {
   if (!isa<IntType>(result))
     return {};
   bool isUnsigned = integer.getType().isUnsignedInteger() || integer.getType().isInteger(1);
-  return getInt(result.getContext(), isUnsigned ? integer.getValue().getZExtValue() : integer.getValue().getSExtValue());
+  return getInt(result.getContext(),
+                isUnsigned ? integer.getValue().getZExtValue() : integer.getValue().getSExtValue());
 }
 OpFoldResult AtenItemOp::fold(FoldAdaptor) { return foldItem(getSelf(), getType()); }
 OpFoldResult Aten_LocalScalarDenseOp::fold(FoldAdaptor) { return foldItem(getSelf(), getType()); }

@@ -31,9 +31,7 @@ static ParseResult parseNestedType(AsmParser &parser, Type &type) {
   return parser.emitError(loc, "unknown torch type '") << mnemonic << "'";
 }
 
-static void printNestedType(AsmPrinter &printer, Type type) {
-  (void)generatedTypePrinter(type, printer);
-}
+static void printNestedType(AsmPrinter &printer, Type type) { (void)generatedTypePrinter(type, printer); }
 
 void TorchDialect::registerTypes() {
   addTypes<
@@ -46,16 +44,14 @@ void TorchDialect::registerTypes() {
 // Containers
 //===----------------------------------------------------------------------===//
 
-template <typename ContainerType>
-static Type parseContainer(AsmParser &parser) {
+template <typename ContainerType> static Type parseContainer(AsmParser &parser) {
   Type contained;
   if (parser.parseLess() || parseNestedType(parser, contained) || parser.parseGreater())
     return {};
   return ContainerType::get(contained);
 }
 
-template <typename ContainerType>
-static void printContainer(AsmPrinter &printer, ContainerType type) {
+template <typename ContainerType> static void printContainer(AsmPrinter &printer, ContainerType type) {
   printer << "<";
   printNestedType(printer, type.getContainedType());
   printer << ">";
@@ -100,8 +96,8 @@ static bool isTensorElementType(Type type) {
   return isa<mlir::FloatType>(type);
 }
 
-static LogicalResult verifyTensor(function_ref<InFlightDiagnostic()> emitError, bool hasSizes,
-                                  ArrayRef<int64_t> sizes, Type dtype) {
+static LogicalResult verifyTensor(function_ref<InFlightDiagnostic()> emitError, bool hasSizes, ArrayRef<int64_t> sizes,
+                                  Type dtype) {
   if (!hasSizes && !sizes.empty())
     return emitError() << "a tensor of unknown rank has no sizes";
   for (int64_t size : sizes)
@@ -112,8 +108,7 @@ static LogicalResult verifyTensor(function_ref<InFlightDiagnostic()> emitError, 
   return success();
 }
 
-template <typename TensorType>
-static Type parseTensor(AsmParser &parser) {
+template <typename TensorType> static Type parseTensor(AsmParser &parser) {
   MLIRContext *context = parser.getContext();
   if (failed(parser.parseOptionalLess()))
     return TensorType::get(context, false, {}, Type());
@@ -141,8 +136,7 @@ static Type parseTensor(AsmParser &parser) {
   return parser.getChecked<TensorType>(loc, context, hasSizes, ArrayRef<int64_t>(sizes), dtype);
 }
 
-template <typename TensorType>
-static void printTensor(AsmPrinter &printer, TensorType type) {
+template <typename TensorType> static void printTensor(AsmPrinter &printer, TensorType type) {
   if (!type.hasRank() && !type.hasDtype())
     return;
   printer << "<";
@@ -186,8 +180,7 @@ LogicalResult NonValueTensorType::verify(function_ref<InFlightDiagnostic()> emit
 // BaseTensorType
 //===----------------------------------------------------------------------===//
 
-template <typename Function>
-static auto visitTensor(Type type, Function function) {
+template <typename Function> static auto visitTensor(Type type, Function function) {
   if (auto value = dyn_cast<ValueTensorType>(type))
     return function(value);
   return function(cast<NonValueTensorType>(type));
@@ -209,7 +202,8 @@ ValueTensorType BaseTensorType::getValueType() const {
 }
 NonValueTensorType BaseTensorType::getNonValueType() const {
   return visitTensor(*this, [](auto type) {
-    return NonValueTensorType::get(type.getContext(), type.getHasSizes(), type.getKnownSizes(), type.getOptionalDtype());
+    return NonValueTensorType::get(type.getContext(), type.getHasSizes(), type.getKnownSizes(),
+                                   type.getOptionalDtype());
   });
 }
 RankedTensorType BaseTensorType::toBuiltinTensor() const {

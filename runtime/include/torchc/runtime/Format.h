@@ -61,9 +61,8 @@ enum class ElementType : uint8_t {
 /// Bytes of one element; 0 if `type` is none of the enumerators.
 constexpr uint64_t getElementSize(ElementType type) {
   switch (type) {
-#define ELEMENT_TYPE(NAME, NUMBER, BYTES, SPELLING, NPY)                                           \
-  case ElementType::NAME:                                                                          \
-    return BYTES;
+#define ELEMENT_TYPE(NAME, NUMBER, BYTES, SPELLING, NPY)                                                               \
+  case ElementType::NAME: return BYTES;
 #include "ElementTypes.def"
   }
   return 0;
@@ -72,9 +71,8 @@ constexpr uint64_t getElementSize(ElementType type) {
 /// "f32", "complex<f64>", ...; "?" if `type` is none of the enumerators.
 constexpr const char *getElementName(ElementType type) {
   switch (type) {
-#define ELEMENT_TYPE(NAME, NUMBER, BYTES, SPELLING, NPY)                                           \
-  case ElementType::NAME:                                                                          \
-    return SPELLING;
+#define ELEMENT_TYPE(NAME, NUMBER, BYTES, SPELLING, NPY)                                                               \
+  case ElementType::NAME: return SPELLING;
 #include "ElementTypes.def"
   }
   return "?";
@@ -127,8 +125,7 @@ private:
     return word;
   }
 
-  uint64_t lanes[4] = {0x243F6A8885A308D3u, 0x13198A2E03707344u, 0xA4093822299F31D0u,
-                       0x082EFA98EC4E6C89u};
+  uint64_t lanes[4] = {0x243F6A8885A308D3u, 0x13198A2E03707344u, 0xA4093822299F31D0u, 0x082EFA98EC4E6C89u};
   uint64_t total = 0;
 };
 

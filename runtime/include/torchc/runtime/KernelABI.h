@@ -48,8 +48,8 @@ typedef struct torchc_args {
 /* Computes work group (x, y, z). `scratch` is this worker's own memory, 64-byte
  * aligned, of the size in the module's kernel table; its contents are undefined.
  * Returns 0 or one of the codes below. */
-typedef int32_t (*torchc_kernel_fn)(const torchc_env *env, const torchc_args *args,
-                                    uint32_t x, uint32_t y, uint32_t z, void *scratch);
+typedef int32_t (*torchc_kernel_fn)(const torchc_env *env, const torchc_args *args, uint32_t x, uint32_t y, uint32_t z,
+                                    void *scratch);
 
 /* Writes the extents x, y, z of a kernel's grid for a dispatch's constants. The same
  * kernel for another CPU may have another grid: its tiles are those of the CPU. */

@@ -48,8 +48,23 @@ enum class Field : uint8_t { A, B, C, D, E, DE };
 
 /// What an operand is; see the head of Opcodes.def.
 enum class OperandKind : uint8_t {
-  I64, Ref, I64s, Refs, Values, Imm64, Index, Type, Target, Message,
-  Function, External, Kernel, Constant, Parameter, GlobalI64, GlobalRef,
+  I64,
+  Ref,
+  I64s,
+  Refs,
+  Values,
+  Imm64,
+  Index,
+  Type,
+  Target,
+  Message,
+  Function,
+  External,
+  Kernel,
+  Constant,
+  Parameter,
+  GlobalI64,
+  GlobalRef,
 };
 
 struct Operand {
@@ -74,16 +89,26 @@ struct OpcodeInfo {
 namespace detail {
 
 constexpr OperandKind parseKind(std::string_view kind) {
-  constexpr struct { std::string_view name; OperandKind kind; } kinds[] = {
-      {"i64", OperandKind::I64},           {"ref", OperandKind::Ref},
-      {"i64s", OperandKind::I64s},         {"refs", OperandKind::Refs},
-      {"values", OperandKind::Values},     {"imm64", OperandKind::Imm64},
-      {"index", OperandKind::Index},       {"type", OperandKind::Type},
-      {"target", OperandKind::Target},     {"message", OperandKind::Message},
-      {"function", OperandKind::Function}, {"external", OperandKind::External},
-      {"kernel", OperandKind::Kernel},     {"constant", OperandKind::Constant},
-      {"parameter", OperandKind::Parameter}, {"global_i64", OperandKind::GlobalI64},
-      {"global_ref", OperandKind::GlobalRef}};
+  constexpr struct {
+    std::string_view name;
+    OperandKind kind;
+  } kinds[] = {{"i64", OperandKind::I64},
+               {"ref", OperandKind::Ref},
+               {"i64s", OperandKind::I64s},
+               {"refs", OperandKind::Refs},
+               {"values", OperandKind::Values},
+               {"imm64", OperandKind::Imm64},
+               {"index", OperandKind::Index},
+               {"type", OperandKind::Type},
+               {"target", OperandKind::Target},
+               {"message", OperandKind::Message},
+               {"function", OperandKind::Function},
+               {"external", OperandKind::External},
+               {"kernel", OperandKind::Kernel},
+               {"constant", OperandKind::Constant},
+               {"parameter", OperandKind::Parameter},
+               {"global_i64", OperandKind::GlobalI64},
+               {"global_ref", OperandKind::GlobalRef}};
   for (const auto &entry : kinds)
     if (entry.name == kind)
       return entry.kind;
@@ -98,8 +123,8 @@ constexpr bool isWide(OperandKind kind) {
 
 /// Reads an operand string. Narrow operands take the fields a, b, c, d, e in turn,
 /// wide ones d, e; imm64 takes both.
-constexpr OpcodeInfo parse(Opcode opcode, std::string_view name, std::string_view operands,
-                           std::string_view meaning, bool isTerminator) {
+constexpr OpcodeInfo parse(Opcode opcode, std::string_view name, std::string_view operands, std::string_view meaning,
+                           bool isTerminator) {
   OpcodeInfo info{opcode, name, meaning, isTerminator, 0, {}};
   const bool hasResults = operands.find("<-") != std::string_view::npos;
   bool isResult = hasResults;
@@ -133,10 +158,8 @@ constexpr OpcodeInfo parse(Opcode opcode, std::string_view name, std::string_vie
 } // namespace detail
 
 inline constexpr OpcodeInfo kOpcodes[] = {
-#define OP(NAME, CODE, OPERANDS, MEANING)                                                          \
-  detail::parse(Opcode::NAME, #NAME, OPERANDS, MEANING, false),
-#define TERMINATOR(NAME, CODE, OPERANDS, MEANING)                                                  \
-  detail::parse(Opcode::NAME, #NAME, OPERANDS, MEANING, true),
+#define OP(NAME, CODE, OPERANDS, MEANING) detail::parse(Opcode::NAME, #NAME, OPERANDS, MEANING, false),
+#define TERMINATOR(NAME, CODE, OPERANDS, MEANING) detail::parse(Opcode::NAME, #NAME, OPERANDS, MEANING, true),
 #include "Opcodes.def"
 };
 

@@ -38,8 +38,8 @@ struct ValueInfo {
   ValueKind kind;
   ElementType type;
   std::span<const int64_t> dims;
-  int leaf;     ///< Its position among the leaves of the spec, or -1.
-  int mutates;  ///< Of an output: the input that it is the new value of, or -1.
+  int leaf;    ///< Its position among the leaves of the spec, or -1.
+  int mutates; ///< Of an output: the input that it is the new value of, or -1.
 };
 
 struct SymbolInfo {
@@ -122,8 +122,8 @@ public:
 
   /// Uses bytes in place. They are aligned to 64 and stay unchanged until `release` is
   /// called (may be nullptr; not called on error). Errors also: InvalidArgument.
-  static Result<Program> borrowBytes(std::span<const uint8_t> bytes, ReleaseFunction release,
-                                     void *context, const LoadOptions &options);
+  static Result<Program> borrowBytes(std::span<const uint8_t> bytes, ReleaseFunction release, void *context,
+                                     const LoadOptions &options);
 
   /// A program that is part of the executable, and so are its kernels: `libraries` has a
   /// table for each of the module's, whose objects are absent. Errors as above.

@@ -27,8 +27,7 @@
 namespace torchc::runtime {
 
 /// A T or an error. Ask isOk() before taking the value.
-template <typename T>
-class [[nodiscard]] Result {
+template <typename T> class [[nodiscard]] Result {
 public:
   Result(T value) : hasValue(true) { new (&storage.value) T(std::move(value)); }
   Result(Status error) : error(std::move(error)) {}
@@ -65,12 +64,11 @@ private:
 
 /// TORCHC_ASSIGN_OR_RETURN(Tensor x, readNpy(path)): declares or assigns the value,
 /// or returns from the function with the error.
-#define TORCHC_ASSIGN_OR_RETURN(target, expr)                                                      \
-  TORCHC_ASSIGN_OR_RETURN_(target, expr, TORCHC_CONCAT(result_, __LINE__))
-#define TORCHC_ASSIGN_OR_RETURN_(target, expr, result)                                             \
-  auto result = (expr);                                                                            \
-  if (!result.isOk())                                                                              \
-    return result.takeStatus();                                                                    \
+#define TORCHC_ASSIGN_OR_RETURN(target, expr) TORCHC_ASSIGN_OR_RETURN_(target, expr, TORCHC_CONCAT(result_, __LINE__))
+#define TORCHC_ASSIGN_OR_RETURN_(target, expr, result)                                                                 \
+  auto result = (expr);                                                                                                \
+  if (!result.isOk())                                                                                                  \
+    return result.takeStatus();                                                                                        \
   target = result.take()
 #define TORCHC_CONCAT(a, b) TORCHC_CONCAT_(a, b)
 #define TORCHC_CONCAT_(a, b) a##b

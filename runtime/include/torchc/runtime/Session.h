@@ -28,8 +28,7 @@ struct ExternalValue {
 /// A custom op. Arguments are the callee's to read until it returns; every result that the program
 /// declares as a tensor must be set. `attributes` is the JSON that the compiler wrote.
 /// It runs in the thread of the call and may call other sessions.
-using ExternalFunction = Status (*)(void *context, const char *attributes,
-                                    std::span<const ExternalValue> arguments,
+using ExternalFunction = Status (*)(void *context, const char *attributes, std::span<const ExternalValue> arguments,
                                     std::span<ExternalValue> results);
 
 /// `signature` is what the function takes and gives, such as "(Tensor, int) -> (Tensor)";
@@ -44,8 +43,8 @@ struct ExternalBinding {
 struct SessionOptions {
   std::span<const ExternalBinding> externals; ///< Copied.
   const Parameters *parameters = nullptr;     ///< Used by Session::create only.
-  uint64_t maxSteps = 0;       ///< Instructions of a call; 0: no limit.
-  uint64_t maxMemoryBytes = 0; ///< Slabs, outputs and globals; scratch memory apart; 0: no limit.
+  uint64_t maxSteps = 0;                      ///< Instructions of a call; 0: no limit.
+  uint64_t maxMemoryBytes = 0;                ///< Slabs, outputs and globals; scratch memory apart; 0: no limit.
 };
 
 /// A tensor in the caller's memory, contiguous and row-major, of the type and rank that the
@@ -71,8 +70,7 @@ class Session {
 public:
   /// Errors: InvalidArgument (an external or a parameter is missing or does not fit),
   /// ResourceExhausted.
-  static Result<Session> create(const Program &program, const Device &device,
-                                const SessionOptions &options);
+  static Result<Session> create(const Program &program, const Device &device, const SessionOptions &options);
 
   Session(Session &&other) noexcept : impl(std::exchange(other.impl, nullptr)) {}
   Session &operator=(Session &&other) noexcept {

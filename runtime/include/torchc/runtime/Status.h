@@ -16,13 +16,13 @@ namespace torchc::runtime {
 
 enum class StatusCode : int {
   Ok = 0,
-  InvalidArgument = 1,    ///< The caller's mistake: a wrong shape, an unknown name.
-  Failed = 2,             ///< The model's own check, or a kernel, refused the data.
-  InvalidModule = 3,      ///< The file is damaged or not of this format.
-  Incompatible = 4,       ///< The file needs another runtime or another CPU.
-  Io = 5,                 ///< The operating system refused a read or a write.
-  ResourceExhausted = 6,  ///< Memory, or a limit that the embedder set.
-  Cancelled = 7,          ///< The embedder ended the call.
+  InvalidArgument = 1,   ///< The caller's mistake: a wrong shape, an unknown name.
+  Failed = 2,            ///< The model's own check, or a kernel, refused the data.
+  InvalidModule = 3,     ///< The file is damaged or not of this format.
+  Incompatible = 4,      ///< The file needs another runtime or another CPU.
+  Io = 5,                ///< The operating system refused a read or a write.
+  ResourceExhausted = 6, ///< Memory, or a limit that the embedder set.
+  Cancelled = 7,         ///< The embedder ended the call.
 };
 
 /// Success, or a code and one line of text. Moves; never throws; an error that
@@ -58,10 +58,10 @@ private:
 } // namespace torchc::runtime
 
 /// Returns from the function with the error that `expr` evaluates to, if it does.
-#define TORCHC_RETURN_IF_ERROR(expr)                                                               \
-  do {                                                                                             \
-    if (::torchc::runtime::Status status_ = (expr); !status_.isOk())                               \
-      return status_;                                                                              \
+#define TORCHC_RETURN_IF_ERROR(expr)                                                                                   \
+  do {                                                                                                                 \
+    if (::torchc::runtime::Status status_ = (expr); !status_.isOk())                                                   \
+      return status_;                                                                                                  \
   } while (false)
 
 #endif // TORCHC_RUNTIME_STATUS_H

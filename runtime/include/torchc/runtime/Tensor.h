@@ -65,9 +65,8 @@ public:
   /// The caller's memory of `size` bytes, exactly what type and dims need, aligned
   /// to the element. It must outlive the tensor and its copies; `release` says when
   /// that is (may be nullptr; not called on error).
-  static Result<Tensor> borrow(void *data, uint64_t size, ElementType type,
-                               std::span<const int64_t> dims, Access access,
-                               ReleaseFunction release, void *context);
+  static Result<Tensor> borrow(void *data, uint64_t size, ElementType type, std::span<const int64_t> dims,
+                               Access access, ReleaseFunction release, void *context);
 
   /// `borrow` anew, without an allocation where nothing else refers to what this tensor
   /// has borrowed before.

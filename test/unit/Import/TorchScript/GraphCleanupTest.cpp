@@ -13,9 +13,7 @@
 using namespace torchc;
 using namespace torchc::torchscript;
 
-static CapturedNode makeNode(const std::string &target,
-                             std::vector<std::string> operands,
-                             const std::string &result) {
+static CapturedNode makeNode(const std::string &target, std::vector<std::string> operands, const std::string &result) {
   CapturedNode node;
   node.target = target;
   for (const std::string &operand : operands)
@@ -28,9 +26,7 @@ static CapturedNode makeNode(const std::string &target,
 TEST(GraphCleanup, RemovesChainsOfDeadNodes) {
   CapturedGraph graph;
   graph.inputs.push_back({"x", {}});
-  graph.nodes = {makeNode("aten.relu", {"x"}, "a"),
-                 makeNode("aten.neg", {"a"}, "b"),
-                 makeNode("aten.abs", {"x"}, "c")};
+  graph.nodes = {makeNode("aten.relu", {"x"}, "a"), makeNode("aten.neg", {"a"}, "b"), makeNode("aten.abs", {"x"}, "c")};
   graph.outputs.push_back({ValueRef{"c"}});
   removeDeadNodes(graph);
   ASSERT_EQ(graph.nodes.size(), 1u);
@@ -40,8 +36,7 @@ TEST(GraphCleanup, RemovesChainsOfDeadNodes) {
 TEST(GraphCleanup, KeepsAssertionsAndWhatTheyRead) {
   CapturedGraph graph;
   graph.inputs.push_back({"x", {}});
-  graph.nodes = {makeNode("aten.item", {"x"}, "a"),
-                 makeNode("aten._assert_scalar", {"a"}, "")};
+  graph.nodes = {makeNode("aten.item", {"x"}, "a"), makeNode("aten._assert_scalar", {"a"}, "")};
   removeDeadNodes(graph);
   EXPECT_EQ(graph.nodes.size(), 2u);
 }
@@ -65,8 +60,7 @@ TEST(GraphCleanup, ClosesNestedGraphs) {
   CapturedNode cond = makeNode("cond", {"p"}, "c");
   cond.arguments.push_back({"true_graph", {onTrue}});
   cond.arguments.push_back({"false_graph", {onFalse}});
-  graph.nodes = {makeNode("aten.abs", {"x"}, "y"),
-                 makeNode("aten.exp", {"x"}, "z"), cond};
+  graph.nodes = {makeNode("aten.abs", {"x"}, "y"), makeNode("aten.exp", {"x"}, "z"), cond};
   graph.outputs.push_back({ValueRef{"c"}});
 
   EXPECT_TRUE(getFreeNames(graph).empty());

@@ -13,8 +13,7 @@
 using namespace torchc::torchscript;
 
 static const std::vector<SizePoint> points = {{5}, {8}, {11}, {18}, {31}};
-static const std::vector<SizePoint> pairs = {
-    {5, 8}, {7, 3}, {11, 4}, {9, 13}, {6, 17}, {14, 10}, {12, 19}, {20, 6}};
+static const std::vector<SizePoint> pairs = {{5, 8}, {7, 3}, {11, 4}, {9, 13}, {6, 17}, {14, 10}, {12, 19}, {20, 6}};
 static const std::vector<std::string> names = {"s0", "s1"};
 
 TEST(Polynomial, FitsConstants) {
@@ -58,9 +57,7 @@ TEST(Polynomial, RefusesFloorDivision) {
   EXPECT_FALSE(Polynomial::fit(points, halves));
 }
 
-TEST(Polynomial, RefusesTooFewPoints) {
-  EXPECT_FALSE(Polynomial::fit({{5}, {8}}, {5, 8}));
-}
+TEST(Polynomial, RefusesTooFewPoints) { EXPECT_FALSE(Polynomial::fit({{5}, {8}}, {5, 8})); }
 
 TEST(Polynomial, RefusesPointsThatDoNotTellSymbolsApart) {
   std::vector<SizePoint> equal;

@@ -6,8 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "SizeRanges.h"
 #include "SymbolFit.h"
+#include "SizeRanges.h"
 
 #include <gtest/gtest.h>
 
@@ -32,8 +32,7 @@ static Sample makeSample(int64_t size, int64_t numel) {
   function.graph.inputs.push_back({"x", makeTensor({size, 3})});
   CapturedNode &view = function.graph.nodes.emplace_back();
   view.target = "aten.view";
-  view.arguments = {{"self", {ValueRef{"x"}}},
-                    {"size", {Argument::List{{numel}}}}};
+  view.arguments = {{"self", {ValueRef{"x"}}}, {"size", {Argument::List{{numel}}}}};
   view.outputs.push_back({"view", makeTensor({numel})});
   view.frames.push_back({"model.py", 27, "forward"});
   function.graph.outputs.push_back({ValueRef{"view"}});
@@ -49,8 +48,7 @@ static std::vector<Sample> makeSamples(int64_t (*numel)(int64_t)) {
 
 TEST(SymbolFit, TurnsSizesIntoExpressionsAndArgumentsIntoNodes) {
   std::string error;
-  auto program = fitSamples(makeSamples([](int64_t s) { return 3 * s; }),
-                            symbols, error);
+  auto program = fitSamples(makeSamples([](int64_t s) { return 3 * s; }), symbols, error);
   ASSERT_TRUE(program) << error;
   const CapturedGraph &graph = program->functions[0].graph;
   EXPECT_EQ(graph.inputs[0].type.tensor.sizes[0].expression, "s0");
@@ -61,16 +59,13 @@ TEST(SymbolFit, TurnsSizesIntoExpressionsAndArgumentsIntoNodes) {
   const CapturedNode &view = graph.nodes[2];
   EXPECT_EQ(view.outputs[0].type.tensor.sizes[0].expression, "3*s0");
   auto &size = std::get<Argument::List>(view.arguments[1].second.value);
-  EXPECT_EQ(std::get<ValueRef>(size[0].value).name,
-            graph.nodes[1].outputs[0].name);
+  EXPECT_EQ(std::get<ValueRef>(size[0].value).name, graph.nodes[1].outputs[0].name);
 }
 
 TEST(SymbolFit, NamesTheLineOfAnIntegerThatDoesNotFit) {
   std::string error;
-  EXPECT_FALSE(fitSamples(makeSamples([](int64_t s) { return s / 2; }),
-                          symbols, error));
-  EXPECT_NE(error.find("model.py:27: error: aten.view"), std::string::npos)
-      << error;
+  EXPECT_FALSE(fitSamples(makeSamples([](int64_t s) { return s / 2; }), symbols, error));
+  EXPECT_NE(error.find("model.py:27: error: aten.view"), std::string::npos) << error;
 }
 
 TEST(SymbolFit, RefusesAnotherNumberOfNodes) {
@@ -102,9 +97,8 @@ TEST(SymbolFit, RefusesOtherConstants) {
 //===----------------------------------------------------------------------===//
 
 /// The range of s0 after one fact; none if it is refused.
-static std::optional<std::pair<int64_t, int64_t>>
-narrow(SizeFact::Kind kind, int64_t (*lhs)(int64_t), int64_t rhs,
-       int64_t (*result)(int64_t)) {
+static std::optional<std::pair<int64_t, int64_t>> narrow(SizeFact::Kind kind, int64_t (*lhs)(int64_t), int64_t rhs,
+                                                         int64_t (*result)(int64_t)) {
   std::vector<std::vector<SizeFact>> facts;
   for (const SizePoint &p : points)
     facts.push_back({{kind, {lhs(p[0]), rhs}, result(p[0]), ""}});
@@ -127,35 +121,28 @@ TEST(SizeRanges, ComparisonsBoundTheRange) {
   EXPECT_EQ(narrow(SizeFact::Kind::Less, same, 100, yes), Range(0, 99));
   EXPECT_EQ(narrow(SizeFact::Kind::LessEqual, same, 100, yes), Range(0, 100));
   EXPECT_EQ(narrow(SizeFact::Kind::Greater, same, 100, no), Range(0, 100));
-  EXPECT_EQ(narrow(SizeFact::Kind::GreaterEqual, same, 4, yes),
-            Range(4, INT64_MAX));
-  EXPECT_EQ(narrow(SizeFact::Kind::Greater, same, 4, yes),
-            Range(5, INT64_MAX));
+  EXPECT_EQ(narrow(SizeFact::Kind::GreaterEqual, same, 4, yes), Range(4, INT64_MAX));
+  EXPECT_EQ(narrow(SizeFact::Kind::Greater, same, 4, yes), Range(5, INT64_MAX));
   EXPECT_EQ(narrow(SizeFact::Kind::Equal, same, 1, no), Range(2, INT64_MAX));
   EXPECT_EQ(narrow(SizeFact::Kind::NotEqual, same, 64, yes), Range(0, 63));
   auto threeTimes = [](int64_t s) { return 3 * s - 1; };
   EXPECT_EQ(narrow(SizeFact::Kind::Less, threeTimes, 100, yes), Range(0, 33));
   auto negative = [](int64_t s) { return -s; };
-  EXPECT_EQ(narrow(SizeFact::Kind::Less, negative, -4, yes),
-            Range(5, INT64_MAX));
+  EXPECT_EQ(narrow(SizeFact::Kind::Less, negative, -4, yes), Range(5, INT64_MAX));
 }
 
 TEST(SizeRanges, AConditionBetweenTheSamplesIsRefused) {
-  EXPECT_FALSE(narrow(SizeFact::Kind::Less, same, 10,
-                      [](int64_t s) -> int64_t { return s < 10; }));
+  EXPECT_FALSE(narrow(SizeFact::Kind::Less, same, 10, [](int64_t s) -> int64_t { return s < 10; }));
   EXPECT_FALSE(narrow(SizeFact::Kind::Equal, same, 10, no));
 }
 
 TEST(SizeRanges, FloorDivision) {
   auto fourTimes = [](int64_t s) { return 4 * s; };
-  EXPECT_EQ(narrow(SizeFact::Kind::FloorDivide, fourTimes, 4, same),
-            Range(0, INT64_MAX));
+  EXPECT_EQ(narrow(SizeFact::Kind::FloorDivide, fourTimes, 4, same), Range(0, INT64_MAX));
   // All samples lie in the first block of 64.
   EXPECT_EQ(narrow(SizeFact::Kind::FloorDivide, same, 64, no), Range(0, 63));
-  EXPECT_FALSE(narrow(SizeFact::Kind::FloorDivide, same, 2,
-                      [](int64_t s) { return s / 2; }));
-  EXPECT_FALSE(narrow(SizeFact::Kind::Remainder, same, 2,
-                      [](int64_t s) { return s % 2; }));
+  EXPECT_FALSE(narrow(SizeFact::Kind::FloorDivide, same, 2, [](int64_t s) { return s / 2; }));
+  EXPECT_FALSE(narrow(SizeFact::Kind::Remainder, same, 2, [](int64_t s) { return s % 2; }));
 }
 
 TEST(SizeRanges, AnOpaqueResultMustShowItsDependence) {

@@ -21,29 +21,24 @@ namespace {
 class TorchScript : public testing::Test {
 protected:
   static void SetUpTestSuite() {
-    folder = std::filesystem::temp_directory_path() /
-             ("torchc-torchscript-test-" + std::to_string(getpid()));
+    folder = std::filesystem::temp_directory_path() / ("torchc-torchscript-test-" + std::to_string(getpid()));
     std::filesystem::create_directories(folder);
-    std::string command = std::string(TORCHC_PYTHON) + " " +
-                          TORCHC_MODEL_SCRIPT + " " + folder.string();
+    std::string command = std::string(TORCHC_PYTHON) + " " + TORCHC_MODEL_SCRIPT + " " + folder.string();
     ASSERT_EQ(std::system(command.c_str()), 0);
   }
   static void TearDownTestSuite() { std::filesystem::remove_all(folder); }
 
-  static CaptureResult capture(const std::string &model,
-                               std::vector<InputShape> inputs) {
+  static CaptureResult capture(const std::string &model, std::vector<InputShape> inputs) {
     TorchScriptOptions options;
     options.inputs = std::move(inputs);
     return captureTorchScript(folder / model, options);
   }
 
-  static void expectFailure(const CaptureResult &result, CaptureFailure failure,
-                            const std::string &text) {
+  static void expectFailure(const CaptureResult &result, CaptureFailure failure, const std::string &text) {
     ASSERT_FALSE(result);
     EXPECT_EQ(result.failure, failure);
     ASSERT_EQ(result.errors.size(), 1u);
-    EXPECT_NE(result.errors[0].find(text), std::string::npos)
-        << result.errors[0];
+    EXPECT_NE(result.errors[0].find(text), std::string::npos) << result.errors[0];
     EXPECT_EQ(result.errors[0].find('\n'), std::string::npos);
   }
 
@@ -117,46 +112,38 @@ TEST_F(TorchScript, BufferMutation) {
 }
 
 TEST_F(TorchScript, MissingFile) {
-  expectFailure(capture("missing.pt", {matrix}), CaptureFailure::InputOutput,
-                "cannot read");
+  expectFailure(capture("missing.pt", {matrix}), CaptureFailure::InputOutput, "cannot read");
 }
 
 TEST_F(TorchScript, GarbageFile) {
   std::ofstream(folder / "garbage.pt") << "this is no archive";
-  expectFailure(capture("garbage.pt", {matrix}), CaptureFailure::BadFile,
-                "not a TorchScript file");
+  expectFailure(capture("garbage.pt", {matrix}), CaptureFailure::BadFile, "not a TorchScript file");
 }
 
 TEST_F(TorchScript, EmptyFile) {
   std::ofstream(folder / "empty.pt");
-  expectFailure(capture("empty.pt", {matrix}), CaptureFailure::BadFile,
-                "not a TorchScript file");
+  expectFailure(capture("empty.pt", {matrix}), CaptureFailure::BadFile, "not a TorchScript file");
 }
 
 TEST_F(TorchScript, TruncatedFile) {
   std::filesystem::copy_file(folder / "affine.pt", folder / "short.pt");
-  std::filesystem::resize_file(folder / "short.pt",
-                               std::filesystem::file_size(folder / "short.pt") / 2);
-  expectFailure(capture("short.pt", {matrix}), CaptureFailure::BadFile,
-                "damaged");
+  std::filesystem::resize_file(folder / "short.pt", std::filesystem::file_size(folder / "short.pt") / 2);
+  expectFailure(capture("short.pt", {matrix}), CaptureFailure::BadFile, "damaged");
 }
 
 TEST_F(TorchScript, WrongNumberOfInputs) {
   expectFailure(capture("affine.pt", {}), CaptureFailure::Usage, "'x'");
-  expectFailure(capture("affine.pt", {matrix, matrix}), CaptureFailure::Usage,
-                "takes 1 input");
+  expectFailure(capture("affine.pt", {matrix, matrix}), CaptureFailure::Usage, "takes 1 input");
 }
 
 TEST_F(TorchScript, ShapeThatDoesNotFit) {
   InputShape wide{ScalarType::Float, {2, 5}};
-  expectFailure(capture("affine.pt", {wide}), CaptureFailure::Diagnosed,
-                "make_models.py:");
+  expectFailure(capture("affine.pt", {wide}), CaptureFailure::Diagnosed, "make_models.py:");
 }
 
 TEST_F(TorchScript, UnknownFunction) {
   TorchScriptOptions options;
   options.inputs = {matrix};
   options.function = "backward";
-  expectFailure(captureTorchScript(folder / "affine.pt", options),
-                CaptureFailure::Usage, "no method 'backward'");
+  expectFailure(captureTorchScript(folder / "affine.pt", options), CaptureFailure::Usage, "no method 'backward'");
 }

@@ -54,13 +54,11 @@ public:
 
   // Ops.
   /// An op of one result, whose type is inferred.
-  template <typename Op, typename... Operands>
-  mlir::Value create(Operands... operands) {
+  template <typename Op, typename... Operands> mlir::Value create(Operands... operands) {
     return createOp(Op::getOperationName(), {}, {mlir::Value(operands)...})->getResult(0);
   }
   /// An op of one result, whose type is known.
-  template <typename Op, typename... Operands>
-  mlir::Value createAs(mlir::Type type, Operands... operands) {
+  template <typename Op, typename... Operands> mlir::Value createAs(mlir::Type type, Operands... operands) {
     return createOp(Op::getOperationName(), type, {mlir::Value(operands)...})->getResult(0);
   }
 

@@ -23,12 +23,10 @@
 namespace torchc::torch {
 
 /// The op writes to its first operand and returns it, as `aten.add_` does.
-template <typename ConcreteOp>
-class IsInPlace : public mlir::OpTrait::TraitBase<ConcreteOp, IsInPlace> {};
+template <typename ConcreteOp> class IsInPlace : public mlir::OpTrait::TraitBase<ConcreteOp, IsInPlace> {};
 
 /// The op's results are views of its first operand, as `aten.transpose.int`'s.
-template <typename ConcreteOp>
-class IsView : public mlir::OpTrait::TraitBase<ConcreteOp, IsView> {};
+template <typename ConcreteOp> class IsView : public mlir::OpTrait::TraitBase<ConcreteOp, IsView> {};
 
 } // namespace torchc::torch
 

@@ -49,25 +49,22 @@ static Types inferConvolution(Value input, Value weight, Value strides, Value pa
   return tensorOf(out, dtype);
 }
 
-template <typename Op>
-static Types inferPlain(typename Op::Adaptor op) {
+template <typename Op> static Types inferPlain(typename Op::Adaptor op) {
   return inferConvolution(op.getInput(), op.getWeight(), op.getStride(), op.getPadding(), op.getDilation(), false,
                           Value(), 1);
 }
-template <typename Op>
-static Types inferGeneral(typename Op::Adaptor op) {
+template <typename Op> static Types inferGeneral(typename Op::Adaptor op) {
   auto transposed = getConstantBool(op.getTransposed());
   if (!transposed)
     return failure();
-  return inferConvolution(op.getInput(), op.getWeight(), op.getStride(), op.getPadding(), op.getDilation(),
-                          *transposed, op.getOutputPadding(), getConstantInt(op.getGroups()));
+  return inferConvolution(op.getInput(), op.getWeight(), op.getStride(), op.getPadding(), op.getDilation(), *transposed,
+                          op.getOutputPadding(), getConstantInt(op.getGroups()));
 }
 /// padding = "same" keeps the sizes; "valid" is a padding of 0.
-template <typename Op>
-static Types inferNamedPadding(typename Op::Adaptor op) {
+template <typename Op> static Types inferNamedPadding(typename Op::Adaptor op) {
   auto padding = getConstantString(op.getPadding());
-  Types valid = inferConvolution(op.getInput(), op.getWeight(), op.getStride(), Value(), op.getDilation(), false,
-                                 Value(), 1);
+  Types valid =
+      inferConvolution(op.getInput(), op.getWeight(), op.getStride(), Value(), op.getDilation(), false, Value(), 1);
   Shape in = getShape(op.getInput());
   if (failed(valid) || padding != "same" || !in)
     return valid;

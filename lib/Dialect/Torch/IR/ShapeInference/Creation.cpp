@@ -16,16 +16,13 @@ static Type getDefaultDtype(MLIRContext *context) { return Float32Type::get(cont
 /// What torch makes of a number whose dtype is not named: f32, si64 or bool.
 static Type getDtypeOfNumber(Value number) { return getResultDtype(ValueRange{number}); }
 
-template <typename Op>
-static Types inferSized(typename Op::Adaptor op) {
+template <typename Op> static Types inferSized(typename Op::Adaptor op) {
   return tensorOf(getSizes(op.getSize()), getDtypeOr(op.getDtype(), getDefaultDtype(op.getSize().getContext())));
 }
-template <typename Op>
-static Types inferLike(typename Op::Adaptor op) {
+template <typename Op> static Types inferLike(typename Op::Adaptor op) {
   return tensorOf(getShape(op.getSelf()), getDtypeOr(op.getDtype(), getDtype(op.getSelf())));
 }
-template <typename Op>
-static Types inferNew(typename Op::Adaptor op) {
+template <typename Op> static Types inferNew(typename Op::Adaptor op) {
   return tensorOf(getSizes(op.getSize()), getDtypeOr(op.getDtype(), getDtype(op.getSelf())));
 }
 
@@ -65,12 +62,10 @@ void torchc::torch::addCreationInference(InferenceTable &table) {
   table.add<AtenNewOnesOp>(inferNew<AtenNewOnesOp>);
   table.add<AtenNewFullOp>(inferNew<AtenNewFullOp>);
   table.add<AtenNewEmptyOp>(inferNew<AtenNewEmptyOp>);
-  table.add<AtenArangeOp>([](AtenArangeOp::Adaptor op) {
-    return inferRange(Value(), op.getEnd(), Value(), op.getDtype());
-  });
-  table.add<AtenArangeStartOp>([](AtenArangeStartOp::Adaptor op) {
-    return inferRange(op.getStart(), op.getEnd(), Value(), op.getDtype());
-  });
+  table.add<AtenArangeOp>(
+      [](AtenArangeOp::Adaptor op) { return inferRange(Value(), op.getEnd(), Value(), op.getDtype()); });
+  table.add<AtenArangeStartOp>(
+      [](AtenArangeStartOp::Adaptor op) { return inferRange(op.getStart(), op.getEnd(), Value(), op.getDtype()); });
   table.add<AtenArangeStartStepOp>([](AtenArangeStartStepOp::Adaptor op) {
     return inferRange(op.getStart(), op.getEnd(), op.getStep(), op.getDtype());
   });

@@ -68,8 +68,7 @@ static Types inferDouble(ValueRange operands) {
 }
 
 /// The shape of the first tensor, the dtype that the op names.
-template <typename Op>
-static Types inferConverted(typename Op::Adaptor op) {
+template <typename Op> static Types inferConverted(typename Op::Adaptor op) {
   return tensorOf(getShape(op.getSelf()), getDtypeOr(op.getDtype(), getDtype(op.getSelf())));
 }
 
@@ -86,18 +85,19 @@ void torchc::torch::addElementwiseInference(InferenceTable &table) {
                AtenDetachOp, AtenAliasOp, AtenLiftFreshCopyOp>(inferLikeFirst);
   table.addAll<AtenExpOp, AtenExpm1Op, AtenLogOp, AtenLog1pOp, AtenLog2Op, AtenSqrtOp, AtenRsqrtOp, AtenReciprocalOp,
                AtenLgammaOp, AtenDigammaOp, AtenErfcOp, AtenErfinvOp, AtenTanOp, AtenAsinOp, AtenAcosOp, AtenAtanOp,
-               AtenSinhOp, AtenCoshOp, AtenAsinhOp, AtenAcoshOp, AtenAtanhOp, AtenExp2Op, AtenLog10Op,
-               AtenSinOp, AtenCosOp, AtenTanhOp, AtenSigmoidOp, AtenErfOp>(inferFloat);
+               AtenSinhOp, AtenCoshOp, AtenAsinhOp, AtenAcoshOp, AtenAtanhOp, AtenExp2Op, AtenLog10Op, AtenSinOp,
+               AtenCosOp, AtenTanhOp, AtenSigmoidOp, AtenErfOp>(inferFloat);
   table.addAll<AtenLogicalNotOp, AtenIsnanOp, AtenIsinfOp, AtenIsfiniteOp, AtenIsposinfOp, AtenIsneginfOp,
                AtenSignbitOp>(inferPredicate);
   table.addAll<AtenAddTensorOp, AtenAddScalarOp, AtenSubTensorOp, AtenSubScalarOp, AtenRsubScalarOp, AtenRsubTensorOp,
                AtenMulTensorOp, AtenMulScalarOp, AtenFloorDivideOp, AtenFloorDivideScalarOp, AtenRemainderTensorOp,
                AtenRemainderScalarOp, AtenFmodTensorOp, AtenFmodScalarOp, AtenPowTensorTensorOp, AtenPowTensorScalarOp,
-               AtenPowScalarOp, AtenMaximumOp, AtenMinimumOp, AtenFmaxOp, AtenFminOp,
-               AtenClampMinTensorOp, AtenClampMaxTensorOp, AtenClampMinOp, AtenClampMaxOp, AtenBitwiseAndTensorOp,
-               AtenBitwiseAndScalarOp, AtenBitwiseOrTensorOp, AtenBitwiseOrScalarOp, AtenBitwiseXorTensorOp,
-               Aten__And__TensorOp, Aten__Or__TensorOp>(inferBinary);
-  table.addAll<AtenDivTensorOp, AtenDivScalarOp, AtenXlogyTensorOp, AtenCopysignTensorOp, AtenTrueDivideTensorOp, AtenAtan2Op>(inferFloatBinary);
+               AtenPowScalarOp, AtenMaximumOp, AtenMinimumOp, AtenFmaxOp, AtenFminOp, AtenClampMinTensorOp,
+               AtenClampMaxTensorOp, AtenClampMinOp, AtenClampMaxOp, AtenBitwiseAndTensorOp, AtenBitwiseAndScalarOp,
+               AtenBitwiseOrTensorOp, AtenBitwiseOrScalarOp, AtenBitwiseXorTensorOp, Aten__And__TensorOp,
+               Aten__Or__TensorOp>(inferBinary);
+  table.addAll<AtenDivTensorOp, AtenDivScalarOp, AtenXlogyTensorOp, AtenCopysignTensorOp, AtenTrueDivideTensorOp,
+               AtenAtan2Op>(inferFloatBinary);
   table.addAll<AtenDivTensorModeOp, AtenDivScalarModeOp>(inferRoundedDivision);
   table.addAll<AtenClampOp, AtenClampTensorOp>(inferPromoted);
   table.addAll<AtenAddcmulOp, AtenAddcdivOp>(inferTernary);
@@ -105,8 +105,7 @@ void torchc::torch::addElementwiseInference(InferenceTable &table) {
                AtenLeTensorOp, AtenLeScalarOp, AtenGtTensorOp, AtenGtScalarOp, AtenGeTensorOp, AtenGeScalarOp,
                AtenLogicalAndOp, AtenLogicalOrOp, AtenLogicalXorOp>(inferComparison);
   table.addAll<AtenWhereSelfOp, AtenWhereScalarSelfOp, AtenWhereScalarOtherOp, AtenWhereScalarOp>(inferWhere);
-  table.addAll<AtenMaskedFillScalarOp, AtenMaskedFillTensorOp, AtenLerpScalarOp,
-               AtenLerpTensorOp>(inferFirstBroadcast);
+  table.addAll<AtenMaskedFillScalarOp, AtenMaskedFillTensorOp, AtenLerpScalarOp, AtenLerpTensorOp>(inferFirstBroadcast);
   table.addAll<AtenSquareOp>(inferSquare);
   table.addAll<AtenFloatPowerTensorScalarOp>(inferDouble);
   table.add<AtenToDtypeOp>(inferConverted<AtenToDtypeOp>);
@@ -114,7 +113,6 @@ void torchc::torch::addElementwiseInference(InferenceTable &table) {
   table.add<AtenToDtypeLayoutOp>(inferConverted<AtenToDtypeLayoutOp>);
   table.add<Aten_ToCopyOp>(inferConverted<Aten_ToCopyOp>);
   table.addAll<AtenToOtherOp, AtenTypeAsOp>(inferConvertedToOther);
-  table.addAll<AtenNativeDropoutOp>([](ValueRange operands) {
-    return concat({inferLikeFirst(operands), inferPredicate(operands)});
-  });
+  table.addAll<AtenNativeDropoutOp>(
+      [](ValueRange operands) { return concat({inferLikeFirst(operands), inferPredicate(operands)}); });
 }

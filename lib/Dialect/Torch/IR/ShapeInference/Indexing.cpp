@@ -168,7 +168,8 @@ static Types inferDiff(AtenDiffOp::Adaptor op) {
 /// The elements that lie on the diagonal become the last dim.
 static Types inferDiagonal(AtenDiagonalOp::Adaptor op) {
   Shape shape = getShape(op.getSelf());
-  auto offset = getConstantInt(op.getOffset()), dim1 = getConstantInt(op.getDim1()), dim2 = getConstantInt(op.getDim2());
+  auto offset = getConstantInt(op.getOffset()), dim1 = getConstantInt(op.getDim1()),
+       dim2 = getConstantInt(op.getDim2());
   if (!shape || !offset || !dim1 || !dim2)
     return failure();
   auto row = wrapDim(*dim1, shape->size()), column = wrapDim(*dim2, shape->size());

@@ -25,12 +25,10 @@ inline constexpr int64_t kDynamic = mlir::ShapedType::kDynamic;
 class InferenceTable {
 public:
   /// One inference for several ops that differ in nothing but their numbers.
-  template <typename... Ops>
-  void addAll(Types (*infer)(mlir::ValueRange)) {
+  template <typename... Ops> void addAll(Types (*infer)(mlir::ValueRange)) {
     (table.try_emplace(Ops::getOperationName(), infer), ...);
   }
-  template <typename Op>
-  void add(Types (*infer)(typename Op::Adaptor)) {
+  template <typename Op> void add(Types (*infer)(typename Op::Adaptor)) {
     table.try_emplace(Op::getOperationName(),
                       [infer](mlir::ValueRange operands) { return infer(typename Op::Adaptor(operands)); });
   }

@@ -12,8 +12,7 @@ using namespace mlir;
 using namespace torchc::torch;
 
 /// softmax computes in the dtype that it names.
-template <typename Op>
-static Types inferSoftmax(typename Op::Adaptor op) {
+template <typename Op> static Types inferSoftmax(typename Op::Adaptor op) {
   return tensorOf(getShape(op.getSelf()), getDtypeOr(op.getDtype(), getDtype(op.getSelf())));
 }
 
@@ -39,8 +38,8 @@ static Types inferNativeLayerNorm(AtenNativeLayerNormOp::Adaptor op) {
 static Types inferNativeGroupNorm(AtenNativeGroupNormOp::Adaptor op) {
   Type dtype = getDtype(op.getInput());
   Types statistics = tensorOf(SmallVector<int64_t>{getConstantInt(op.getN()).value_or(kDynamic),
-                                                 getConstantInt(op.getGroup()).value_or(kDynamic)},
-                            dtype);
+                                                   getConstantInt(op.getGroup()).value_or(kDynamic)},
+                              dtype);
   return concat({tensorOf(getShape(op.getInput()), dtype), statistics, statistics});
 }
 

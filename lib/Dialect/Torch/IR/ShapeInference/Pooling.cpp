@@ -42,8 +42,7 @@ static Types inferPool(size_t spatial, Value self, Value kernels, Value strides,
 }
 
 /// The last dims become `output_size`; a None there keeps the dim.
-template <size_t spatial>
-static Types inferAdaptive(ValueRange operands) {
+template <size_t spatial> static Types inferAdaptive(ValueRange operands) {
   Shape shape = getShape(operands[0]), sizes = getSizes(operands[1]);
   if (!shape || !sizes || shape->size() < spatial)
     return tensorOf(std::nullopt, getDtype(operands[0]));

@@ -62,28 +62,22 @@ static Type getFloatDtypeOf(Value self) {
   return dtype ? getFloatDtype(dtype) : Type();
 }
 
-template <typename Op>
-static Types inferSumOver(typename Op::Adaptor op) {
+template <typename Op> static Types inferSumOver(typename Op::Adaptor op) {
   return tensorOf(reduce(op.getSelf(), op.getDim(), op.getKeepdim()), getAccumulatorDtype(op.getSelf(), op.getDtype()));
 }
-template <typename Op>
-static Types inferSumOfAll(typename Op::Adaptor op) {
+template <typename Op> static Types inferSumOfAll(typename Op::Adaptor op) {
   return tensorOf(SmallVector<int64_t>(), getAccumulatorDtype(op.getSelf(), op.getDtype()));
 }
-template <typename Op>
-static Types inferLikeSelfOver(typename Op::Adaptor op) {
+template <typename Op> static Types inferLikeSelfOver(typename Op::Adaptor op) {
   return tensorOf(reduce(op.getSelf(), op.getDim(), op.getKeepdim()), getDtype(op.getSelf()));
 }
-template <typename Op>
-static Types inferPredicateOver(typename Op::Adaptor op) {
+template <typename Op> static Types inferPredicateOver(typename Op::Adaptor op) {
   return tensorOf(reduce(op.getSelf(), op.getDim(), op.getKeepdim()), getPredicateDtype(op.getSelf()));
 }
-template <typename Op>
-static Types inferIndexOver(typename Op::Adaptor op) {
+template <typename Op> static Types inferIndexOver(typename Op::Adaptor op) {
   return tensorOf(reduce(op.getSelf(), op.getDim(), op.getKeepdim()), getIndexDtype(op.getSelf()));
 }
-template <typename Op>
-static Types inferValueAndIndexOver(typename Op::Adaptor op) {
+template <typename Op> static Types inferValueAndIndexOver(typename Op::Adaptor op) {
   Shape shape = reduce(op.getSelf(), op.getDim(), op.getKeepdim());
   return concat({tensorOf(shape, getDtype(op.getSelf())), tensorOf(shape, getIndexDtype(op.getSelf()))});
 }
@@ -102,7 +96,8 @@ void torchc::torch::addReductionInference(InferenceTable &table) {
   table.add<AtenSumOp>(inferSumOfAll<AtenSumOp>);
   table.add<AtenProdOp>(inferSumOfAll<AtenProdOp>);
   table.add<AtenMeanDimOp>([](AtenMeanDimOp::Adaptor op) {
-    return tensorOf(reduce(op.getSelf(), op.getDim(), op.getKeepdim()), getDtypeOr(op.getDtype(), getDtype(op.getSelf())));
+    return tensorOf(reduce(op.getSelf(), op.getDim(), op.getKeepdim()),
+                    getDtypeOr(op.getDtype(), getDtype(op.getSelf())));
   });
   table.add<AtenMeanOp>([](AtenMeanOp::Adaptor op) {
     return tensorOf(SmallVector<int64_t>(), getDtypeOr(op.getDtype(), getDtype(op.getSelf())));
@@ -138,7 +133,7 @@ void torchc::torch::addReductionInference(InferenceTable &table) {
   });
   table.add<AtenLinalgVectorNormOp>([](AtenLinalgVectorNormOp::Adaptor op) {
     return tensorOf(reduce(op.getSelf(), op.getDim(), op.getKeepdim()),
-                  getDtypeOr(op.getDtype(), getFloatDtypeOf(op.getSelf())));
+                    getDtypeOr(op.getDtype(), getFloatDtypeOf(op.getSelf())));
   });
   table.add<AtenNormScalarOptDimOp>([](AtenNormScalarOptDimOp::Adaptor op) {
     return tensorOf(reduce(op.getSelf(), op.getDim(), op.getKeepdim()), getFloatDtypeOf(op.getSelf()));

@@ -310,7 +310,8 @@ void torchc::torch::addShapeInference(InferenceTable &table) {
   table.addAll<AtenFlipOp, AtenRollOp>(inferLikeFirst);
   table.addAll<AtenAtleast1dOp>([](ValueRange operands) {
     Shape shape = getShape(operands[0]);
-    return shape && shape->empty() ? tensorOf(SmallVector<int64_t>{1}, getDtype(operands[0])) : inferLikeFirst(operands);
+    return shape && shape->empty() ? tensorOf(SmallVector<int64_t>{1}, getDtype(operands[0]))
+                                   : inferLikeFirst(operands);
   });
   table.addAll<AtenPixelShuffleOp>(inferPixelShuffle);
   table.add<AtenRepeatInterleaveSelfIntOp>(inferRepeatInterleave);
