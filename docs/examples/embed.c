@@ -19,8 +19,7 @@ int main(void) {
     for (int i = 0; !status && i < 10; ++i)
       printf("%d %.6f\n", i, classes[i]);
   }
-  if (status)
-    fprintf(stderr, "%s\n", torchc_status_get_message(status));
+  if (status) fprintf(stderr, "%s\n", torchc_status_get_message(status));
   torchc_session_free(session);
   return status != NULL;
 }
