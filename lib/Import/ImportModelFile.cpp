@@ -26,6 +26,8 @@ using namespace torchc;
 /// The strictest alignment of resources in bytecode: that of machine code.
 static const llvm::Align kResourceAlignment(64);
 
+static StringRef describe(StringRef path) { return path == "-" ? "standard input" : path; }
+
 namespace {
 
 /// Reads one file.
@@ -35,17 +37,18 @@ public:
       : path(path), options(options), context(context) {}
 
   ImportResult import();
+  ImportResult import(std::unique_ptr<llvm::MemoryBuffer> file);
 
 private:
   ImportResult fail(ExitCode code, const llvm::Twine &message) {
-    emitError(UnknownLoc::get(&context)) << (path == "-" ? "standard input" : path) << ": " << message;
+    emitError(UnknownLoc::get(&context)) << describe(path) << ": " << message;
     return {{}, code};
   }
   ImportResult importArchive(std::shared_ptr<const llvm::MemoryBuffer> file);
   ImportResult importIR(const llvm::MemoryBuffer &file);
-  ImportResult importCaptured(CaptureResult captured);
 
   StringRef path;
+  bool isFile = false; ///< `path` can be opened once more.
   const ImportOptions &options;
   MLIRContext &context;
 };
@@ -65,13 +68,13 @@ static bool isPickle(const ZipArchive &archive) {
   return llvm::any_of(archive.getNames(), [](StringRef name) { return name.split('/').second == "data.pkl"; });
 }
 
-ImportResult ModelFileImporter::importCaptured(CaptureResult captured) {
+ImportResult torchc::importCaptured(const CaptureResult &captured, StringRef name, MLIRContext &context) {
   for (const std::string &warning : captured.warnings)
-    emitWarning(UnknownLoc::get(&context)) << path << ": " << warning;
+    emitWarning(UnknownLoc::get(&context)) << name << ": " << warning;
   if (captured)
     return importProgram(*captured.program, context);
   for (const std::string &error : captured.errors)
-    fail(ExitCode::BadFile, error);
+    emitError(UnknownLoc::get(&context)) << name << ": " << error;
   return {{}, static_cast<ExitCode>(captured.failure)};
 }
 
@@ -82,11 +85,11 @@ ImportResult ModelFileImporter::importArchive(std::shared_ptr<const llvm::Memory
   if (isExportedProgram(*archive)) {
     if (!options.torchScript.inputs.empty())
       return fail(ExitCode::Usage, "the file says the shapes of its inputs itself; they cannot be given");
-    return importCaptured(readExportedProgram(std::move(file)));
+    return importCaptured(readExportedProgram(std::move(file)), describe(path), context);
   }
   if (isTorchScript(*archive)) {
-    if (path != "-")
-      return importCaptured(captureTorchScript(path.str(), options.torchScript));
+    if (isFile)
+      return importCaptured(captureTorchScript(path.str(), options.torchScript), path, context);
     // libtorch reads files only.
     SmallString<128> copy;
     if (std::error_code error = llvm::sys::fs::createTemporaryFile("torchc", "pt", copy))
@@ -94,7 +97,7 @@ ImportResult ModelFileImporter::importArchive(std::shared_ptr<const llvm::Memory
     llvm::FileRemover remover(copy);
     if (llvm::Error error = writeFileAtomically(copy, [&](llvm::raw_ostream &stream) { stream << file->getBuffer(); }))
       return fail(ExitCode::InputOutput, llvm::toString(std::move(error)));
-    return importCaptured(captureTorchScript(std::string(copy), options.torchScript));
+    return importCaptured(captureTorchScript(std::string(copy), options.torchScript), describe(path), context);
   }
   if (isPickle(*archive))
     return fail(ExitCode::BadFile, "the file holds pickled tensors (torch.save) and no program; "
@@ -132,11 +135,21 @@ ImportResult ModelFileImporter::import() {
                           : llvm::MemoryBuffer::getFile(path, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!file)
     return fail(ExitCode::InputOutput, file.getError().message());
-  if (ZipArchive::isZip(llvm::arrayRefFromStringRef((*file)->getBuffer())))
-    return importArchive(std::move(*file));
-  return importIR(**file);
+  isFile = path != "-";
+  return import(std::move(*file));
+}
+
+ImportResult ModelFileImporter::import(std::unique_ptr<llvm::MemoryBuffer> file) {
+  if (ZipArchive::isZip(llvm::arrayRefFromStringRef(file->getBuffer())))
+    return importArchive(std::move(file));
+  return importIR(*file);
 }
 
 ImportResult torchc::importModelFile(StringRef path, const ImportOptions &options, MLIRContext &context) {
   return ModelFileImporter(path, options, context).import();
+}
+
+ImportResult torchc::importModelBytes(std::unique_ptr<llvm::MemoryBuffer> content, StringRef name,
+                                      const ImportOptions &options, MLIRContext &context) {
+  return ModelFileImporter(name, options, context).import(std::move(content));
 }

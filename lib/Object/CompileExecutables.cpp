@@ -12,6 +12,7 @@
 #include "torchc/Object/Passes.h"
 #include "torchc/Support/TargetMachine.h"
 
+#include "mlir/IR/Action.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
 #include "mlir/IR/Threading.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
@@ -64,6 +65,7 @@ private:
   FailureOr<std::unique_ptr<llvm::TargetMachine>> makeMachine() {
     return createTargetMachine(target, [&] { return executable.emitError(); });
   }
+  void compile(Partition &partition);
   LogicalResult resolveUndefined(llvm::TargetMachine &machine, std::vector<ObjectBytes> &objects);
 
   ExecutableOp executable;
@@ -138,8 +140,21 @@ LogicalResult Variant::prepare(ArrayRef<StringRef> kernels) {
   return success();
 }
 
+namespace {
+/// Lets a compilation that is cancelled leave out the kernels to come.
+struct CompileKernelsAction : tracing::ActionImpl<CompileKernelsAction> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(CompileKernelsAction)
+  static constexpr StringLiteral tag = "torchc-compile-kernels";
+  using ActionImpl::ActionImpl;
+};
+} // namespace
+
 void Variant::compile(size_t index) {
-  Partition &partition = partitions[index];
+  executable.getContext()->executeAction<CompileKernelsAction>([&] { compile(partitions[index]); },
+                                                               {IRUnit(executable.getOperation())});
+}
+
+void Variant::compile(Partition &partition) {
   // A target machine serves one thread at a time.
   auto machine = makeMachine();
   if (failed(machine))

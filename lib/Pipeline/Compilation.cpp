@@ -11,7 +11,6 @@
 #include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "torchc/Dialect/Torch/IR/TorchDialect.h"
 #include "torchc/Dialect/VM/IR/VMDialect.h"
-#include "torchc/Import/Import.h"
 #include "torchc/Import/InputShape.h"
 #include "torchc/Package/WriteModule.h"
 #include "torchc/Package/WriteStaticLibrary.h"
@@ -25,9 +24,11 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
+#include "mlir/IR/Action.h"
 #include "mlir/IR/Diagnostics.h"
 #include "mlir/IR/Verifier.h"
 #include "llvm/Support/FileSystem.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/Path.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -56,6 +57,12 @@ static bool isOfVerifier(StringRef text) { return text.starts_with("'") && text.
 Compilation::Compilation(CompileOptions options) : options(std::move(options)), context(makeRegistry(), kThreading) {
   context.loadAllAvailableDialects();
   context.printOpOnDiagnostic(false);
+  // Passes and kernels are actions: what is cancelled skips those that are left.
+  if (this->options.isCancelled)
+    context.registerActionHandler([this](llvm::function_ref<void()> run, const tracing::Action &) {
+      if (!isCancelled())
+        run();
+    });
   timing.setEnabled(this->options.timing);
   rootTiming = timing.getRootScope();
   context.getDiagEngine().registerHandler([this](Diagnostic &diagnostic) {
@@ -111,7 +118,7 @@ static Stage detectStage(ModuleOp module) {
   return hasKernels ? Stage::Dispatch : Stage::Lower;
 }
 
-ExitCode Compilation::read(StringRef path) {
+template <typename Importer> ExitCode Compilation::readWith(Importer import) {
   TimingScope scope = rootTiming.nest(getStageName(Stage::Import));
   options.onStage(Stage::Import);
   ImportOptions importOptions;
@@ -122,12 +129,26 @@ ExitCode Compilation::read(StringRef path) {
       return fail(ExitCode::Usage, "'" + text + "' is not an input type; write it as 1x3x224x224xf32 or ?x128xi64");
     importOptions.torchScript.inputs.push_back(*shape);
   }
-  ImportResult result = importModelFile(path, importOptions, context);
+  ImportResult result = import(importOptions);
   if (!result)
     return result.code;
   module = std::move(result.module);
   reached = detectStage(*module);
   return reached == Stage::Import ? dump(Stage::Import) : ExitCode::Success;
+}
+
+ExitCode Compilation::read(StringRef path) {
+  return readWith([&](const ImportOptions &importOptions) { return importModelFile(path, importOptions, context); });
+}
+
+ExitCode Compilation::read(std::unique_ptr<llvm::MemoryBuffer> content, StringRef name) {
+  return readWith([&](const ImportOptions &importOptions) {
+    return importModelBytes(std::move(content), name, importOptions, context);
+  });
+}
+
+ExitCode Compilation::read(const CaptureResult &captured, StringRef name) {
+  return readWith([&](const ImportOptions &) { return importCaptured(captured, name, context); });
 }
 
 ExitCode Compilation::explainFailure(Stage stage) {
@@ -153,7 +174,10 @@ ExitCode Compilation::runStage(Stage stage) {
   manager.enableTiming(scope);
   addStagePasses(manager, stage, options.pipeline);
   reproducer.prepare(*module, manager, getStageName(stage));
-  if (failed(manager.run(*module)))
+  bool isDone = succeeded(manager.run(*module));
+  if (isCancelled())
+    return fail(ExitCode::Diagnosed, "cancelled in the " + getStageName(stage) + " stage");
+  if (!isDone)
     return explainFailure(stage);
   reproducer.clear();
   return dump(stage);
@@ -184,7 +208,7 @@ ExitCode Compilation::dump(Stage stage) {
 
 /// Writes what the program reads from outside.
 ExitCode Compilation::writeParameters() {
-  if (!options.pipeline.parameterScope)
+  if (!options.pipeline.parameterScope || options.parameterFile.empty())
     return ExitCode::Success;
   const WeightStore &store = context.getLoadedDialect<torch::TorchDialect>()->getWeights();
   std::vector<NamedWeight> weights;
@@ -207,6 +231,20 @@ ExitCode Compilation::write(StringRef path, bool bytecode) {
   }
   const WeightStore &weights = context.getLoadedDialect<torch::TorchDialect>()->getWeights();
   return writeIRFile(*module, weights, path, {.bytecode = bytecode});
+}
+
+ExitCode Compilation::write(llvm::raw_ostream &stream, bool bytecode, uint64_t maxWeightBytes) {
+  TimingScope scope = rootTiming.nest("write");
+  LogicalResult result = failure();
+  if (reached == Stage::Package) {
+    if (ExitCode code = writeParameters(); code != ExitCode::Success)
+      return code;
+    result = writeVmfb(*module, stream);
+  } else {
+    const WeightStore &weights = context.getLoadedDialect<torch::TorchDialect>()->getWeights();
+    result = writeIR(*module, weights, stream, {.bytecode = bytecode}, maxWeightBytes);
+  }
+  return succeeded(result) ? ExitCode::Success : ExitCode::Diagnosed;
 }
 
 ExitCode Compilation::writeStaticLibrary(StringRef path) {

@@ -80,15 +80,35 @@ static LogicalResult takeInlineWeights(ModuleOp module, WeightStore &weights) {
   return success();
 }
 
+static void write(ModuleOp module, llvm::raw_ostream &stream, const IRWriteOptions &options) {
+  if (options.bytecode)
+    (void)writeBytecodeToFile(module, stream); // Fails only for versions that were asked for.
+  else
+    module.print(stream, options.printing);
+}
+
+LogicalResult torchc::writeIR(ModuleOp module, const WeightStore &weights, llvm::raw_ostream &stream,
+                              const IRWriteOptions &options, uint64_t maxWeightBytes) {
+  FailureOr<std::vector<NamedWeight>> used = getUsedWeights(module, weights);
+  if (failed(used))
+    return failure();
+  uint64_t bytes = 0;
+  for (const NamedWeight &entry : *used)
+    bytes += entry.weight.bytes.size();
+  if (used->empty() || bytes > maxWeightBytes) {
+    write(module, stream, options);
+    return success();
+  }
+  OwningOpRef<ModuleOp> copy = module.clone();
+  inlineWeights(*copy, *used);
+  write(*copy, stream, options);
+  return success();
+}
+
 ExitCode torchc::writeIRFile(ModuleOp module, const WeightStore &weights, StringRef path,
                              const IRWriteOptions &options) {
-  auto write = [&](ModuleOp written) {
-    return writeFileAtomically(path, [&](llvm::raw_ostream &stream) {
-      if (options.bytecode)
-        (void)writeBytecodeToFile(written, stream); // Fails only for versions that were asked for.
-      else
-        written.print(stream, options.printing);
-    });
+  auto writeFile = [&] {
+    return writeFileAtomically(path, [&](llvm::raw_ostream &stream) { write(module, stream, options); });
   };
   auto finish = [&](llvm::Error error) {
     if (!error)
@@ -100,13 +120,11 @@ ExitCode torchc::writeIRFile(ModuleOp module, const WeightStore &weights, String
   if (failed(used))
     return ExitCode::Diagnosed;
   if (used->empty())
-    return finish(write(module));
+    return finish(writeFile());
   bool isStream = path == "-" || (llvm::sys::fs::exists(path) && !llvm::sys::fs::is_regular_file(path));
-  if (isStream) {
-    OwningOpRef<ModuleOp> copy = module.clone();
-    inlineWeights(*copy, *used);
-    return finish(write(*copy));
-  }
+  if (isStream)
+    return finish(
+        writeFileAtomically(path, [&](llvm::raw_ostream &stream) { (void)writeIR(module, weights, stream, options); }));
   WrittenWeights own, &written = options.shared ? *options.shared : own;
   WrittenWeights wanted;
   for (const NamedWeight &entry : *used)
@@ -120,7 +138,7 @@ ExitCode torchc::writeIRFile(ModuleOp module, const WeightStore &weights, String
     written = std::move(wanted);
   }
   module->setAttr(kWeightsFileAttr, StringAttr::get(module.getContext(), llvm::sys::path::filename(written.path)));
-  llvm::Error error = write(module);
+  llvm::Error error = writeFile();
   module->removeAttr(kWeightsFileAttr);
   return finish(std::move(error));
 }

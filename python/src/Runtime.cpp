@@ -9,17 +9,21 @@
 #include "torchc/runtime/Program.h"
 #include "torchc/runtime/Session.h"
 
-#include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
+#include "DlpackTypes.h"
+#include "TorchTensors.h"
+
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include <cstring>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 namespace nb = nanobind;
+using namespace torchc;
 using namespace torchc::runtime;
 
 namespace {
@@ -36,61 +40,6 @@ template <typename T> T takeOrRaise(Result<T> result, const nb::object &type) {
   if (!result.isOk())
     raise(type, result.getStatus());
   return result.take();
-}
-
-//===----------------------------------------------------------------------===//
-// Element types
-//===----------------------------------------------------------------------===//
-
-enum class DlpackCode : uint8_t {
-  Int = 0,
-  UInt = 1,
-  Float = 2,
-  Bfloat = 4,
-  Complex = 5,
-  Bool = 6,
-  Float8E4M3FN = 10,
-  Float8E5M2 = 12
-};
-
-struct DlpackType {
-  ElementType type;
-  DlpackCode code;
-};
-
-constexpr DlpackType kDlpackTypes[] = {
-    {ElementType::U8, DlpackCode::UInt},
-    {ElementType::U16, DlpackCode::UInt},
-    {ElementType::U32, DlpackCode::UInt},
-    {ElementType::U64, DlpackCode::UInt},
-    {ElementType::I8, DlpackCode::Int},
-    {ElementType::I16, DlpackCode::Int},
-    {ElementType::I32, DlpackCode::Int},
-    {ElementType::I64, DlpackCode::Int},
-    {ElementType::F16, DlpackCode::Float},
-    {ElementType::F32, DlpackCode::Float},
-    {ElementType::F64, DlpackCode::Float},
-    {ElementType::BF16, DlpackCode::Bfloat},
-    {ElementType::ComplexF32, DlpackCode::Complex},
-    {ElementType::ComplexF64, DlpackCode::Complex},
-    {ElementType::I1, DlpackCode::Bool},
-    {ElementType::F8E4M3FN, DlpackCode::Float8E4M3FN},
-    {ElementType::F8E5M2, DlpackCode::Float8E5M2},
-};
-
-nb::dlpack::dtype toDlpack(ElementType type) {
-  for (const DlpackType &entry : kDlpackTypes)
-    if (entry.type == type)
-      return {static_cast<uint8_t>(entry.code), static_cast<uint8_t>(getElementSize(type) * 8), 1};
-  throw nb::type_error("an element type that DLPack does not know");
-}
-
-ElementType fromDlpack(nb::dlpack::dtype dtype) {
-  for (const DlpackType &entry : kDlpackTypes)
-    if (static_cast<uint8_t>(entry.code) == dtype.code && getElementSize(entry.type) * 8 == dtype.bits &&
-        dtype.lanes == 1)
-      return entry.type;
-  throw nb::type_error("an element type that torchc does not know");
 }
 
 //===----------------------------------------------------------------------===//
@@ -129,6 +78,19 @@ nb::object exportTensor(Tensor tensor) {
   return nb::cast(nb::ndarray<nb::array_api>(data, shape.size(), shape.data(), capsule, nullptr, dtype));
 }
 
+/// The same memory under another element type of the same size.
+nb::object reinterpret(const InputArray &array, const std::string &name) {
+  for (const DlpackType &entry : kDlpackTypes)
+    if (name == getElementName(entry.type) && getElementSize(entry.type) * 8 == array.dtype().bits) {
+      std::vector<int64_t> dims;
+      for (size_t i = 0; i < array.ndim(); ++i)
+        dims.push_back(static_cast<int64_t>(array.shape(i)));
+      Tensor tensor = borrowArray(array);
+      return exportTensor(takeOrRaise(tensor.view(0, entry.type, dims), runError));
+    }
+  throw nb::value_error(("no element type '" + name + "' of that size").c_str());
+}
+
 //===----------------------------------------------------------------------===//
 // Programs
 //===----------------------------------------------------------------------===//
@@ -148,6 +110,21 @@ Program loadBytes(nb::bytes bytes) {
   Result<Program> program = Program::copyBytes(span, LoadOptions());
   if (!program.isOk())
     raise(loadError, program.getStatus());
+  return program.take();
+}
+
+/// Uses the bytes of a buffer where they are, which the program keeps alive.
+Program borrowBuffer(nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::device::cpu> buffer) {
+  using Buffer = decltype(buffer);
+  auto owner = std::make_unique<Buffer>(buffer);
+  auto release = [](void *context) {
+    nb::gil_scoped_acquire lock;
+    delete static_cast<Buffer *>(context);
+  };
+  Result<Program> program = Program::borrowBytes({buffer.data(), buffer.size()}, release, owner.get(), LoadOptions());
+  if (!program.isOk())
+    raise(loadError, program.getStatus());
+  owner.release();
   return program.take();
 }
 
@@ -219,10 +196,20 @@ struct PythonParameters {
   Parameters parameters;
 };
 
-/// A session and the functions that its program calls.
+/// A session, the functions that its program calls, and what a profile is told.
 struct PythonSession {
+  /// Waits for other threads' calls, not holding the GIL.
+  template <typename Function> auto exclusively(Function function) {
+    nb::gil_scoped_release unlock;
+    std::lock_guard<std::mutex> lock(*mutex);
+    return function();
+  }
+
+  Program program;
   std::vector<std::unique_ptr<nb::object>> ops;
   std::unique_ptr<Session> session;
+  std::unique_ptr<std::mutex> mutex = std::make_unique<std::mutex>();
+  std::unique_ptr<std::vector<DispatchEvent>> events;
 };
 
 /// Calls a Python function (attributes, arguments) -> results, numbers and arrays.
@@ -251,10 +238,9 @@ Status callOp(void *context, const char *attributes, std::span<const ExternalVal
   }
 }
 
-PythonSession createSession(const Program &program, unsigned threads, const PythonParameters &parameters,
+PythonSession createSession(const Program &program, const Device &device, const PythonParameters &parameters,
                             const std::vector<std::pair<std::string, nb::object>> &ops) {
-  Device device = threads == 1 ? Device::localSync() : takeOrRaise(Device::localTask(threads), runError);
-  PythonSession result;
+  PythonSession result{.program = program, .ops = {}, .session = nullptr, .events = nullptr};
   std::vector<ExternalBinding> bindings;
   for (const auto &[name, function] : ops) {
     result.ops.push_back(std::make_unique<nb::object>(function));
@@ -279,34 +265,170 @@ void raiseIfError(const Status &status) {
     raise(runError, status);
 }
 
-nb::list call(PythonSession &session, const Program &program, const std::string &name, std::vector<InputArray> arrays) {
-  unsigned function = findFunction(program, name);
-  std::vector<Tensor> inputs;
-  for (const InputArray &array : arrays)
-    inputs.push_back(borrowArray(array));
-  std::vector<Tensor> outputs(program.getFunction(function).outputCount);
-  Status status;
-  {
-    nb::gil_scoped_release unlock;
-    status = session.session->call(function, inputs, outputs);
+//===----------------------------------------------------------------------===//
+// Calls
+//===----------------------------------------------------------------------===//
+
+/// An entry point of a session, ready to be called.
+class BoundFunction {
+public:
+  BoundFunction(PythonSession &session, const std::string &name)
+      : session(session), index(findFunction(session.program, name)) {
+    FunctionInfo info = session.program.getFunction(index);
+    for (unsigned i = 0; i < info.inputCount; ++i)
+      inputs.push_back(session.program.getInput(index, i));
+    for (unsigned i = 0; i < info.outputCount; ++i)
+      outputs.push_back(session.program.getOutput(index, i));
   }
-  if (!status.isOk())
-    raise(runError, status);
-  nb::list results;
-  for (Tensor &output : outputs)
-    results.append(exportTensor(std::move(output)));
-  return results;
+
+  /// Calls it with torch tensors, numpy arrays and numbers. Returns the results, which are
+  /// torch tensors, or arrays where no input is one, and numbers; and whether they are
+  /// torch's. None where an input must first be made
+  /// one that can be read in place: unless it `isPrepared`, only plain torch and numpy
+  /// tensors and numbers are taken.
+  nb::object call(nb::handle given, bool isPrepared, bool wantsTorch) {
+    nb::object sequence = nb::steal(PySequence_Fast(given.ptr(), "the inputs are a list or a tuple"));
+    if (!sequence.is_valid())
+      throw nb::python_error();
+    size_t count = PySequence_Fast_GET_SIZE(sequence.ptr());
+    std::vector<Tensor> arguments(count), results(outputs.size());
+    for (size_t i = 0; i < count; ++i)
+      if (!take(PySequence_Fast_GET_ITEM(sequence.ptr(), i), i, isPrepared, arguments[i], wantsTorch))
+        return nb::none();
+    Status status = session.exclusively([&] { return session.session->call(index, arguments, results); });
+    if (!status.isOk())
+      raise(runError, status);
+    nb::object list = nb::steal(PyList_New(results.size()));
+    for (size_t i = 0; i < results.size(); ++i)
+      PyList_SET_ITEM(list.ptr(), i, give(results[i], outputs[i].kind, wantsTorch).release().ptr());
+    return nb::make_tuple(list, wantsTorch);
+  }
+
+private:
+  bool take(PyObject *value, size_t position, bool isPrepared, Tensor &tensor, bool &isTorch) {
+    TorchTensors &torch = TorchTensors::get();
+    if (torch.isTensor(value)) {
+      isTorch = true;
+      return torch.borrow(value, tensor);
+    }
+    if (position < inputs.size() && inputs[position].kind != ValueKind::Tensor &&
+        takeNumber(value, inputs[position], tensor))
+      return true;
+    isTorch |= torch.isInstance(value);
+    InputArray array;
+    if (!(isPrepared || isNumpyArray(value)) || !nb::try_cast(nb::handle(value), array))
+      return false;
+    tensor = borrowArray(array);
+    return true;
+  }
+
+  static bool isNumpyArray(PyObject *value) {
+    const char *name = Py_TYPE(value)->tp_name;
+    return std::strcmp(name, "numpy.ndarray") == 0;
+  }
+
+  /// Takes a Python number of the kind that is wanted. An int is a float, too; a bool is no int.
+  static bool takeNumber(PyObject *value, const ValueInfo &info, Tensor &tensor) {
+    union {
+      int64_t integer;
+      double number;
+    } bits{0};
+    if (info.kind == ValueKind::Bool && PyBool_Check(value)) {
+      bits.integer = value == Py_True;
+    } else if (info.kind == ValueKind::Int && PyLong_CheckExact(value)) {
+      bits.integer = PyLong_AsLongLong(value);
+    } else if (info.kind == ValueKind::Float && (PyFloat_CheckExact(value) || PyLong_CheckExact(value))) {
+      bits.number = PyFloat_AsDouble(value);
+    } else {
+      return false;
+    }
+    if (PyErr_Occurred()) { // Too large.
+      PyErr_Clear();
+      return false;
+    }
+    tensor = takeOrRaise(Tensor::allocate(info.type, {}), runError);
+    std::memcpy(tensor.getMutableData(), &bits, getElementSize(info.type));
+    return true;
+  }
+
+  static nb::object giveTorch(Tensor tensor) {
+    TorchTensors &torch = TorchTensors::get();
+    return torch.hasTable() ? torch.give(std::move(tensor)) : torch.convert(exportTensor(std::move(tensor)));
+  }
+
+  static nb::object give(Tensor &tensor, ValueKind kind, bool asTorch) {
+    union {
+      int64_t integer;
+      double number;
+    } bits{0};
+    if (kind == ValueKind::Tensor)
+      return asTorch ? giveTorch(std::move(tensor)) : exportTensor(std::move(tensor));
+    std::memcpy(&bits, tensor.getData(), tensor.getByteLength());
+    if (kind == ValueKind::Bool)
+      return nb::bool_(bits.integer != 0);
+    return kind == ValueKind::Int ? nb::object(nb::int_(bits.integer)) : nb::object(nb::float_(bits.number));
+  }
+
+  PythonSession &session;
+  unsigned index;
+  std::vector<ValueInfo> inputs, outputs;
+};
+
+//===----------------------------------------------------------------------===//
+// Profiles
+//===----------------------------------------------------------------------===//
+
+void startProfile(PythonSession &session) {
+  session.exclusively([&] {
+    session.events = std::make_unique<std::vector<DispatchEvent>>();
+    Profiler profiler;
+    profiler.context = session.events.get();
+    profiler.onDispatch = [](void *context, const DispatchEvent &event) {
+      static_cast<std::vector<DispatchEvent> *>(context)->push_back(event);
+    };
+    session.session->setProfiler(profiler);
+  });
+}
+
+/// The dispatches since the start: kernel, begin and end in nanoseconds, work groups, bytes
+/// read and written, and the ops and source lines of the model that the kernel computes.
+nb::list stopProfile(PythonSession &session) {
+  session.exclusively([&] { session.session->setProfiler({}); });
+  nb::list dispatches;
+  if (!session.events)
+    return dispatches;
+  std::unique_ptr<std::vector<DispatchEvent>> events = std::move(session.events);
+  for (const DispatchEvent &event : *events) {
+    nb::list sources;
+    for (unsigned i = 0; i < session.program.getSourceCount(event.instruction); ++i) {
+      SourceInfo source = session.program.getSource(event.instruction, i);
+      sources.append(nb::make_tuple(source.op, source.location));
+    }
+    nb::dict dispatch;
+    dispatch["kernel"] = session.program.getKernel(event.kernel).name;
+    dispatch["begin"] = event.begin;
+    dispatch["end"] = event.end;
+    dispatch["workgroups"] = event.workgroups;
+    dispatch["bytes_read"] = event.bytesRead;
+    dispatch["bytes_written"] = event.bytesWritten;
+    dispatch["sources"] = sources;
+    dispatches.append(dispatch);
+  }
+  return dispatches;
 }
 
 } // namespace
 
 NB_MODULE(_runtime, m) {
+  // Programs and devices may live as long as the process.
+  nb::set_leak_warnings(false);
   m.doc() = "Loads and runs .vmfb programs.";
   nb::object errors = nb::module_::import_("torchc.errors");
   loadError = errors.attr("LoadError");
   runError = errors.attr("RunError");
   // Static storage would outlive the interpreter.
   nb::module_::import_("atexit").attr("register")(nb::cpp_function([] {
+    TorchTensors::get().reset();
     loadError.reset();
     runError.reset();
   }));
@@ -314,6 +436,7 @@ NB_MODULE(_runtime, m) {
   nb::class_<Program>(m, "Program", "A verified program; immutable, shared by any number of sessions.")
       .def_static("load", &loadFile, nb::arg("path"))
       .def_static("from_bytes", &loadBytes, nb::arg("data"))
+      .def_static("borrow", &borrowBuffer, nb::arg("buffer"))
       .def_prop_ro("functions", &listFunctions)
       .def_prop_ro("state", &listState)
       .def("describe", &describeFunction, nb::arg("function"));
@@ -322,20 +445,45 @@ NB_MODULE(_runtime, m) {
       .def("add_file", &PythonParameters::addFile, nb::arg("scope"), nb::arg("path"))
       .def("add", &PythonParameters::add, nb::arg("scope"), nb::arg("key"), nb::arg("array"));
   nb::class_<PythonSession>(m, "Session", "A program's state for one caller.")
-      .def("reset", [](PythonSession &session) { raiseIfError(session.session->reset()); })
+      .def("reset",
+           [](PythonSession &session) { raiseIfError(session.exclusively([&] { return session.session->reset(); })); })
       .def("get_state",
            [](PythonSession &session, const std::string &name) {
-             return exportTensor(takeOrRaise(session.session->getState(name), runError));
+             return exportTensor(
+                 takeOrRaise(session.exclusively([&] { return session.session->getState(name); }), runError));
            })
       .def("set_state",
            [](PythonSession &session, const std::string &name, const InputArray &array) {
-             raiseIfError(session.session->setState(name, borrowArray(array)));
+             Tensor tensor = borrowArray(array);
+             raiseIfError(session.exclusively([&] { return session.session->setState(name, tensor); }));
            })
-      .def("save_state", [](PythonSession &session,
-                            const std::string &path) { raiseIfError(session.session->saveState(path.c_str())); })
-      .def("load_state", [](PythonSession &session,
-                            const std::string &path) { raiseIfError(session.session->loadState(path.c_str())); })
-      .def("call", &call, nb::arg("program"), nb::arg("function"), nb::arg("inputs"));
-  m.def("create_session", &createSession, nb::arg("program"), nb::arg("threads"), nb::arg("parameters"),
-        nb::arg("ops"));
+      .def("save_state",
+           [](PythonSession &session, const std::string &path) {
+             raiseIfError(session.exclusively([&] { return session.session->saveState(path.c_str()); }));
+           })
+      .def("load_state",
+           [](PythonSession &session, const std::string &path) {
+             raiseIfError(session.exclusively([&] { return session.session->loadState(path.c_str()); }));
+           })
+      .def("start_profile", &startProfile)
+      .def("stop_profile", &stopProfile)
+      .def(
+          "bind", [](PythonSession &session, const std::string &name) { return BoundFunction(session, name); },
+          nb::keep_alive<0, 1>(), nb::arg("function"));
+  nb::class_<BoundFunction>(m, "BoundFunction", "An entry point of a session.")
+      .def("call", &BoundFunction::call, nb::arg("inputs"), nb::arg("is_prepared"), nb::arg("wants_torch"));
+  m.def(
+      "use_torch",
+      [](nb::object tensor, nb::object parameter, nb::object fromDlpack) {
+        TorchTensors::get().use(tensor, parameter, fromDlpack);
+      },
+      nb::arg("tensor"), nb::arg("parameter"), nb::arg("from_dlpack"));
+  m.def("reinterpret", &reinterpret, nb::arg("array"), nb::arg("dtype"));
+  nb::class_<Device>(m, "Device", "Threads that run kernels; any number of sessions may share them.")
+      .def_static("local_sync", &Device::localSync)
+      .def_static(
+          "local_task", [](unsigned threads) { return takeOrRaise(Device::localTask(threads), runError); },
+          nb::arg("threads"))
+      .def_prop_ro("worker_count", &Device::getWorkerCount);
+  m.def("create_session", &createSession, nb::arg("program"), nb::arg("device"), nb::arg("parameters"), nb::arg("ops"));
 }

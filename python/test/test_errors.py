@@ -33,7 +33,9 @@ def test_a_file_that_is_no_model(tmp_path):
 
 
 def test_what_is_no_model():
-    with pytest.raises(TypeError, match="not Linear"):
+    with pytest.raises(TypeError, match="not int"):
+        torchc.compile(5)
+    with pytest.raises(TypeError, match="Linear is compiled with example inputs"):
         torchc.compile(torch.nn.Linear(2, 2))
 
 

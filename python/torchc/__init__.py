@@ -1,23 +1,32 @@
 """torchc: compiles PyTorch models ahead of time and runs them without PyTorch.
 
-    program = torchc.compile(torch.export.export(model, (x,)))
+    program = torchc.compile(model, (x,))
     y = program(x)                 # torch tensors or numpy arrays
     program.save("model.vmfb")
     program = torchc.load("model.vmfb")
+
+    torch.compile(model, backend="torchc")
 """
+import importlib
+
 from torchc.errors import CompileError, LoadError, RunError, TorchcError, UnsupportedOpError
 from torchc.program import Program, load
 
 __all__ = [
     "CompileError", "LoadError", "Program", "RunError", "TorchcError", "UnsupportedOpError", "compile", "load",
 ]
+_SUBMODULES = ("aot", "compiler", "dynamo", "fx", "runtime")
 
 
-def compile(program, *, inputs=(), target_cpu="host", threads=1, trust_model=False, dump_stages=None,
-            externalize_parameters=None, ops=None):
-    """Compiles an ExportedProgram, a ScriptModule or a model file. See `torchc.compiler.compile`."""
+def compile(model, args=None, kwargs=None, **options):
+    """Compiles a model. See `torchc.compiler.compile`."""
     from torchc import compiler
 
-    return compiler.compile(program, inputs=inputs, target_cpu=target_cpu, threads=threads,
-                            trust_model=trust_model, dump_stages=dump_stages,
-                            externalize_parameters=externalize_parameters, ops=ops)
+    return compiler.compile(model, args, kwargs, **options)
+
+
+def __getattr__(name):
+    # Those that need the compiler or torch are loaded when they are used.
+    if name in _SUBMODULES:
+        return importlib.import_module(f"torchc.{name}")
+    raise AttributeError(f"module 'torchc' has no attribute '{name}'")

@@ -1,11 +1,40 @@
-def compile_file(
-    input: str,
-    output: str,
-    emit: str,
-    input_shapes: list[str],
-    target_cpu: str,
-    trust_model: bool,
-    dump_stages: str,
-    parameters: tuple[str, str] | None,
-    custom_ops: list[str],
-) -> tuple[int, list[tuple[str, str]]]: ...
+from collections.abc import Callable
+from typing import Any
+
+version: str
+
+class Compilation:
+    """One model on its way through the stages; for one thread at a time.
+
+    Each step gives the exit code that torchc-compile would end with; `take_messages` gives what it said:
+    pairs of "error" or "warning" and a text. Steps run without the GIL, answer Ctrl-C, and call `progress`
+    with the number of each stage.
+    """
+
+    def __init__(
+        self,
+        target_cpu: str,
+        input_shapes: list[str],
+        trust_model: bool,
+        dump_stages: str,
+        parameters: tuple[str, str] | None,
+        custom_ops: list[str],
+    ) -> None: ...
+    def read_file(self, path: str, progress: Callable[[int], Any] | None) -> int: ...
+    def read_bytes(self, content: bytes, name: str, progress: Callable[[int], Any] | None) -> int: ...
+    def read_graphs(
+        self, graphs: list[tuple[str, str]], tensors: list[tuple[str, Any]], progress: Callable[[int], Any] | None
+    ) -> int: ...
+    def run_to(self, stage: str, progress: Callable[[int], Any] | None) -> int: ...
+    def write(self, path: str, bytecode: bool) -> int: ...
+    def write_static_library(self, path: str) -> int: ...
+    def to_bytes(self) -> tuple[int, bytes]: ...
+    def to_text(self, max_weight_bytes: int) -> tuple[int, str]: ...
+    def take_messages(self) -> list[tuple[str, str]]: ...
+    @property
+    def stage(self) -> str: ...
+
+def list_ops() -> list[str]: ...
+def list_stages() -> list[tuple[str, str]]: ...
+def main(argv: list[str]) -> int:
+    """Runs torchc-compile; returns its exit code."""

@@ -1,8 +1,9 @@
 """Programs: compiled models that are called like functions. Needs no PyTorch."""
+import contextlib
+import functools
 import json
 import os
 import sys
-import threading
 
 import numpy as np
 
@@ -15,7 +16,28 @@ _NUMPY_TYPES = {
     "i8": np.int8, "u8": np.uint8, "u16": np.uint16, "u32": np.uint32, "u64": np.uint64, "i1": np.bool_,
     "complex<f32>": np.complex64, "complex<f64>": np.complex128,
 }
+_ML_DTYPES = {"bf16": "bfloat16", "f8E4M3FN": "float8_e4m3fn", "f8E5M2": "float8_e5m2"}
 _SCALARS = {"int": int, "float": float, "bool": bool}
+
+
+@functools.lru_cache(maxsize=None)
+def find_device(threads):
+    """The device of that many threads, which all programs share; 1 is the caller's own, 0 one a CPU."""
+    return _runtime.Device.local_sync() if threads == 1 else _runtime.Device.local_task(threads)
+
+
+@functools.lru_cache(maxsize=None)
+def _introduce(torch):
+    _runtime.use_torch(torch.Tensor, torch.nn.Parameter, torch.from_dlpack)
+
+
+def find_torch():
+    """The torch module if the process has imported it, known to the runtime."""
+    torch = sys.modules.get("torch")
+    if torch is None or not hasattr(torch, "nn"):  # It is being imported.
+        return None
+    _introduce(torch)
+    return torch
 
 
 def load(source, *, threads=1, parameters=None, ops=None):
@@ -90,13 +112,14 @@ class Program:
         self._native = native
         self._options = threads, parameters, ops
         bindings = [(name, _make_op(function)) for name, function in (ops or {}).items()]
-        self._session = _runtime.create_session(native, threads, _read_parameters(parameters), bindings)
-        self._lock = threading.Lock()
+        self._session = _runtime.create_session(native, find_device(threads), _read_parameters(parameters), bindings)
         self._read = read
         self._signatures = {name: native.describe(name) for name in native.functions}
+        self._functions = {name: self._session.bind(name) for name in native.functions}
         self._specs = {
             name: tuple(Spec(signature[key]) if signature[key] else None for key in ("input_spec", "output_spec"))
             for name, signature in self._signatures.items()}
+        self._plain_counts = {name: _count_plain(signature, *self._specs[name]) for name, signature in self._signatures.items()}
 
     @property
     def functions(self):
@@ -113,21 +136,20 @@ class Program:
 
     def call(self, function, *args, **kwargs):
         """Calls an entry point."""
+        if not kwargs and len(args) == self._plain_counts.get(function):
+            (result,), is_torch = self._run(function, args, False, find_torch())
+            return result if is_torch else self._convert(result, self._signatures[function]["outputs"][0])
         signature = self._signatures[self._check(function)]
         input_spec, output_spec = self._specs[function]
-        wanted = signature["inputs"]
+        torch = find_torch()
         try:
-            inputs = _select_inputs(wanted, input_spec, args, kwargs)
-            torch = sys.modules.get("torch")
-            arrays = [_to_input(value, info, torch) for value, info in zip(inputs, wanted)]
-        except (TypeError, ValueError, OverflowError) as error:
+            inputs = _select_inputs(signature["inputs"], input_spec, args, kwargs)
+        except TypeError as error:
             raise RunError(f"{function}: {error}") from None
-        with self._lock:
-            results = self._session.call(self._native, function, arrays)
-        uses_torch = torch is not None and any(isinstance(value, torch.Tensor) for value in inputs)
+        results, uses_torch = self._run(function, inputs, False, torch)
         outputs = {}
         for position, (result, info) in enumerate(zip(results, signature["outputs"])):
-            value = _from_array(result, info, torch if uses_torch else None)
+            value = result if uses_torch or info["kind"] != "tensor" else self._convert(result, info)
             if info["mutates"] is not None:
                 _write_back(inputs[info["mutates"]], value, torch)
             else:
@@ -137,6 +159,40 @@ class Program:
             return output_spec.unflatten([outputs.get(leaf) for leaf in range(output_spec.leaf_count)])
         results = tuple(outputs.values())
         return results[0] if len(results) == 1 else results
+
+    def call_flat(self, function, inputs):
+        """Calls an entry point with a list of its inputs, of which the tensors are torch's, and returns
+        a list of its outputs: the shortest way in. Nothing is written back to the inputs."""
+        return self._run(function, inputs, True, find_torch())[0]
+
+    def _run(self, function, inputs, wants_torch, torch):
+        native = self._functions[function]
+        results = native.call(inputs, False, wants_torch)
+        if results is None:
+            try:
+                arrays = [_to_input(value, info, torch) for value, info in zip(inputs, self._signatures[function]["inputs"])]
+            except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+                raise RunError(f"{function}: {error}") from None
+            results = native.call(arrays, True, wants_torch)
+            if results is None:
+                raise RunError(f"{function}: an input cannot be read as a dense array of the CPU")
+        return results
+
+    def _convert(self, result, info):
+        return to_numpy(result, info["dtype"])
+
+    @contextlib.contextmanager
+    def profile(self):
+        """`with program.profile() as profile: program(x)`: where the time of those calls went, a
+        torchc.runtime.Profile."""
+        from torchc.runtime import Profile
+
+        profile = Profile()
+        self._session.start_profile()
+        try:
+            yield profile
+        finally:
+            profile.dispatches = self._session.stop_profile()
 
     def state(self):
         """What the program keeps between calls, buffers that the model writes: a dict of copies by name."""
@@ -187,6 +243,15 @@ class Program:
 
 def _restore(data, threads, parameters, ops):
     return load(data, threads=threads, parameters=parameters, ops=ops)
+
+
+def _count_plain(signature, input_spec, output_spec):
+    """The number of inputs of a function that takes tensors side by side and gives one tensor; else None."""
+    inputs, outputs = signature["inputs"], signature["outputs"]
+    is_plain = (input_spec is not None and input_spec.is_flat_call and output_spec is not None and output_spec.is_leaf
+                and [info["leaf"] for info in inputs] == list(range(input_spec.leaf_count))
+                and [(info["kind"], info["leaf"], info["mutates"]) for info in outputs] == [("tensor", 0, None)])
+    return len(inputs) if is_plain else None
 
 
 def _select_inputs(wanted, spec, args, kwargs):
@@ -240,19 +305,23 @@ def _to_input(value, info, torch):
     if is_number:
         raise TypeError(f"input '{name}': expected a tensor of {info['dtype']}, got {_describe(value)}")
     array = np.asarray(value)
+    if _ML_DTYPES.get(info["dtype"]) == array.dtype.name:
+        return _runtime.reinterpret(_to_array(array.view(f"u{array.dtype.itemsize}"), torch), info["dtype"])
     if array.dtype.kind not in "biufc" or not array.dtype.isnative:
         raise TypeError(f"input '{name}': expected a tensor of {info['dtype']}, got {_describe(value)} of dtype {array.dtype}")
     return _to_array(array, torch)
 
 
-def _from_array(result, info, torch):
-    if info["kind"] != "tensor":
-        return np.asarray(result).item()
-    if torch is not None:
-        return torch.from_dlpack(result)
-    if info["dtype"] not in _NUMPY_TYPES:
-        raise RunError(f"output '{info['name']}' is {info['dtype']}, which numpy does not have: pass torch tensors")
-    return np.asarray(result)
+def to_numpy(array, dtype):
+    """A numpy array on the memory of an output of that element type."""
+    if dtype in _NUMPY_TYPES:
+        return np.asarray(array)
+    try:
+        import ml_dtypes
+    except ImportError:
+        raise RunError(f"an output is {dtype}, which numpy does not have: install ml_dtypes or pass torch tensors") from None
+    bits = _runtime.reinterpret(array, "u16" if dtype == "bf16" else "u8")
+    return np.asarray(bits).view(getattr(ml_dtypes, _ML_DTYPES[dtype]))
 
 
 def _write_back(target, value, torch):

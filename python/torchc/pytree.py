@@ -22,6 +22,19 @@ class Spec:
         self.leaf_count = _count_leaves(self._root)
         self._is_foreign = _has_foreign_types(self._root)
 
+    @property
+    def is_leaf(self):
+        """Whether it is one value."""
+        return self._root["type"] is None
+
+    @property
+    def is_flat_call(self):
+        """Whether it is that of a call with single values, none of them by name."""
+        if self.is_leaf or len(self._root["children_spec"]) != 2:
+            return False
+        positional, named = self._root["children_spec"]
+        return not named["children_spec"] and all(child["type"] is None for child in positional["children_spec"])
+
     def flatten_call(self, args, kwargs):
         """The leaves of a call, whose spec is that of (args, kwargs), in order. Raises TypeError where
         the structure is another one."""

@@ -22,6 +22,8 @@
 #include "torchc/Import/CaptureResult.h"
 #include "torchc/Import/ZipArchive.h"
 
+#include "llvm/ADT/ArrayRef.h"
+
 #include <memory>
 
 namespace llvm {
@@ -39,6 +41,17 @@ bool isExportedProgram(const ZipArchive &archive);
 /// Strict: unknown tags, missing fields, sizes that do not fit and another
 /// schema version are errors; fields that this reader does not know are not.
 CaptureResult readExportedProgram(std::shared_ptr<const llvm::MemoryBuffer> file);
+
+/// An entry point of a program that lives in memory: the text of an archive's
+/// `models/NAME.json`.
+struct ExportedGraph {
+  std::string name;
+  llvm::StringRef text;
+};
+
+/// The same for graphs that are in no file, over tensors that they share by name.
+/// A symbol of several graphs is one and the same.
+CaptureResult readExportedGraphs(llvm::ArrayRef<ExportedGraph> graphs, std::vector<StoredTensor> tensors);
 
 } // namespace torchc
 

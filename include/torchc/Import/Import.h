@@ -15,7 +15,7 @@
 #ifndef TORCHC_IMPORT_IMPORT_H
 #define TORCHC_IMPORT_IMPORT_H
 
-#include "torchc/Import/CapturedProgram.h"
+#include "torchc/Import/CaptureResult.h"
 #include "torchc/Import/TorchScript.h"
 #include "torchc/Support/ExitCode.h"
 
@@ -45,6 +45,14 @@ struct ImportOptions {
 /// The weights go to the torch dialect's `WeightStore` in `context`, which
 /// therefore holds one model. `context` must know all dialects of the pipeline.
 ImportResult importModelFile(llvm::StringRef path, const ImportOptions &options, mlir::MLIRContext &context);
+
+/// The same for the content of a file; `name` begins the messages. Weights that lie
+/// in a file beside IR are not there to be read.
+ImportResult importModelBytes(std::unique_ptr<llvm::MemoryBuffer> content, llvm::StringRef name,
+                              const ImportOptions &options, mlir::MLIRContext &context);
+
+/// The same for what a reader gave: sends its messages and builds the module.
+ImportResult importCaptured(const CaptureResult &captured, llvm::StringRef name, mlir::MLIRContext &context);
 
 /// Builds the torch dialect form of a captured program: one public function an
 /// entry point, with `torchc.signature`; `torchc.symbols` on the module; tensors

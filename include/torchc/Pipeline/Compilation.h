@@ -9,6 +9,7 @@
 #ifndef TORCHC_PIPELINE_COMPILATION_H
 #define TORCHC_PIPELINE_COMPILATION_H
 
+#include "torchc/Import/Import.h"
 #include "torchc/Pipeline/Pipeline.h"
 #include "torchc/Pipeline/Reproducer.h"
 #include "torchc/Support/ExitCode.h"
@@ -19,6 +20,7 @@
 #include "mlir/IR/OwningOpRef.h"
 #include "mlir/Support/Timing.h"
 
+#include <atomic>
 #include <functional>
 #include <string>
 #include <vector>
@@ -46,7 +48,7 @@ struct CompileOptions {
   /// none.
   std::string dumpStages;
   /// The safetensors file that a .vmfb's parameters are written to, if
-  /// `pipeline.parameterScope` is set.
+  /// `pipeline.parameterScope` is set; empty where it is written elsewhere.
   std::string parameterFile;
   /// Print where the time went to standard error at the end.
   bool timing = false;
@@ -54,6 +56,9 @@ struct CompileOptions {
   std::function<void(Stage)> onStage = [](Stage) {};
   /// Called for each message.
   std::function<void(const Message &)> onMessage = [](const Message &) {};
+  /// If any: once it is set, by any thread, the stage under way ends before its next
+  /// pass or kernel and fails.
+  const std::atomic<bool> *isCancelled = nullptr;
 };
 
 /// One model on its way through the stages:
@@ -72,12 +77,19 @@ public:
 
   /// Reads a model file or IR of any stage; "-" is standard input.
   ExitCode read(llvm::StringRef path);
+  /// Reads the content of such a file; `name` begins the messages.
+  ExitCode read(std::unique_ptr<llvm::MemoryBuffer> content, llvm::StringRef name);
+  /// Takes what a reader captured; `name` begins the messages.
+  ExitCode read(const CaptureResult &captured, llvm::StringRef name);
   /// Takes the model through all stages up to and including `last`. IR that
   /// was read goes on from the stage that it is at, which `last` is not before.
   ExitCode runTo(Stage last);
   /// Writes what the last stage left: the .vmfb after Package, else IR, with
   /// its weights in a file beside it. "-" is standard output.
   ExitCode write(llvm::StringRef path, bool bytecode = false);
+  /// The same to a stream: IR with its weights in it, unless they are more bytes than
+  /// `maxWeightBytes`.
+  ExitCode write(llvm::raw_ostream &stream, bool bytecode, uint64_t maxWeightBytes = UINT64_MAX);
   /// After Package: writes an archive and, beside it, a C header.
   ExitCode writeStaticLibrary(llvm::StringRef path);
 
@@ -86,9 +98,13 @@ public:
   const char *writeReproducer() { return reproducer.write(); }
 
   mlir::ModuleOp getModule() { return *module; }
+  /// The stage that the module has left last.
+  Stage getStage() const { return reached; }
   mlir::MLIRContext &getContext() { return context; }
 
 private:
+  template <typename Importer> ExitCode readWith(Importer import);
+  bool isCancelled() const { return options.isCancelled && *options.isCancelled; }
   ExitCode runStage(Stage stage);
   ExitCode dump(Stage stage);
   ExitCode writeParameters();

@@ -39,6 +39,12 @@ struct IRWriteOptions {
 ExitCode writeIRFile(mlir::ModuleOp module, const WeightStore &weights, llvm::StringRef path,
                      const IRWriteOptions &options = {});
 
+/// Writes `module` to a stream, its weights as resources, so that it stands alone; weights
+/// of more than `maxWeightBytes` in all stay out, as in IR in memory. Emits an error where
+/// that fails.
+mlir::LogicalResult writeIR(mlir::ModuleOp module, const WeightStore &weights, llvm::raw_ostream &stream,
+                            const IRWriteOptions &options, uint64_t maxWeightBytes = UINT64_MAX);
+
 /// Maps the weights that `torchc.weights` of `module` names into `weights` and
 /// removes the attribute; globals that are resources of the module become weights
 /// too. `path` is the file of the module: the name of the weights is relative to

@@ -64,7 +64,6 @@ private:
   bool findModel(std::string &name);
   bool readProgram(const std::string &model, CapturedProgram &program);
   bool readTensors(StringRef dataFolder, const std::string &config, CapturedProgram &program);
-  void readVersion(JsonCursor version);
   void readTensor(StringRef dataFolder, StringRef name, JsonCursor payload, CapturedProgram &program);
 
   std::string path(const Twine &member) const { return (folder + "/" + member).str(); }
@@ -225,7 +224,7 @@ static CapturedFunction readFunction(JsonCursor module) {
   return function;
 }
 
-void ArchiveReader::readVersion(JsonCursor version) {
+static void readVersion(JsonCursor version, CaptureResult &result) {
   int64_t major = version["major"].getInteger(), minor = version["minor"].getInteger();
   if (major != kSchemaMajor)
     version.fail("the file has schema version " + Twine(major) + "." + Twine(minor) + ", this reader knows version " +
@@ -235,27 +234,32 @@ void ArchiveReader::readVersion(JsonCursor version) {
         formatv("the file has schema version {0}.{1}, newer than {0}.{2}", major, minor, kSchemaMinor));
 }
 
+/// Adds the entry point that a document holds; its failures stay in the document.
+static void readEntryPoint(JsonDocument &document, CapturedProgram &program, CaptureResult &result) {
+  if (document.hasFailed())
+    return;
+  JsonCursor root = document.getRoot();
+  readVersion(root["schema_version"], result);
+  if (document.hasFailed())
+    return;
+  program.functions.push_back(readFunction(root["graph_module"]));
+  root["range_constraints"].forEachMember(
+      [&](StringRef symbol, JsonCursor range) { program.symbols.push_back(readRange(symbol, range)); });
+  if (root.has("guards_code"))
+    root["guards_code"].forEachElement([&](JsonCursor guard) {
+      std::string text = guard.getString();
+      if (!addGuard(text, program.functions.back().graph))
+        result.warnings.push_back("not checked when the program runs: the export's guard " + text);
+    });
+}
+
 bool ArchiveReader::readProgram(const std::string &model, CapturedProgram &program) {
   std::string name = "models/" + model + ".json";
   Expected<StringRef> text = archive.getText(path(name));
   if (!text)
     return fail(text.takeError());
   JsonDocument document(name, *text);
-  if (!document.hasFailed()) {
-    JsonCursor root = document.getRoot();
-    readVersion(root["schema_version"]);
-    if (!document.hasFailed()) {
-      program.functions.push_back(readFunction(root["graph_module"]));
-      root["range_constraints"].forEachMember(
-          [&](StringRef symbol, JsonCursor range) { program.symbols.push_back(readRange(symbol, range)); });
-      if (root.has("guards_code"))
-        root["guards_code"].forEachElement([&](JsonCursor guard) {
-          std::string text = guard.getString();
-          if (!addGuard(text, program.functions.back().graph))
-            result.warnings.push_back("not checked when the program runs: the export's guard " + text);
-        });
-    }
-  }
+  readEntryPoint(document, program, result);
   return succeeded(document);
 }
 
@@ -313,4 +317,31 @@ CaptureResult torchc::readExportedProgram(std::shared_ptr<const MemoryBuffer> fi
   if (!folder)
     return CaptureResult::error(CaptureFailure::BadFile, "the archive has no member 'archive_format'");
   return ArchiveReader(std::move(file), std::move(*archive), *folder).read();
+}
+
+//===----------------------------------------------------------------------===//
+// Graphs in memory
+//===----------------------------------------------------------------------===//
+
+CaptureResult torchc::readExportedGraphs(ArrayRef<ExportedGraph> graphs, std::vector<StoredTensor> tensors) {
+  CaptureResult result;
+  CapturedProgram program;
+  for (const ExportedGraph &graph : graphs) {
+    JsonDocument document(graph.name, graph.text);
+    readEntryPoint(document, program, result);
+    if (document.hasFailed()) {
+      result.failure = document.getFailure();
+      result.errors.push_back(document.getMessage());
+      return result;
+    }
+    program.functions.back().name = graph.name;
+  }
+  for (const StoredTensor &tensor : tensors)
+    if (std::optional<int64_t> extent = getExtent(tensor.meta);
+        !extent || static_cast<uint64_t>(*extent) > tensor.storageBytes)
+      return CaptureResult::error(CaptureFailure::BadFile,
+                                  "the tensor '" + tensor.name + "' reaches beyond its storage");
+  program.tensors = std::move(tensors);
+  result.program = std::move(program);
+  return result;
 }

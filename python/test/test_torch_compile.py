@@ -1,0 +1,259 @@
+"""torch.compile(backend="torchc"): what a model and its gradients are is what eager PyTorch says."""
+import copy
+import logging
+import os
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import torchc
+from torchc import dynamo
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch, tmp_path):
+    monkeypatch.setenv("TORCHC_CACHE_DIR", "")
+    torch._dynamo.reset()
+    torch.manual_seed(0)
+
+
+@pytest.fixture
+def in_pytorch(caplog):
+    """The lines that say what ran in PyTorch."""
+    caplog.set_level(logging.WARNING, logger="torchc")
+    return lambda: [record.getMessage() for record in caplog.records if record.name == "torchc"]
+
+
+def compile(model, **options):
+    return torch.compile(model, backend="torchc", **options)
+
+
+def check(actual, expected, tolerance=2e-5):
+    torch.testing.assert_close(actual, expected, rtol=tolerance, atol=tolerance)
+
+
+def check_training(model, *inputs, steps=2, **options):
+    """Outputs, gradients of inputs and parameters, and buffers, over several steps."""
+    reference, compiled_model = model, copy.deepcopy(model)
+    compiled = compile(compiled_model, **options)
+    for _ in range(steps):
+        pairs = []
+        for run in (reference, compiled):
+            own = [x.detach().clone().requires_grad_(x.requires_grad) if isinstance(x, torch.Tensor) else x for x in inputs]
+            torch.manual_seed(1)
+            y = run(*own)
+            (y * torch.linspace(-1, 1, y.numel()).view(y.shape)).sum().backward()
+            pairs.append((y.detach(), [x.grad for x in own if isinstance(x, torch.Tensor)]))
+        check(pairs[1], pairs[0])
+        for (name, expected), (_, actual) in zip(reference.named_parameters(), compiled_model.named_parameters()):
+            torch.testing.assert_close(actual.grad, expected.grad, rtol=1e-4, atol=1e-4, msg=lambda text: f"{name}: {text}")
+        check(dict(compiled_model.named_buffers()), dict(reference.named_buffers()))
+
+
+# Inference.
+
+
+def test_a_function():
+    x, y = torch.randn(5), torch.randn(5)
+    check(compile(lambda x, y: (x * y + 1).relu())(x, y), (x * y + 1).relu())
+
+
+def test_nested_none_and_constant_outputs():
+    def f(x, table):
+        return {"sum": x + table["y"], "none": None, "same": x, "five": 5, "twice": (x * 2, x * 2)}
+
+    x, table = torch.randn(3), {"y": torch.randn(3)}
+    actual = compile(f)(x, table)
+    check(actual, f(x, table))
+    assert actual["same"] is x
+
+
+def test_dynamic_sizes_and_ints():
+    def f(x, n):
+        return x.reshape(-1) * n, x.shape[0] * n
+
+    compiled = compile(f, dynamic=True)
+    for rows, n in [(3, 2), (5, 7), (8, -1)]:
+        x = torch.randn(rows, 4)
+        check(compiled(x, n), f(x, n))
+    with torch._dynamo.config.patch(error_on_recompile=True):
+        x = torch.randn(11, 4)
+        check(compiled(x, 9), f(x, 9))
+
+
+def test_graph_breaks():
+    def f(x):
+        y = x.sin() + 1
+        if y.sum() > 0:
+            return y * 2
+        return y - 2
+
+    for x in (torch.ones(3), torch.full((3,), -20.0)):
+        check(compile(f)(x), f(x))
+
+
+def test_mutated_inputs_and_views():
+    def f(x, y):
+        x.add_(y)
+        x[0] = 7
+        return x.t(), x[1:].mul(2)
+
+    x, y = torch.randn(3, 4), torch.randn(3, 4)
+    mine = x.clone()
+    check(compile(f)(mine, y), f(x, y))
+    check(mine, x)
+
+
+def test_layouts():
+    x = torch.randn(2, 3, 4, 5).to(memory_format=torch.channels_last)
+    f = lambda x: (x + 1, (x * 2).transpose(1, 3), x.permute(3, 2, 1, 0).contiguous().view(5, -1))  # noqa: E731
+    for actual, expected in zip(compile(f)(x), f(x), strict=True):
+        check(actual, expected)
+        assert actual.stride() == expected.stride()
+
+
+def test_views_of_a_result():
+    def f(x):
+        y = x.t() + 1
+        return y, y.t().view(-1)
+
+    x = torch.randn(3, 4)
+    check(compile(f)(x), f(x))
+
+
+def test_dtypes():
+    f = lambda a, b, c: (a + a, b // 2, ~c, a.float() * b)  # noqa: E731
+    inputs = torch.randn(4).bfloat16(), torch.arange(4), torch.tensor([True, False, True, True])
+    check(compile(f)(*inputs), f(*inputs))
+
+
+# Training.
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(11, 8)
+        self.layer = nn.TransformerEncoderLayer(8, 2, 16, dropout=0.0, batch_first=True)
+
+    def forward(self, tokens):
+        return self.layer(self.embed(tokens))
+
+
+class Image(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2),
+                                  nn.Conv2d(4, 6, 3), nn.GELU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 5))
+
+    def forward(self, x):
+        return F.log_softmax(self.body(x), -1)
+
+
+def test_training_an_mlp(in_pytorch):
+    model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.LayerNorm(8), nn.Linear(8, 3), nn.Softmax(-1))
+    check_training(model, torch.randn(4, 6, requires_grad=True), options={"fallback": False})
+    assert not in_pytorch()
+
+
+def test_training_with_attention():
+    check_training(Attention(), torch.randint(11, (2, 5)))
+
+
+def test_training_with_convolutions_and_batch_norm():
+    check_training(Image(), torch.randn(2, 3, 8, 8, requires_grad=True))
+
+
+def test_training_with_dynamic_sizes():
+    model = nn.Sequential(nn.Linear(6, 4), nn.ReLU())
+    compiled_model = copy.deepcopy(model)
+    compiled = compile(compiled_model, dynamic=True)
+    for rows in (3, 5, 9):
+        x = torch.randn(rows, 6)
+        for run in (model, compiled):
+            run(x).square().sum().backward()
+        for expected, actual in zip(model.parameters(), compiled_model.parameters()):
+            check(actual.grad, expected.grad, 1e-4)
+
+
+def test_dropout_draws_the_numbers_of_pytorch(in_pytorch):
+    class Dropout(nn.Module):
+        def forward(self, x):
+            return F.dropout(F.dropout(x.sin(), 0.3), 0.5).cos()
+
+    check_training(Dropout(), torch.randn(50, requires_grad=True))
+    assert not in_pytorch()  # It is where it belongs.
+
+
+def test_inputs_without_gradients():
+    class Scale(nn.Module):
+        def forward(self, x, mask, factor):
+            return (x * mask * factor).tanh()
+
+    check_training(Scale(), torch.randn(4, requires_grad=True), torch.tensor([1.0, 0, 1, 0]), 3)
+
+
+# What torchc does not have.
+
+
+def qr(x):
+    y = (x + 1).relu()
+    a, tau = torch.geqrf(y)
+    return (a.triu() * 2).sin() + tau.sum()
+
+
+def test_other_operators_run_in_pytorch(in_pytorch):
+    x = torch.randn(4, 4)
+    check(compile(qr)(x), qr(x))
+    (line,) = in_pytorch()
+    assert line == "torchc: 1 of 8 nodes of the inference graph run in PyTorch: aten.geqrf.default (x1)", line
+
+
+def test_no_fallback():
+    with pytest.raises(Exception, match=r"test_torch_compile.py:\d+: error: unsupported op aten.geqrf.default \(x1\)") as error:
+        compile(qr, options={"fallback": False})(torch.randn(4, 4))
+    assert isinstance(error.value.inner_exception, torchc.UnsupportedOpError)
+
+
+def test_unknown_options():
+    with pytest.raises(Exception, match="torchc has no option 'speed'; there are: fallback, print_readable, dump_stages"):
+        compile(lambda x: x + 1, options={"speed": 11})(torch.ones(2))
+
+
+# What is shown and kept.
+
+
+def test_graphs_and_stages_are_shown(tmp_path, capsys):
+    compile(lambda x: x + 1, options={"print_readable": True, "dump_stages": str(tmp_path)})(torch.ones(2))
+    assert "torch.ops.aten.add.Tensor" in capsys.readouterr().out
+    (folder,) = tmp_path.iterdir()
+    assert folder.name.endswith("-inference")
+    assert {"1-import.mlir", "4-lower.mlir", "8-package.mlir"} <= {file.name for file in folder.iterdir()}
+
+
+def test_compiled_graphs_are_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCHC_CACHE_DIR", str(tmp_path))
+    f, x = (lambda x: x * 3 + 1), torch.ones(2)
+    compile(f)(x)
+    (entry,) = tmp_path.glob("*/*.vmfb")
+    torch._dynamo.reset()
+    with monkeypatch.context() as patch:
+        patch.setattr(dynamo.Module, "from_graphs", None)
+        check(compile(f)(x), f(x))
+    # A damaged one is made again.
+    entry.write_bytes(entry.read_bytes()[:1000])
+    torch._dynamo.reset()
+    check(compile(f)(x), f(x))
+    assert os.path.getsize(entry) > 1000
+    # Other options are another entry.
+    torch._dynamo.reset()
+    compile(f, options={"target_cpu": "portable"})(x)
+    assert len(list(tmp_path.glob("*/*.vmfb"))) == 2
+
+
+def test_the_backend_is_found_by_its_names():
+    assert {"torchc", "turbine_cpu"} <= set(torch._dynamo.list_backends())
+    x = torch.ones(3)
+    check(torch.compile(lambda x: x - 2, backend="turbine_cpu")(x), x - 2)

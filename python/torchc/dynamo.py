@@ -1,0 +1,287 @@
+"""The backend of torch.compile: `torch.compile(model, backend="torchc")`.
+
+Options, as in `torch.compile(model, backend="torchc", options={"fallback": False})`:
+
+fallback: nodes that torchc does not support run in PyTorch (True), or are an error (False).
+print_readable: print each graph before it is compiled.
+dump_stages: a folder that the IR of every stage of each graph is written to.
+target_cpu: as for `torchc.compile`.
+threads: threads that run one call; PyTorch's own number by default.
+
+What a graph draws from PyTorch's random generator, dropout for one, runs in PyTorch: the numbers are
+those of the model without torch.compile.
+"""
+import dataclasses
+import functools
+import itertools
+import logging
+import operator
+import os
+
+import torch
+from torch._dynamo.backends.common import aot_autograd
+from torch.fx.passes.infra.partitioner import CapabilityBasedPartitioner
+from torch.fx.passes.operator_support import OperatorSupportBase
+from torch.utils._python_dispatch import _disable_current_modes
+
+from torchc import cache
+from torchc.compiler import Module
+from torchc.errors import CompileError, UnsupportedOpError
+from torchc.graph import describe_target, explain, find_decompositions, is_known, is_random, locate, write_graph
+from torchc.program import load
+
+_logger = logging.getLogger("torchc")
+_graph_numbers = itertools.count()
+# How often a graph is cut anew because a part of it does not compile.
+_MAX_ROUNDS = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What `options=` of torch.compile may say."""
+
+    fallback: bool = True
+    print_readable: bool = False
+    dump_stages: str | None = None
+    target_cpu: str = "host"
+    threads: int | None = None
+
+    @classmethod
+    def parse(cls, given):
+        known = [field.name for field in dataclasses.fields(cls)]
+        for name in given or {}:
+            if name not in known:
+                raise ValueError(f"torchc has no option '{name}'; there are: {', '.join(known)}")
+        return cls(**(given or {}))
+
+
+def backend(module, example_inputs, *, options=None, mode=None):
+    """Compiles a graph of Dynamo's, forward and, once it is needed, backward."""
+    if mode not in (None, "default"):
+        raise ValueError(f"torchc has no mode '{mode}'")
+    parsed = Options.parse(options)
+    compile = {kind: functools.partial(compile_graph, options=parsed, kind=kind)
+               for kind in ("forward", "backward", "inference")}
+    return aot_autograd(fw_compiler=compile["forward"], bw_compiler=compile["backward"],
+                        inference_compiler=compile["inference"], decompositions=find_decompositions())(module, example_inputs)
+
+
+def compile_graph(module, example_inputs, *, options, kind="inference"):
+    """Compiles a functional graph of aten operators. Returns a function that takes a list of its inputs,
+    and empties it."""
+    if options.print_readable:
+        print(f"torchc: {kind} graph\n{module.print_readable(print_output=False)}")
+    compilation = _GraphCompilation(module, options, kind)
+    for _ in range(_MAX_ROUNDS):
+        try:
+            run = compilation.compile_parts()
+            run._boxed_call = True
+            return run
+        except _Retry as error:
+            if not options.fallback:
+                raise error.__cause__
+            compilation.rejected.update(error.blamed)
+    # What keeps failing is not worth the time.
+    compilation.rejected.update(node for node in module.graph.nodes if node.op == "call_function")
+    run = compilation.compile_parts()
+    run._boxed_call = True
+    return run
+
+
+# Which operators.
+
+
+class _Support(OperatorSupportBase):
+    """Which nodes torchc takes; `rejected` ones it has refused."""
+
+    def __init__(self, rejected):
+        self._rejected = rejected
+
+    def is_node_supported(self, submodules, node):
+        if node in self._rejected or node.op != "call_function":
+            return False
+        if node.target is operator.getitem and isinstance(node.args[0], torch.fx.Node):
+            return self.is_node_supported(submodules, node.args[0])
+        if isinstance(node.target, torch._ops.OpOverload):
+            return is_known(node.target) and not is_random(node.target)
+        return getattr(node.target, "__module__", None) == "_operator"
+
+
+# Compilation.
+
+
+class _Retry(Exception):
+    """Some nodes turned out not to compile; the cause says why."""
+
+    def __init__(self, blamed):
+        super().__init__()
+        self.blamed = blamed
+
+
+class _GraphCompilation:
+    """A graph and what was found out about it."""
+
+    def __init__(self, module, options, kind):
+        self.module = module
+        self.options = options
+        self.kind = kind
+        self.rejected = set()  # Nodes that do not compile.
+        self._programs = {}  # By key: those of parts that did compile.
+
+    def compile_parts(self):
+        """The whole graph if torchc takes all of it, else its parts, between which PyTorch runs. Raises _Retry."""
+        support = _Support(self.rejected)
+        calls = [node for node in self.module.graph.nodes if node.op == "call_function" and node.target is not operator.getitem]
+        others = [node for node in calls if not support.is_node_supported({}, node)]
+        if not others:
+            return self._compile_part(self.module, lambda node: node)
+        unsupported = [node for node in others if not is_random(node.target) or node in self.rejected]
+        if not self.options.fallback and unsupported:
+            raise explain([(node, "") for node in unsupported])
+        fused = self._fuse_parts()
+        if unsupported:
+            _logger.warning("torchc: %d of %d nodes of the %s graph run in PyTorch: %s", len(unsupported), len(calls), self.kind,
+                            _count(unsupported))
+
+        def run(inputs):
+            given = list(inputs)
+            inputs.clear()
+            return fused(*given)
+
+        return run
+
+    def _fuse_parts(self):
+        """The graph with modules in the places of the parts that torchc runs."""
+        # A copy, as the graph is cut anew where a part of it does not compile.
+        copies = {}
+        graph = torch.fx.Graph()
+        graph.output(graph.graph_copy(self.module.graph, copies))
+        origins = {copy.name: node for node, copy in copies.items()}
+        support = _Support({copies[node] for node in self.rejected if node in copies})
+        partitioner = CapabilityBasedPartitioner(torch.fx.GraphModule(self.module, graph), support,
+                                                 allows_single_node_partition=True)
+        fused = partitioner.fuse_partitions(partitioner.propose_partitions())
+        for node in fused.graph.nodes:
+            if node.op == "call_module":
+                run = self._compile_part(fused.get_submodule(node.target), lambda inner: origins.get(inner.name))
+                setattr(fused, node.target, _Part(run))
+        fused.recompile()
+        return fused
+
+    def _compile_part(self, part, find_origin):
+        """A function of a list of inputs that runs a part, or all, of the graph in torchc."""
+        nodes = list(part.graph.nodes)
+        placeholders = [node for node in nodes if node.op == "placeholder"]
+        (result,) = (node.args[0] for node in nodes if node.op == "output")
+        is_single = isinstance(result, torch.fx.Node)
+        outputs = [result] if is_single else list(result)
+        computed = list(dict.fromkeys(node for node in outputs if isinstance(node, torch.fx.Node) and node.op != "placeholder"))
+        program = self._compile_native(part, computed, find_origin) if computed else None
+        run = _make_call(program, placeholders, outputs, computed)
+        run.is_single = is_single
+        return run
+
+    def _compile_native(self, part, outputs, find_origin):
+        """The torchc.Program of a part that gives `outputs`."""
+        calls = [node for node in part.graph.nodes if node.op == "call_function"]
+        try:
+            with _disable_current_modes():  # The graph's own tensors are real.
+                return self._load_program(part, outputs)
+        except UnsupportedOpError as error:
+            names = set(error.ops)
+            blamed = [node for node in calls if describe_target(node.target) in names] or calls
+            raise _Retry([find_origin(node) for node in blamed]) from error
+        except CompileError as error:
+            # The line that the message blames, if nodes are of that line; else all of them.
+            blamed = [node for node in calls if locate(node) and f"{locate(node)}: error" in str(error)] or calls
+            if self.options.fallback:
+                _logger.warning("torchc: %d nodes of the %s graph do not compile and run in PyTorch: %s", len(blamed), self.kind,
+                                str(error).splitlines()[0])
+            raise _Retry([find_origin(node) for node in blamed]) from error
+
+    def _load_program(self, part, outputs):
+        text, constants = write_graph(part, outputs)
+        options = self.options
+        threads = options.threads if options.threads is not None else torch.get_num_threads()
+        folder = options.dump_stages and os.path.join(options.dump_stages, f"{next(_graph_numbers)}-{self.kind}")
+
+        def make():
+            compiled = Module.from_graphs([("forward", text)], constants, target_cpu=options.target_cpu, dump_stages=folder)
+            return compiled.run_to("vmfb").to_bytes()
+
+        contents = [text, options.target_cpu]
+        for name, tensor in constants.items():
+            contents += [name, str(tensor.dtype), tensor.detach().contiguous().flatten().view(torch.uint8).numpy().tobytes()]
+        key = cache.make_key(*contents)
+        if key not in self._programs:
+            # Stages are there to be seen only when they are run.
+            self._programs[key] = load(make(), threads=threads) if folder else cache.find_or_make(key, make, threads=threads)
+        return self._programs[key]
+
+
+def _count(nodes):
+    counts = {}
+    for node in nodes:
+        counts[describe_target(node.target)] = counts.get(describe_target(node.target), 0) + 1
+    return ", ".join(f"{name} (x{count})" for name, count in counts.items())
+
+
+class _Part(torch.nn.Module):
+    """A part of a graph that runs in torchc."""
+
+    def __init__(self, run):
+        super().__init__()
+        self._run = run
+
+    def forward(self, *inputs):
+        results = self._run(list(inputs))
+        return results[0] if self._run.is_single else results
+
+
+def _make_call(program, placeholders, outputs, computed):
+    """Calls a program: what a graph hands on, or knows before, is none of its outputs."""
+    positions = {node: i for i, node in enumerate(placeholders)}
+    places = {node: i for i, node in enumerate(computed)}
+    # Where each output comes from: a result, an input, or a constant.
+    plan = [("result", places[node]) if node in places else ("input", positions[node]) if node in positions else ("constant", node)
+            for node in outputs]
+    is_direct = plan == [("result", i) for i in range(len(computed))]
+    strides = {i: order for i, node in enumerate(computed) if (order := _find_stride_order(node.meta.get("val"))) is not None}
+    call = program.call_flat if program else None
+
+    def run(inputs):
+        given = list(inputs)
+        inputs.clear()
+        results = call("forward", given) if call else []
+        for i, order in strides.items():
+            results[i] = _restride(results[i], order)
+        if is_direct:
+            return results
+        values = {"result": results, "input": given}
+        return [values[kind][value] if kind != "constant" else value for kind, value in plan]
+
+    return run
+
+
+def _find_stride_order(value):
+    """The order of dimensions in memory, outermost first, where it is not that of a contiguous tensor:
+    views of a result that PyTorch makes outside of the graph rely on it."""
+    if not isinstance(value, torch.Tensor) or value.is_contiguous():
+        return None
+    sizes, strides = [_hint(size) for size in value.shape], [_hint(stride) for stride in value.stride()]
+    order = sorted(range(value.ndim), key=lambda dim: (-strides[dim], dim))
+    dense = 1
+    for dim in reversed(order):
+        if sizes[dim] != 1 and strides[dim] != dense:
+            return None  # It shares memory among its elements, or has gaps.
+        dense *= sizes[dim]
+    return order
+
+
+def _hint(size):
+    return size.node.hint if isinstance(size, torch.SymInt) else size
+
+
+def _restride(tensor, order):
+    inverse = [order.index(dim) for dim in range(len(order))]
+    return tensor.permute(order).contiguous().permute(inverse)

@@ -1,0 +1,87 @@
+"""FX graphs as MLIR: `torchc.fx.FxImporter().import_graph_module(graph_module)`.
+
+Takes graphs of aten operators that say what each node gives (`node.meta["val"]`): those of make_fx, with
+torch.func's transformations in them or not, of AOTAutograd, of a torch.export.ExportedProgram. For
+others, torch.fx.symbolic_trace's for one, it takes example inputs.
+"""
+import torch
+
+from torchc.compiler import Module, export
+from torchc.graph import decompose_graph, needs_decomposition, write_exported_program, write_graph
+
+
+class FxImporter:
+    """Imports entry points into one module.
+
+    literal_resolver_callback: called with the name and the value of each tensor that a graph holds, its
+        parameters too; returns the tensor to take in its place, or None for the same.
+    Other options are those of `torchc.compiler.Module`: target_cpu, externalize_parameters, ...
+    """
+
+    def __init__(self, *, literal_resolver_callback=None, **options):
+        self._resolve = literal_resolver_callback
+        self._options = options
+        self._graphs = {}
+        self._tensors = {}
+        self._module = None
+
+    def import_graph_module(self, module, *, func_name="forward", example_inputs=None):
+        """Imports a torch.fx.GraphModule, whose inputs and outputs are flat; with `example_inputs` it is exported,
+        and nested as it was. Returns this importer. Raises UnsupportedOpError."""
+        if example_inputs is not None:
+            return self.import_program(export(module, example_inputs), func_name=func_name)
+        if needs_decomposition(module):
+            module = decompose_graph(module)
+        return self._add(func_name, *write_graph(module, prefix=self._prefix()))
+
+    def import_program(self, program, *, func_name="forward"):
+        """Imports an ExportedProgram. What it writes to buffers and parameters stays written."""
+        return self._add(func_name, *write_exported_program(program, self._prefix()))
+
+    def import_frozen_program(self, program, *, func_name="forward"):
+        """The same of a program that writes nothing. Raises ValueError where it does."""
+        decomposed = program.run_decompositions({})
+        written = {**decomposed.graph_signature.buffers_to_mutate, **decomposed.graph_signature.user_inputs_to_mutate}
+        if written:
+            raise ValueError(f"the program is not frozen: it writes {', '.join(sorted(written.values()))}; use import_program")
+        return self.import_program(program, func_name=func_name)
+
+    @property
+    def module(self):
+        """The torchc.compiler.Module of all that was imported."""
+        if self._module is None:
+            self._module = Module.from_graphs(self._graphs.items(), self._tensors, **self._options)
+        return self._module
+
+    def __str__(self):
+        return str(self.module)
+
+    def _prefix(self):
+        # Symbols of different graphs have nothing to do with each other.
+        return f"f{len(self._graphs)}_" if self._graphs else ""
+
+    def _add(self, name, text, tensors):
+        if self._module is not None:
+            raise ValueError("the module is there already: import all graphs before it is used")
+        if name in self._graphs:
+            raise ValueError(f"two functions have the name '{name}'")
+        for key, tensor in tensors.items():
+            resolved = self._resolve(key, tensor) if self._resolve else None
+            tensor = tensor if resolved is None else resolved
+            known = self._tensors.setdefault(key, tensor)
+            if known is not tensor and not (known.data_ptr() == tensor.data_ptr() and known.shape == tensor.shape):
+                raise ValueError(f"two tensors have the name '{key}'")
+        self._graphs[name] = text
+        return self
+
+
+def stateless_fx_import(module, *, func_name="forward", **options):
+    """The torchc.compiler.Module of a GraphModule."""
+    return FxImporter(**options).import_graph_module(module, func_name=func_name).module
+
+
+def export_and_import(model, *args, kwargs=None, dynamic_shapes=None, output_type="torch", func_name="forward", **options):
+    """Exports a model with example inputs. Returns its torchc.compiler.Module."""
+    is_program = isinstance(model, torch.export.ExportedProgram)
+    program = model if is_program else export(model, args, kwargs, dynamic_shapes=dynamic_shapes)
+    return FxImporter(**options).import_program(program, func_name=func_name).module.run_to(output_type)
