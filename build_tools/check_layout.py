@@ -6,6 +6,7 @@
  - families of lowering and decomposition files are those of the architecture
  - no file is called after nothing in particular (Utils, Misc, Helpers, Common)
  - every C++, C, TableGen and schema file names its licence
+ - only the TorchScript reader includes libtorch; the runtime includes neither LLVM, MLIR nor the compiler
  - links of Markdown files lead somewhere
 """
 import re
@@ -22,6 +23,9 @@ STAGES = ("Normalize", "Decompose", "Lower", "Dispatch", "Codegen", "Object", "P
 VAGUE = re.compile(r"(utils?|misc(ellaneous)?|helpers?|common|uncategorized)\.(cpp|h|td|py)$", re.IGNORECASE)
 LICENSED = {".cpp", ".h", ".c", ".td", ".def", ".fbs"}
 LICENCE = "SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception"
+# What may be included only below a folder, and what may not be included below one.
+LIBTORCH = re.compile(r"^#include [<\"](torch/|ATen/|c10/)", re.MULTILINE)
+COMPILER = re.compile(r"^#include [<\"](llvm/|mlir/|lld/|llvm-c/|torchc/(?!runtime|linked))", re.MULTILINE)
 CODE = {".cpp", ".h", ".td", ".py", ".def", ".fbs", ".c"}
 
 
@@ -62,6 +66,17 @@ def check_licences(files, problems):
             problems.append(f"{file}: no line '{LICENCE}'")
 
 
+def check_includes(files, problems):
+    for file in files:
+        if file.suffix not in {".cpp", ".h", ".hpp", ".c"}:
+            continue
+        text = (ROOT / file).read_text(errors="replace")
+        if LIBTORCH.search(text) and file.parts[:3] != ("lib", "Import", "TorchScript"):
+            problems.append(f"{file}: includes libtorch outside of lib/Import/TorchScript")
+        if file.parts[0] == "runtime" and COMPILER.search(text):
+            problems.append(f"{file}: the runtime includes a header of the compiler")
+
+
 def check_links(files, problems):
     # What the build writes is linked where an installed tree has it.
     for file in files:
@@ -77,6 +92,7 @@ def main():
     check_passes(files, problems)
     check_families(files, problems)
     check_licences(files, problems)
+    check_includes(files, problems)
     check_links(files, problems)
     for file in files:
         if VAGUE.search(file.name):
