@@ -194,6 +194,10 @@ bool testModule(std::span<const uint8_t> bytes) {
   return true;
 }
 
+static bool isInside(const schema::Section &section, std::span<const uint8_t> bytes) {
+  return section.offset() <= bytes.size() && section.size() <= bytes.size() - section.offset();
+}
+
 /// The sections of a header that is a valid flatbuffer.
 static std::vector<schema::Section *> findSections(std::span<uint8_t> bytes) {
   FilePrologue prologue;
@@ -213,7 +217,7 @@ static std::vector<schema::Section *> findSections(std::span<uint8_t> bytes) {
     sections.push_back(library->object());
   std::vector<schema::Section *> found;
   for (const auto *section : sections)
-    if (section->offset() <= bytes.size() && section->size() <= bytes.size() - section->offset())
+    if (isInside(*section, bytes))
       found.push_back(const_cast<schema::Section *>(section));
   return found;
 }
@@ -222,9 +226,11 @@ void repair(std::span<uint8_t> bytes) {
   FilePrologue prologue;
   if (bytes.size() < sizeof prologue)
     return;
+  // A forged section may hold the entry of the next, which changes with the first one's checksum.
   for (schema::Section *section : findSections(bytes))
-    *section = schema::Section(section->offset(), section->size(),
-                               section->size() ? checksum64(bytes.data() + section->offset(), section->size()) : 0);
+    if (isInside(*section, bytes))
+      *section = schema::Section(section->offset(), section->size(),
+                                 section->size() ? checksum64(bytes.data() + section->offset(), section->size()) : 0);
   std::memcpy(&prologue, bytes.data(), sizeof prologue);
   std::memcpy(prologue.magic, kMagic, sizeof kMagic);
   prologue.formatMajor = kFormatMajor;
