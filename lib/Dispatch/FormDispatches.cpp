@@ -84,10 +84,15 @@ static bool isScalarBody(linalg::LinalgOp op) {
   });
 }
 
-/// True if no op that runs in a kernel reads the result as its destination:
-/// the host itself wants the tensor.
+/// True if no op that runs in a kernel reads the result as its destination, or looks
+/// elements of it up in its body: the host itself wants the tensor.
 static bool isInitOfHost(Operation *op) {
-  return llvm::any_of(op->getUsers(), [](Operation *user) { return getRole(user) == OpRole::Host; });
+  return llvm::any_of(op->getUsers(), [](Operation *user) {
+    for (; user; user = user->getParentOp())
+      if (getRole(user) != OpRole::Host)
+        return false;
+    return true;
+  });
 }
 
 void BlockGrouper::number() {

@@ -216,3 +216,24 @@ func.func @pads(%x: tensor<1x8x8x16xf32>, %d: tensor<3x3x16xf32>, %w: tensor<3x3
       ins(%q, %w : tensor<1x10x10x16xf32>, tensor<3x3x16x16xf32>) outs(%f : tensor<1x8x8x16xf32>) -> tensor<1x8x8x16xf32>
   return %r : tensor<1x8x8x16xf32>
 }
+
+// Packed weights that a body looks elements up in are read from the panels, like those
+// of a contraction.
+// CHECK-LABEL: func.func @looks_up(
+// CHECK-NEXT: dispatch.group
+// CHECK: linalg.unpack
+// CHECK: tensor.extract
+func.func @looks_up(%ids: tensor<4xindex>, %panels: tensor<2x8x16xf32>) -> tensor<4x8xf32> {
+  %we = tensor.empty() : tensor<32x8xf32>
+  %w = linalg.unpack %panels outer_dims_perm = [0, 1] inner_dims_pos = [0] inner_tiles = [16] into %we
+      : tensor<2x8x16xf32> -> tensor<32x8xf32>
+  %e = tensor.empty() : tensor<4x8xf32>
+  %x = linalg.generic {indexing_maps = [#row, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%ids : tensor<4xindex>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%id: index, %o: f32):
+    %i = linalg.index 1 : index
+    %v = tensor.extract %w[%id, %i] : tensor<32x8xf32>
+    linalg.yield %v : f32
+  } -> tensor<4x8xf32>
+  return %x : tensor<4x8xf32>
+}
