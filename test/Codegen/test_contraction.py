@@ -77,6 +77,18 @@ def test_matmul_of_any_row_count(layout):
         np.testing.assert_allclose(y, np.maximum(a @ b + bias, 0), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("m,k,n", [(16, 1024, 40), (49, 1024, 300), (100, 2048, 64), ("?", 1024, 50)])
+@pytest.mark.parametrize("layout", ["packed", "plain"])
+def test_rows_at_equal_cache_sets(m, k, n, layout):
+    """Rows that share lines of the first-level cache are copied to scratch memory."""
+    b, bias = randn(k, n), randn(n)
+    kernel = Kernel(matmul_kernel(m, k, n, layout == "packed", epilogue=True))
+    for rows in [1, 7, 30, 200] if m == "?" else [m]:
+        a = randn(rows, k)
+        y = kernel([a, pack(b) if layout == "packed" else b, bias], [((rows, n), "f")], (rows,) if m == "?" else ())
+        np.testing.assert_allclose(y, np.maximum(a @ b + bias, 0), rtol=1e-4, atol=1e-3)
+
+
 def test_double():
     a, b = randn(20, 30, dtype=np.float64), randn(30, 40, dtype=np.float64)
     y = Kernel(matmul_kernel(20, 30, 40, packed=False, element="f64"))([a, b], [((20, 40), "d")])

@@ -35,6 +35,16 @@ struct ContractionRoot {
   /// Whether the output starts from anything but zeros.
   bool hasInit() const;
 
+  /// The element of `rows` at a point of the loops.
+  mlir::Value emitRowElement(ValueEmitter &emitter, llvm::ArrayRef<Index> loops) const;
+  /// Elements of `columns` at a point of the loops, but for n: the `width` columns of
+  /// number `panel`. If `columns` is packed, `width` divides its panels.
+  mlir::Value emitColumns(ValueEmitter &emitter, llvm::ArrayRef<Index> loops, Index panel, int64_t width) const;
+  /// Computes the kernel's `results` at a point of theirs from `sum`, an element of the
+  /// output at `outputAt` without its init, and stores them.
+  void storeResults(ValueEmitter &emitter, mlir::ValueRange results, llvm::ArrayRef<Index> at,
+                    llvm::ArrayRef<Index> outputAt, mlir::Value sum) const;
+
   /// An element of the operand with the casts of the body, in the accumulator's type.
   mlir::Value emitFactor(ValueEmitter &emitter, mlir::OpOperand *operand, mlir::Value element) const;
   mlir::Value emitMultiplyAdd(ValueEmitter &emitter, mlir::Value row, mlir::Value column, mlir::Value sum) const;

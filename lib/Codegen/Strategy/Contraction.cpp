@@ -26,6 +26,10 @@
 // The last panel's columns beyond n are computed (packing padded them with zeros)
 // and masked when stored.
 //
+// Rows of a matrix whose distance is a multiple of 4096 bytes share the same few lines of the
+// first-level cache: a work group copies them to scratch memory first. So it does with
+// pixels of a strided 1x1 convolution, which lie at several distances.
+//
 // Grid: x blocks of panels, y blocks of at most kBlockRows rows (which stay in
 // the second-level cache while panels pass), z everything else: batch dims, and
 // image rows of a convolution. If those are short, pixels of several image rows
@@ -52,6 +56,13 @@ static constexpr int64_t kAccumulatorsInFlight = 8;
 /// Steps of k that are written out rather than looped over.
 static constexpr int64_t kUnrolledSteps = 24;
 static constexpr int64_t kLargestPanelBytes = 1 << 20;
+/// Of the first-level cache: lines at this distance share a set, which holds so many.
+static constexpr int64_t kCacheSetDistance = 4096;
+static constexpr int64_t kCacheWays = 8;
+/// Rows between which panels are reused, so that several dims are worth joining.
+static constexpr int64_t kRowsOfMatrix = 48;
+/// Columns that a work group computes at least for each row that it copies.
+static constexpr int64_t kColumnsPerCopy = 128;
 
 namespace {
 class ContractionNest {
@@ -69,6 +80,12 @@ private:
   using Sums = SmallVector<Value>;
 
   void chooseTile();
+  /// Whether k is one dim: no window. Rows may then be copied together.
+  bool isMatrix() const { return steps.size() == 1 && steps.front().extent.isConstant(); }
+  bool rowsCollide();
+  /// The first row of a tile.
+  Index getFirstRow(Index tile);
+  void emitCopyOfRows();
   void emitPanels(Index lower, Index upper, int64_t count);
   void emitPack(Index panel, int64_t number);
   void emitTiles(Index panel, int64_t panels);
@@ -98,6 +115,7 @@ private:
   Index rows, columns, tiles, panels, tilesLower, tilesUpper;
   AffineExpr rowsExpr;
   std::optional<Buffer> packed; ///< Panels in scratch memory: [panel][k][NR].
+  std::optional<Buffer> copied; ///< The work group's rows in scratch memory: [row][k].
   linalg::UnPackOp unpack;
   bool masksLoads = false;
   bool fewRows = false;
@@ -165,12 +183,12 @@ bool ContractionNest::analyze() {
     rowDims.insert(rowDims.begin(), dim);
     int64_t extent = 1;
     for (const Dim &row : rowDims)
-      extent *= row.group.extent.isConstant() ? row.group.extent.offset : 2 * tileRows;
+      extent *= row.group.extent.isConstant() ? row.group.extent.offset : std::max(2 * tileRows, kRowsOfMatrix);
     int64_t least = extent / llvm::divideCeil(extent, tileRows);
     int64_t registersPerRow =
         std::max<int64_t>(1, panelWidth * panelsAtOnce * root.getAccumulatorType().getIntOrFloatBitWidth() /
                                  emitter.getTarget().vectorBits);
-    if (least * registersPerRow >= kAccumulatorsInFlight)
+    if (least * registersPerRow >= kAccumulatorsInFlight && (extent >= kRowsOfMatrix || !isMatrix()))
       break;
   }
   outer.append(rowCandidates);
@@ -186,6 +204,13 @@ bool ContractionNest::analyze() {
     int64_t more = rows.offset * 4 <= tileRows ? 4 : 2;
     panelsAtOnce *= more;
     tileRows /= more;
+  } else if (rows.isConstant() && rows.offset > tileRows && panelsAtOnce > 1) {
+    // One tile of all rows, rather than two that each read the panels.
+    int64_t most = emitter.getTarget().getTileRows(panelWidth, root.getAccumulatorType().getIntOrFloatBitWidth());
+    if (rows.offset <= most) {
+      panelsAtOnce = 1;
+      tileRows = most;
+    }
   }
   // Few rows times columns that lie along k: sums along lanes, which is kRows.
   AffineExpr innermost = root.op.getMatchingIndexingMap(root.columns).getResults().back();
@@ -264,21 +289,62 @@ Value ContractionNest::emitColumns(ArrayRef<Index> loops, Index panel, int64_t n
       step = emitter.add(emitter.mul(step, group.extent), loops[group.last]);
     return emitter.load(*packed, {Index(number), step, lane});
   }
-  AffineMap map = root.op.getMatchingIndexingMap(root.columns);
-  Indices position(loops);
-  Index first = emitter.mul(panel, panelWidth);
-  position[root.columnLoop] = unpack ? Index(0) : emitter.add(first, lane);
-  Indices point;
-  for (AffineExpr expr : map.getResults())
-    point.push_back(emitter.evaluate(expr, position));
-  if (!unpack)
-    return root.emitFactor(emitter, root.columns, emitter.emit(root.columns->get(), point));
-  point[unpack.getInnerDimsPos()[0]] = panelWidth == packedWidth ? panel : emitter.div(first, packedWidth);
-  Indices source;
-  for (size_t i = 0; i != point.size(); ++i)
-    source.push_back(point[unpack.getOuterDimsPerm().empty() ? i : unpack.getOuterDimsPerm()[i]]);
-  source.push_back(panelWidth == packedWidth ? lane : emitter.add(emitter.mod(first, packedWidth), lane));
-  return root.emitFactor(emitter, root.columns, emitter.emit(unpack.getSource(), source));
+  return root.emitColumns(emitter, loops, panel, panelWidth);
+}
+
+/// Whether the rows of a tile lie at such distances that they drive one another, and
+/// the panels, from the first-level cache.
+bool ContractionNest::rowsCollide() {
+  if (rowDims.empty() || tileRows <= panelsAtOnce)
+    return false;
+  auto type = cast<RankedTensorType>(root.rows->get().getType());
+  AffineMap map = root.op.getMatchingIndexingMap(root.rows);
+  AffineMap outputMap = root.op.getMatchingIndexingMap(root.op.getDpsInitOperand(0));
+  // The innermost of the row's loops.
+  int dim = -1;
+  for (auto [position, outputDim] : llvm::enumerate(output->dims))
+    if (outputDim.id == static_cast<int>(rowDims.back().group.last))
+      dim = cast<AffineDimExpr>(outputMap.getResult(position)).getPosition();
+  if (dim < 0)
+    return false;
+  int64_t distance = type.getElementTypeBitWidth() / 8;
+  for (size_t position = map.getNumResults(); position-- != 0;) {
+    AffineExpr expr = map.getResult(position);
+    if (expr.isFunctionOfDim(dim)) {
+      // A stride moves rows further apart by its factor.
+      SmallVector<AffineExpr> zeros(map.getNumDims(), getAffineConstantExpr(0, map.getContext())), ones = zeros;
+      ones[dim] = getAffineConstantExpr(1, map.getContext());
+      auto at0 = dyn_cast<AffineConstantExpr>(expr.replaceDims(zeros)),
+           at1 = dyn_cast<AffineConstantExpr>(expr.replaceDims(ones));
+      if (!at0 || !at1)
+        return false;
+      distance *= at1.getValue() - at0.getValue();
+      int64_t sets = kCacheSetDistance / std::gcd(distance, kCacheSetDistance);
+      return llvm::divideCeil(tileRows, sets) + panelsAtOnce > kCacheWays;
+    }
+    if (type.isDynamicDim(position))
+      return false;
+    distance *= type.getDimSize(position);
+  }
+  return false;
+}
+
+/// Copies the work group's rows to scratch memory, at distances of an odd number of lines.
+void ContractionNest::emitCopyOfRows() {
+  Buffer target = *copied;
+  copied.reset();
+  Index first = getFirstRow(tilesLower);
+  Index last = emitter.min(rows, getFirstRow(tilesUpper));
+  emitter.emitLoop(first, last, 1, [&](Index row) {
+    Indices point(at);
+    setRow(point, row);
+    Indices loops = getLoops(point);
+    emitter.emitLanes(0, steps.front().extent, 2 * emitter.getTarget().getLanes(32), [&](Index step) {
+      loops[steps.front().last] = step;
+      emitter.store(emitter.toVector(root.emitRowElement(emitter, loops)), target, {emitter.sub(row, first), step});
+    });
+  });
+  copied = target;
 }
 
 /// Copies a panel of columns that lies elsewhere in memory to scratch memory.
@@ -311,7 +377,6 @@ void ContractionNest::emitTile(Index row, int64_t count, Index panel, int64_t pa
     Type type = emitter.getVectorType(root.getAccumulatorType());
     Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
     SmallVector<Indices> rowLoops = llvm::map_to_vector(points, [&](const Indices &point) { return getLoops(point); });
-    AffineMap map = root.op.getMatchingIndexingMap(root.rows);
     return emitSteps(getLoops(at), Sums(count * panelCount, zero), [&](ArrayRef<Index> loops, ValueRange carried) {
       Sums sums(carried), factors;
       for (int64_t number = 0; number != panelCount; ++number)
@@ -320,10 +385,9 @@ void ContractionNest::emitTile(Index row, int64_t count, Index panel, int64_t pa
         Indices position = rowLoops[i];
         for (const LoopGroup &step : steps)
           position[step.last] = loops[step.last];
-        Indices point;
-        for (AffineExpr expr : map.getResults())
-          point.push_back(emitter.evaluate(expr, position));
-        Value factor = root.emitFactor(emitter, root.rows, emitter.emit(root.rows->get(), point));
+        Index rowInCopy = emitter.sub(emitter.add(row, i), getFirstRow(tilesLower));
+        Value factor = copied ? emitter.load(*copied, {rowInCopy, loops[steps.back().last]})
+                              : root.emitRowElement(emitter, position);
         for (int64_t number = 0; number != panelCount; ++number) {
           Value &sum = sums[number * count + i];
           sum = root.emitMultiplyAdd(emitter, factor, factors[number], sum);
@@ -347,28 +411,10 @@ void ContractionNest::emitResults(ArrayRef<Indices> points, const Sums &sums, In
     Index first = emitter.mul(current, panelWidth);
     auto emitRows = [&] {
       for (auto [point, sum] : llvm::zip_equal(points, own)) {
-        ImplicitLocOpBuilder &b = emitter.getBuilder();
         ValueEmitter::Scope scope(emitter);
         Indices position = point;
         position[columnDim->group.last] = emitter.add(first, Index(nullptr, 0, 1));
-        Indices outputAt = *output->getIndices(position);
-        Value value = sum;
-        Type element = getElementTypeOrSelf(root.getResult().getType());
-        if (root.hasInit()) {
-          Value init = emitter.emit(root.op.getDpsInitOperand(0)->get(), outputAt);
-          init = emitter.toVector(init);
-          if (init.getType() != value.getType())
-            init = arith::ExtFOp::create(b, value.getType(), init);
-          value = emitter.cloneOp(root.add, {value, init});
-        }
-        if (element != root.getAccumulatorType())
-          value = arith::TruncFOp::create(b, emitter.getVectorType(element), value);
-        emitter.hold(root.getResult(), outputAt, value);
-        SmallVector<Value> values;
-        for (Value result : results)
-          values.push_back(emitter.emit(result, position));
-        for (auto [number, value] : llvm::enumerate(values))
-          emitter.store(value, emitter.getResultBuffer(number, results[number]), position);
+        root.storeResults(emitter, results, position, *output->getIndices(position), sum);
       }
     };
     if (emitter.getMask())
@@ -376,6 +422,13 @@ void ContractionNest::emitResults(ArrayRef<Indices> points, const Sums &sums, In
     else
       emitter.emitPanel(first, columns, panelWidth, emitRows);
   }
+}
+
+Index ContractionNest::getFirstRow(Index tile) {
+  if (!rows.isConstant())
+    return emitter.mul(tile, tileRows);
+  int64_t count = llvm::divideCeil(rows.offset, tileRows);
+  return emitter.add(emitter.mul(tile, rows.offset / count), emitter.min(tile, rows.offset % count));
 }
 
 void ContractionNest::emitTiles(Index panel, int64_t panelCount) {
@@ -433,7 +486,8 @@ Grid ContractionNest::emit() {
   tiles = rows.isConstant() ? Index(llvm::divideCeil(rows.offset, tileRows)) : emitter.ceilDiv(rows, tileRows);
   panels = emitter.ceilDiv(columns, panelWidth);
   int64_t blockRows = kBlockRows;
-  if (root.op.getMatchingIndexingMap(root.rows).isProjectedPermutation() && stepCount.isConstant())
+  bool copiesRows = isMatrix() && (rowDims.size() > 1 || rowsCollide());
+  if ((copiesRows || root.op.getMatchingIndexingMap(root.rows).isProjectedPermutation()) && stepCount.isConstant())
     blockRows = std::min(blockRows, kBlockBytes / std::max<int64_t>(1, stepCount.offset * panelBytes / panelWidth));
   int64_t tilesPerBlock = std::max<int64_t>(1, blockRows / tileRows);
   if (tiles.isConstant() && tiles.offset > 0)
@@ -441,7 +495,8 @@ Grid ContractionNest::emit() {
   double rowsAtOnce = std::min<double>(assumed(rows), tilesPerBlock * tileRows);
   double flops = 2 * rowsAtOnce * panelWidth * assumed(stepCount);
   double wanted = fewRows ? kFlopsPerGroupOfFewRows : kFlopsPerGroup;
-  int64_t panelsPerBlock = std::max<int64_t>(1, std::llround(wanted / flops));
+  int64_t panelsPerBlock =
+      std::max<int64_t>(copiesRows ? llvm::divideCeil(kColumnsPerCopy, panelWidth) : 1, std::llround(wanted / flops));
   panelsPerBlock = llvm::divideCeil(panelsPerBlock, panelsAtOnce) * panelsAtOnce;
   if (panels.isConstant() && panels.offset > 0) {
     int64_t blocks = llvm::divideCeil(panels.offset, panelsPerBlock);
@@ -467,6 +522,14 @@ Grid ContractionNest::emit() {
   tilesUpper = isOne(grid.y) ? tiles : emitter.min(tiles, emitter.add(tilesLower, tilesPerBlock));
   Index lower = isOne(grid.x) ? Index(0) : emitter.mul(emitter.getWorkgroup(0), panelsPerBlock);
   Index upper = isOne(grid.x) ? panels : emitter.min(panels, emitter.add(lower, panelsPerBlock));
+  if (copiesRows) {
+    Type type = root.getAccumulatorType();
+    int64_t lineElements = 64 / (type.getIntOrFloatBitWidth() / 8);
+    int64_t distance = (llvm::divideCeil(stepCount.offset, lineElements) | 1) * lineElements;
+    Value memory = emitter.allocateScratch(tilesPerBlock * tileRows * distance * (type.getIntOrFloatBitWidth() / 8));
+    copied = emitter.getBuffer(memory, type, {Index(tilesPerBlock * tileRows), Index(distance)}, false);
+    emitCopyOfRows();
+  }
   // What is left of the panels are fewer at once.
   for (int64_t count = panelsAtOnce; count != 0; count /= 2) {
     Index groups = emitter.div(emitter.sub(upper, lower), count);

@@ -118,3 +118,49 @@ Value ContractionRoot::emitMultiplyAdd(ValueEmitter &emitter, Value row, Value c
     return LLVM::FMulAddOp::create(b, row, emitter.toVector(column), sum);
   return arith::AddIOp::create(b, sum, arith::MulIOp::create(b, row, emitter.toVector(column)));
 }
+
+Value ContractionRoot::emitRowElement(ValueEmitter &emitter, ArrayRef<Index> loops) const {
+  Indices point;
+  for (AffineExpr expr : linalg().getMatchingIndexingMap(rows).getResults())
+    point.push_back(emitter.evaluate(expr, loops));
+  return emitFactor(emitter, rows, emitter.emit(rows->get(), point));
+}
+
+Value ContractionRoot::emitColumns(ValueEmitter &emitter, ArrayRef<Index> loops, Index panel, int64_t width) const {
+  Index lane(nullptr, 0, 1), first = emitter.mul(panel, width);
+  linalg::UnPackOp unpack = getUnpack();
+  Indices position(loops);
+  position[columnLoop] = unpack ? Index(0) : emitter.add(first, lane);
+  Indices point;
+  for (AffineExpr expr : linalg().getMatchingIndexingMap(columns).getResults())
+    point.push_back(emitter.evaluate(expr, position));
+  if (!unpack)
+    return emitFactor(emitter, columns, emitter.emit(columns->get(), point));
+  int64_t packedWidth = unpack.getStaticInnerTiles()[0];
+  point[unpack.getInnerDimsPos()[0]] = width == packedWidth ? panel : emitter.div(first, packedWidth);
+  Indices source;
+  for (size_t i = 0; i != point.size(); ++i)
+    source.push_back(point[unpack.getOuterDimsPerm().empty() ? i : unpack.getOuterDimsPerm()[i]]);
+  source.push_back(width == packedWidth ? lane : emitter.add(emitter.mod(first, packedWidth), lane));
+  return emitFactor(emitter, columns, emitter.emit(unpack.getSource(), source));
+}
+
+void ContractionRoot::storeResults(ValueEmitter &emitter, ValueRange results, ArrayRef<Index> at,
+                                   ArrayRef<Index> outputAt, Value sum) const {
+  ImplicitLocOpBuilder &b = emitter.getBuilder();
+  Type element = getElementTypeOrSelf(getResult().getType());
+  if (hasInit()) {
+    Value init = emitter.toVector(emitter.emit(linalg().getDpsInitOperand(0)->get(), outputAt));
+    if (init.getType() != sum.getType())
+      init = arith::ExtFOp::create(b, sum.getType(), init);
+    sum = emitter.cloneOp(add, {sum, init});
+  }
+  if (element != getAccumulatorType())
+    sum = arith::TruncFOp::create(b, emitter.getVectorType(element), sum);
+  emitter.hold(getResult(), outputAt, sum);
+  SmallVector<Value> values;
+  for (Value result : results)
+    values.push_back(emitter.emit(result, at));
+  for (auto [number, value] : llvm::enumerate(values))
+    emitter.store(value, emitter.getResultBuffer(number, results[number]), at);
+}
