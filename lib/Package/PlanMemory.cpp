@@ -6,18 +6,18 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// A size is a known factor times a product of extents: 3072 * batch * length. Sizes
-// with the same extents are packed by their factors, as static sizes are, and the
-// pack, a region, is scaled by the extents when the function is entered. Offsets are
-// multiples of 64 then, since the factors are multiples of a granule and the scale is
-// rounded up to a multiple of 64 / granule. A region
-// begins behind what is in use in earlier regions while any of its own tensors is:
-// what is above, at other times, shares its bytes.
+// A size is a known factor times a product of extents: 3072 * batch * length. Who lies
+// above whom is decided here, for sizes that the program is likely to be called with
+// (MemoryPlan.h); how far above is computed from the extents when the function is entered.
+// Offsets are multiples of 64, since factors are multiples of a granule and products of
+// extents are rounded up to a multiple of 64 / granule.
 //
 //===----------------------------------------------------------------------===//
 
 #include "HostToVM.h"
-#include "PackIntervals.h"
+#include "LikelyCalls.h"
+#include "MemoryPlan.h"
+#include "OffsetBuilder.h"
 
 #include "torchc/Package/Passes.h"
 #include "torchc/runtime/Format.h"
@@ -79,6 +79,19 @@ static bool isKnownAtEntry(Value value, Block *entry) {
   return llvm::all_of(op->getOperands(), [&](Value operand) { return isKnownAtEntry(operand, entry); });
 }
 
+/// Whether `value` is never negative, and no more than what dims of tensors make it.
+static bool isCount(Value value) {
+  Operation *op = value.getDefiningOp();
+  if (!op)
+    return false;
+  if (std::optional<int64_t> constant = getConstantI64(value))
+    return *constant >= 0;
+  if (isa<vm::MaxI64Op>(op))
+    return isCount(op->getOperand(0)) || isCount(op->getOperand(1));
+  return isa<vm::TensorDimOp>(op) ||
+         (isa<vm::AddI64Op, vm::MulI64Op, vm::MinI64Op>(op) && llvm::all_of(op->getOperands(), isCount));
+}
+
 /// Moves what computes `value` in front of `place`, in the entry block.
 static void hoist(Value value, Operation *place, DominanceInfo &dominance) {
   Operation *op = value.getDefiningOp();
@@ -101,14 +114,14 @@ struct Tensor {
   Interval interval;
 };
 
-/// The tensors whose sizes have the same extents, packed by their factors.
-struct Region {
-  std::vector<unsigned> members;
-  std::vector<MemoryRequest> requests; ///< Of the members, in their order.
-  uint64_t granule;                    ///< Of which offsets in the pack are multiples.
-  uint64_t factor;                     ///< Bytes of the pack for a scale of 1.
-  Value scale;                         ///< The product of the extents, rounded up.
-  Value base;                          ///< Where it begins in the slab.
+/// A product of extents that sizes are multiples of.
+struct Unit {
+  SmallVector<Value> extents;
+  std::vector<unsigned> members;                 ///< The tensors whose sizes are.
+  uint64_t granule = runtime::kSectionAlignment; ///< Of which their factors are multiples.
+
+  /// Of which the product is made a multiple.
+  uint64_t getMultiple() const { return runtime::kSectionAlignment / granule; }
 };
 } // namespace
 
@@ -166,17 +179,60 @@ static void dropAfterUse(vm::SlabReserveOp reserve) {
 
 /// The granule of sizes with extents: the largest that wastes little on rounding factors
 /// up, as what it lacks of the alignment is wasted on rounding the extents up.
-static uint64_t chooseGranule(ArrayRef<MemoryRequest> requests) {
-  for (uint64_t granule = runtime::kSectionAlignment; granule > 1; granule /= 2) {
-    uint64_t exact = 0, rounded = 0;
-    for (const MemoryRequest &request : requests) {
-      exact += request.size;
-      rounded += llvm::alignTo(request.size, granule);
-    }
-    if (rounded - exact <= exact / 32)
-      return granule;
+static uint64_t chooseGranule(const Unit &unit, ArrayRef<Tensor> tensors) {
+  auto measure = [&](uint64_t granule) {
+    std::vector<MemoryRequest> requests;
+    for (unsigned i : unit.members)
+      requests.push_back({tensors[i].interval, llvm::alignTo(tensors[i].size.factor, granule)});
+    return getLargestLiveSet(requests, {1});
+  };
+  uint64_t granule = runtime::kSectionAlignment, exact = measure(1);
+  while (granule > 1 && measure(granule) - exact > exact / 64)
+    granule /= 2;
+  return granule;
+}
+
+/// The units of all sizes, those with the same extents in one.
+static std::vector<Unit> collectUnits(MutableArrayRef<Tensor> tensors) {
+  llvm::DenseMap<Value, unsigned> numbers; // In the order of first use.
+  auto getNumber = [&](Value value) { return numbers.try_emplace(value, numbers.size()).first->second; };
+  std::map<std::vector<unsigned>, Unit> units;
+  for (auto [i, tensor] : llvm::enumerate(tensors)) {
+    std::vector<unsigned> key;
+    for (Value extent : tensor.size.extents)
+      key.push_back(getNumber(extent));
+    llvm::sort(key);
+    llvm::sort(tensor.size.extents, [&](Value a, Value b) { return getNumber(a) < getNumber(b); });
+    Unit &unit = units[key];
+    unit.extents = tensor.size.extents;
+    unit.members.push_back(i);
   }
-  return 1;
+  std::vector<Unit> list;
+  for (auto &[key, unit] : units) {
+    if (!unit.extents.empty())
+      unit.granule = chooseGranule(unit, tensors);
+    list.push_back(std::move(unit));
+  }
+  return list;
+}
+
+/// What the units are in likely calls of `function`.
+static std::vector<UnitSizes> getLikelySizes(vm::FuncOp function, ArrayRef<Unit> units) {
+  SmallVector<Value> extents;
+  for (const Unit &unit : units)
+    llvm::append_range(extents, unit.extents);
+  std::vector<UnitSizes> calls;
+  for (ArrayRef<int64_t> values : getLikelyCalls(function, extents)) {
+    UnitSizes &sizes = calls.emplace_back();
+    for (const Unit &unit : units) {
+      uint64_t product = 1;
+      for (int64_t extent : values.take_front(unit.extents.size()))
+        product = llvm::SaturatingMultiply<uint64_t>(product, std::max<int64_t>(extent, 1));
+      values = values.drop_front(unit.extents.size());
+      sizes.push_back(llvm::alignTo(product, unit.getMultiple()));
+    }
+  }
+  return calls;
 }
 
 //===----------------------------------------------------------------------===//
@@ -197,6 +253,8 @@ struct PlanMemory : torchc::impl::PlanMemoryBase<PlanMemory> {
       auto isEntry = [&](Value extent) { return isKnownAtEntry(extent, entry); };
       if (!lifetime || failed(collectFactors(reserve.getBytes(), tensor.size)) ||
           !llvm::all_of(tensor.size.extents, isEntry) ||
+          // A wrong size fails where the tensor is made, unless that is never reached.
+          (reserve->getBlock() != entry && !llvm::all_of(tensor.size.extents, isCount)) ||
           !llvm::all_of(reserve->getUsers(), llvm::IsaPred<vm::ViewOp>)) {
         others.push_back(reserve);
         return;
@@ -227,80 +285,49 @@ void PlanMemory::plan(vm::FuncOp function, MutableArrayRef<Tensor> tensors) {
     for (Value extent : tensor.size.extents)
       hoist(extent, place, dominance);
 
-  // One region for each product of extents, in the order of their first use.
-  llvm::DenseMap<Value, unsigned> numbers;
-  auto getNumber = [&](Value value) { return numbers.try_emplace(value, numbers.size()).first->second; };
-  std::map<std::vector<unsigned>, std::vector<unsigned>> regions; // Extents to tensors.
-  for (auto [i, tensor] : llvm::enumerate(tensors)) {
-    for (Value extent : tensor.size.extents)
-      getNumber(extent);
-    llvm::sort(tensor.size.extents, [&](Value a, Value b) { return getNumber(a) < getNumber(b); });
-    std::vector<unsigned> key;
-    for (Value extent : tensor.size.extents)
-      key.push_back(getNumber(extent));
-    regions[key].push_back(i);
-  }
-
-  std::vector<Region> packs;
-  for (auto &[key, members] : regions)
-    packs.push_back({members, {}, runtime::kSectionAlignment, 0, Value(), Value()});
-  auto overlaps = [&](const Tensor &tensor, const Region &region) {
-    return llvm::any_of(region.members, [&](unsigned i) { return tensors[i].interval.overlaps(tensor.interval); });
-  };
-  for (Region &region : packs) {
-    for (unsigned i : region.members) {
-      bool isShared =
-          llvm::any_of(packs, [&](const Region &other) { return &other != &region && overlaps(tensors[i], other); });
-      region.requests.push_back({tensors[i].interval, tensors[i].size.factor, isShared});
+  std::vector<Unit> units = collectUnits(tensors);
+  std::vector<MemoryRequest> requests(tensors.size()), exact(tensors.size());
+  for (auto [number, unit] : llvm::enumerate(units))
+    for (unsigned i : unit.members) {
+      exact[i] = {tensors[i].interval, tensors[i].size.factor, unsigned(number)};
+      requests[i] = {tensors[i].interval, llvm::alignTo(tensors[i].size.factor, unit.granule), unsigned(number)};
     }
-    if (!tensors[region.members.front()].size.extents.empty())
-      region.granule = chooseGranule(region.requests);
-    region.factor = packIntervals(region.requests, region.granule);
-  }
-  if (packs.size() == 1 && tensors.front().size.extents.empty()) {
-    function.setSlabBytes(packs.front().factor);
-    function.setLiveBytes(getLargestLiveSet(packs.front().requests));
-  }
+  MemoryPlan memory = planMemory(requests, getLikelySizes(function, units));
 
   OpBuilder builder(place);
   Location location = function.getLoc();
   VMBuilder vm(builder, location);
-  auto raise = [&](Value &value, Value least) { value = value ? vm.max(value, least) : least; };
-  Value total;
-  std::vector<Value> offsets(tensors.size());
-  for (auto [number, region] : llvm::enumerate(packs)) {
-    region.scale = vm.constant(1);
-    for (Value extent : tensors[region.members.front()].size.extents)
-      region.scale = vm.mul(region.scale, extent);
-    if (uint64_t multiple = runtime::kSectionAlignment / region.granule; multiple > 1) {
-      Value rounded = vm.floorDiv(vm.add(region.scale, vm.constant(multiple - 1)), vm.constant(multiple));
-      region.scale = vm.mul(rounded, vm.constant(multiple));
+  std::vector<Value> scales;
+  for (const Unit &unit : units) {
+    Value scale = vm.constant(1);
+    for (Value extent : unit.extents)
+      scale = vm.mul(scale, extent);
+    if (uint64_t multiple = unit.getMultiple(); multiple > 1) {
+      Value rounded = vm.floorDiv(vm.add(scale, vm.constant(multiple - 1)), vm.constant(multiple));
+      scale = vm.mul(rounded, vm.constant(multiple));
     }
-    for (const Region &earlier : ArrayRef(packs).take_front(number)) {
-      uint64_t top = 0;
-      for (auto [i, request] : llvm::zip_equal(earlier.members, earlier.requests))
-        if (overlaps(tensors[i], region))
-          top = std::max(top, llvm::alignTo(request.offset + request.size, earlier.granule));
-      if (top != 0)
-        raise(region.base, vm.add(earlier.base, vm.mul(vm.constant(top), earlier.scale)));
-    }
-    if (!region.base)
-      region.base = vm.constant(0);
-    std::map<uint64_t, Value> places;
-    for (auto [i, request] : llvm::zip_equal(region.members, region.requests)) {
-      Value &offset = places[request.offset];
-      if (!offset)
-        offset = vm.add(region.base, vm.mul(vm.constant(request.offset), region.scale));
-      offsets[i] = offset;
-    }
-    raise(total, vm.add(region.base, vm.mul(vm.constant(region.factor), region.scale)));
+    scales.push_back(scale);
+  }
+  OffsetBuilder sums(vm, scales);
+  std::vector<Offset> offsets(tensors.size()), ends(tensors.size());
+  for (unsigned i : memory.bottomUp) {
+    SmallVector<Offset> below{sums.zero()};
+    for (unsigned other : memory.below[i])
+      below.push_back(ends[other]);
+    offsets[i] = sums.max(below);
+    ends[i] = sums.add(offsets[i], requests[i].factor, requests[i].unit);
+  }
+  Value total = sums.max(ends).value;
+  if (units.size() == 1 && units.front().extents.empty()) {
+    function.setSlabBytes(*getConstantI64(total));
+    function.setLiveBytes(getLargestLiveSet(exact, {1}));
   }
   Value slab = vm::SlabReserveOp::create(builder, location, builder.getType<vm::RefType>(), total);
   for (auto [tensor, offset] : llvm::zip_equal(tensors, offsets)) {
     for (Operation *user : llvm::make_early_inc_range(tensor.reserve->getUsers())) {
       auto view = cast<vm::ViewOp>(user);
       OpBuilder atView(view);
-      view.getOffsetMutable().assign(VMBuilder(atView, view.getLoc()).add(offset, view.getOffset()));
+      view.getOffsetMutable().assign(VMBuilder(atView, view.getLoc()).add(offset.value, view.getOffset()));
       view.getSourceMutable().assign(slab);
     }
     tensor.reserve.erase();

@@ -157,3 +157,31 @@ vm.func @loop(%x: !vm.ref) -> !vm.ref {
 ^end:
   vm.ret %v : !vm.ref
 }
+
+// -----
+
+// A size that is right only where a branch is taken is reserved there; a dim is always right.
+// CHECK-LABEL: vm.func @branch
+// CHECK: %[[SLAB:.*]] = vm.slab_reserve
+// CHECK: vm.cond_br
+// CHECK: %[[LESS:.*]] = vm.slab_reserve
+// CHECK: vm.view %[[LESS]]
+// CHECK: vm.view %[[SLAB]]
+// CHECK-NOT: vm.slab_reserve
+vm.func @branch(%x: !vm.ref) -> !vm.ref {
+  %zero = vm.const_i64 0
+  %n = vm.tensor_dim %x, 0
+  %m = vm.sub_i64 %n, %n
+  %go = vm.load_i64 %x, %zero
+  vm.cond_br %go, ^then, ^end
+^then:
+  %less = vm.slab_reserve %m
+  %v = vm.view %less, %zero, i8, [%m]
+  vm.copy %v, %x
+  %planned = vm.slab_reserve %n
+  %w = vm.view %planned, %zero, i8, [%n]
+  vm.copy %w, %x
+  vm.br ^end
+^end:
+  vm.ret %x : !vm.ref
+}

@@ -44,9 +44,11 @@ def PlanMemory : Pass<"torchc-plan-memory", "::torchc::vm::FuncOp"> {
     After: the `vm.slab_reserve`s whose sizes are known when the function is
     entered, from constants, dims of parameters and numbers that are parameters, are
     views of one slab, 64-byte aligned; tensors that are never in use at the same time
-    may share bytes. Where all their sizes are static, the function's `slab_bytes` and
-    `live_bytes` say what the slab has and what no plan can go below. Others (sizes that kernels compute, tensors that a loop carries)
-    keep storage of their own and are dropped behind their last use.
+    may share bytes. The plan is one for all sizes, chosen for those that the ranges of
+    `torchc.symbols` make likely. Where all sizes are static, the function's `slab_bytes` and
+    `live_bytes` say what the slab has and what no plan can go below. Others (sizes that
+    kernels compute, tensors that a loop carries) keep storage of their own and are
+    dropped behind their last use.
   }];
 }
 
