@@ -120,14 +120,16 @@ FailureOr<ml_program::GlobalOp> ModelState::createGlobal(Location loc, Entry &en
                                               builder.getStringAttr("private"));
   lastGlobal = entry.global;
   auto &weights = builder.getContext()->getLoadedDialect<torch::TorchDialect>()->getWeights();
-  auto builtinType = cast<torch::BaseTensorType>(Type(type)).toBuiltinTensor();
+  auto tensorType = cast<torch::BaseTensorType>(Type(type));
+  RankedTensorType builtinType = tensorType.toBuiltinTensor();
+  bool isUnsigned = tensorType.getDtype().isUnsignedInteger();
   if (isContiguous(tensor.meta)) {
     int64_t elementSize = getElementSize(tensor.meta.dtype);
     ArrayRef<uint8_t> bytes(tensor.data + tensor.meta.storageOffset.value * elementSize,
                             getElementCount(tensor.meta) * elementSize);
-    weights.set(symbol, {builtinType, bytes, tensor.owner});
+    weights.set(symbol, {builtinType, bytes, tensor.owner, isUnsigned});
   } else {
-    weights.setCopy(symbol, builtinType, copyContiguous(tensor));
+    weights.setCopy(symbol, builtinType, copyContiguous(tensor), isUnsigned);
   }
   return entry.global;
 }

@@ -89,10 +89,20 @@ static FailureOr<uint32_t> addConstant(ml_program::GlobalOp global, ModuleTables
   return tables.constants.size() - 1;
 }
 
+/// The element type that files of weights have for a global of `type`.
+static std::optional<runtime::ElementType> getStoredType(ml_program::GlobalOp global, RankedTensorType type) {
+  auto *dialect = global->getContext()->getLoadedDialect<torch::TorchDialect>();
+  std::optional<Weight> weight = dialect ? dialect->getWeights().lookup(global.getSymName()) : std::nullopt;
+  Type element = type.getElementType();
+  if (weight && weight->isUnsigned)
+    element = IntegerType::get(type.getContext(), element.getIntOrFloatBitWidth(), IntegerType::Unsigned);
+  return getElementType(element);
+}
+
 /// A tensor that the run reads from outside.
 static LogicalResult addParameter(ml_program::GlobalOp global, StringAttr scope, ModuleTables &tables) {
   auto type = dyn_cast<RankedTensorType>(global.getType());
-  auto element = type ? getElementType(type.getElementType()) : std::nullopt;
+  auto element = type ? getStoredType(global, type) : std::nullopt;
   if (!element || !type.hasStaticShape() || global.getIsMutable())
     return global.emitError() << "cannot be a parameter: it is of type " << global.getType();
   auto parameter = std::make_unique<schema::ParameterT>();

@@ -34,17 +34,17 @@ static constexpr uint64_t kAlignment = 64;
 //===----------------------------------------------------------------------===//
 
 /// The format's name of a signless element type; empty where it has none.
-static StringRef getTypeName(Type type) {
+static StringRef getTypeName(Type type, bool isUnsigned) {
   if (type.isInteger(1))
     return "BOOL";
   if (type.isInteger(8))
-    return "I8";
+    return isUnsigned ? "U8" : "I8";
   if (type.isInteger(16))
-    return "I16";
+    return isUnsigned ? "U16" : "I16";
   if (type.isInteger(32))
-    return "I32";
+    return isUnsigned ? "U32" : "I32";
   if (type.isInteger(64))
-    return "I64";
+    return isUnsigned ? "U64" : "I64";
   if (type.isF16())
     return "F16";
   if (type.isBF16())
@@ -114,7 +114,7 @@ llvm::Error torchc::writeSafetensors(StringRef path, ArrayRef<NamedWeight> weigh
   json header = json::object();
   uint64_t offset = 0;
   for (const NamedWeight *entry : order) {
-    StringRef type = getTypeName(entry->weight.type.getElementType());
+    StringRef type = getTypeName(entry->weight.type.getElementType(), entry->weight.isUnsigned);
     if (type.empty())
       return llvm::createStringError("safetensors files cannot hold the element type of '" + entry->name + "'");
     uint64_t end = offset + entry->weight.bytes.size();
@@ -146,6 +146,7 @@ namespace {
 struct Entry {
   std::string name;
   RankedTensorType type;
+  bool isUnsigned;
   uint64_t begin, end;
 };
 
@@ -182,7 +183,8 @@ static llvm::Expected<Entry> readEntry(const std::string &name, const json &valu
     return fail("lies outside of the file");
   if (*end - *begin != static_cast<uint64_t>(bytes))
     return fail("has another number of bytes than its dtype and shape say");
-  return Entry{name, RankedTensorType::get(sizes, elementType), *begin, *end};
+  bool isUnsigned = dtype.get_ref<const std::string &>().front() == 'U';
+  return Entry{name, RankedTensorType::get(sizes, elementType), isUnsigned, *begin, *end};
 }
 
 static llvm::Expected<std::vector<NamedWeight>> readBuffer(std::shared_ptr<const llvm::MemoryBuffer> buffer,
@@ -217,7 +219,8 @@ static llvm::Expected<std::vector<NamedWeight>> readBuffer(std::shared_ptr<const
     if (entry.begin != position)
       return fail("tensor '" + entry.name + "' overlaps another or leaves a gap");
     position = entry.end;
-    weights.push_back({std::move(entry.name), {entry.type, data.slice(entry.begin, entry.end - entry.begin), buffer}});
+    weights.push_back({std::move(entry.name),
+                       {entry.type, data.slice(entry.begin, entry.end - entry.begin), buffer, entry.isUnsigned}});
   }
   if (position != data.size())
     return fail("the file is longer than its tensors");

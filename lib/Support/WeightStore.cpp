@@ -21,10 +21,10 @@ void WeightStore::set(StringRef symbol, Weight weight) {
   weights[symbol.str()] = std::move(weight);
 }
 
-void WeightStore::setCopy(StringRef symbol, RankedTensorType type, ArrayRef<uint8_t> bytes) {
+void WeightStore::setCopy(StringRef symbol, RankedTensorType type, ArrayRef<uint8_t> bytes, bool isUnsigned) {
   auto owner = std::make_shared<std::vector<uint8_t>>(bytes.begin(), bytes.end());
   ArrayRef<uint8_t> copy(*owner);
-  set(symbol, Weight{type, copy, std::move(owner)});
+  set(symbol, Weight{type, copy, std::move(owner), isUnsigned});
 }
 
 std::optional<Weight> WeightStore::lookup(StringRef symbol) const {

@@ -139,6 +139,28 @@ def test_parameters(tmp_path):
         torchc.load(tmp_path / "m.vmfb", parameters={"model": wrong})
 
 
+class Quantized(nn.Module):
+    def __init__(self, seed):
+        super().__init__()
+        weight = torch.randint(0, 256, (8, 4), generator=torch.Generator().manual_seed(seed))
+        self.register_buffer("weight", weight.to(torch.uint8))
+
+    def forward(self, x):
+        return x @ (self.weight.float() - 128)
+
+
+def test_unsigned_parameters(tmp_path):
+    """Bytes above 127 are what they are in the file that is written and in one of the user's."""
+    model, other, x = Quantized(1), Quantized(2), torch.randn(3, 8)
+    weights = tmp_path / "weights.safetensors"
+    program = torchc.compile(export(model, x), externalize_parameters=("model", weights))
+    torch.testing.assert_close(program(x), model(x), rtol=1e-4, atol=1e-3)
+    assert torch.equal(safetensors.torch.load_file(weights)["weight"], model.weight)
+    program.save(tmp_path / "m.vmfb")
+    loaded = torchc.load(tmp_path / "m.vmfb", parameters={"model": other.state_dict()})
+    torch.testing.assert_close(loaded(x), other(x), rtol=1e-4, atol=1e-3)
+
+
 def test_command_line(tmp_path):
     model, x = make_network(1), torch.randn(2, 3, 8, 8)
     torch.export.save(export(model, x), tmp_path / "m.pt2")

@@ -35,8 +35,8 @@ struct NamedWeight {
 llvm::Error writeSafetensors(llvm::StringRef path, llvm::ArrayRef<NamedWeight> weights);
 
 /// Maps the file; the weights keep the mapping alive. Element types come back
-/// signless. Strict: tensors cover the file without gap or overlap, and each
-/// has the bytes that its type and shape say.
+/// signless, beside whether the file calls them unsigned. Strict: tensors cover the file without gap or overlap, and
+/// each has the bytes that its type and shape say.
 llvm::Expected<std::vector<NamedWeight>> readSafetensors(llvm::StringRef path, mlir::MLIRContext *context);
 
 } // namespace torchc

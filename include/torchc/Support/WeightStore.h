@@ -25,6 +25,7 @@ struct Weight {
   mlir::RankedTensorType type; ///< Static shape; signless element type.
   llvm::ArrayRef<uint8_t> bytes;
   std::shared_ptr<const void> owner; ///< Keeps `bytes` alive (a mapped file, a buffer).
+  bool isUnsigned = false;           ///< Whether a file calls its integers unsigned.
 };
 
 /// The bytes behind the `ml_program.global`s of a module whose initial value
@@ -36,7 +37,8 @@ public:
   /// Sets the weight of a symbol; an earlier one under that name is dropped.
   void set(llvm::StringRef symbol, Weight weight);
   /// Copies `bytes` into a buffer that the store owns.
-  void setCopy(llvm::StringRef symbol, mlir::RankedTensorType type, llvm::ArrayRef<uint8_t> bytes);
+  void setCopy(llvm::StringRef symbol, mlir::RankedTensorType type, llvm::ArrayRef<uint8_t> bytes,
+               bool isUnsigned = false);
   /// The weight of a symbol, or nullopt.
   std::optional<Weight> lookup(llvm::StringRef symbol) const;
   void erase(llvm::StringRef symbol);

@@ -70,16 +70,18 @@ TEST_F(SafetensorsTest, ReadsWhatItWrites) {
       {"b \"quoted\"", {RankedTensorType::get({3}, builder.getI1Type()), bools, nullptr}},
       {"w", {RankedTensorType::get({2, 1}, builder.getF32Type()), floats, nullptr}},
       {"empty", {RankedTensorType::get({0}, builder.getI64Type()), {}, nullptr}},
+      {"bytes", {RankedTensorType::get({3}, builder.getI8Type()), bools, nullptr, /*isUnsigned=*/true}},
   };
   ASSERT_FALSE(static_cast<bool>(writeSafetensors(path("w.safetensors"), weights)));
   auto read = readSafetensors(path("w.safetensors"), &context);
   ASSERT_TRUE(static_cast<bool>(read));
-  ASSERT_EQ(read->size(), 3u);
+  ASSERT_EQ(read->size(), 4u);
   for (const NamedWeight &written : weights) {
     auto found = llvm::find_if(*read, [&](const NamedWeight &entry) { return entry.name == written.name; });
     ASSERT_NE(found, read->end());
     EXPECT_EQ(found->weight.type, written.weight.type);
     EXPECT_EQ(found->weight.bytes, written.weight.bytes);
+    EXPECT_EQ(found->weight.isUnsigned, written.weight.isUnsigned);
   }
 }
 
