@@ -64,6 +64,28 @@ TEST_F(SessionTest, LoopsAndBlocks) {
             5050);
 }
 
+TEST_F(SessionTest, ReferencesMoveBetweenFunctions) {
+  builder.addConstant<int64_t>(ElementType::I64, {}, {40});
+  builder.addFunction("pick", "i64 ref ref", "ref i64 ref", 1, 3, "SelectRef r2 <- i0 r0 r1\nRet [r2 i0 r1]");
+  const unsigned f = builder.addFunction("f", "ref ref", "ref ref", 2, 4, R"(
+    ConstI64 i0 <- 0
+    LoadI64 i0 <- r0 i0
+    Constant r2 <- 0
+    Call [r3 i1 r1] <- 0 [i0 r1 r2]
+    MovRef r2 <- r3
+    Drop r3
+    Ret [r2 r1])");
+  builder.addExport("f", f, {"which:i64[]", "x:i64[]"}, {"y:i64[]", "z:i64[]"});
+  create();
+  auto scalar = [](int64_t value) { return makeTensor<int64_t>(ElementType::I64, {}, {value}); };
+  for (int64_t which : {0, 7}) {
+    outputs.assign(2, Tensor());
+    ASSERT_EQ(call("f", {scalar(which), scalar(5)}, 2), "ok");
+    EXPECT_EQ(getValues<int64_t>(outputs[0])[0], which == 0 ? 40 : 5);
+    EXPECT_EQ(getValues<int64_t>(outputs[1])[0], 40);
+  }
+}
+
 TEST_F(SessionTest, Checks) {
   EXPECT_EQ(compute("CheckTrue i0 0\nCheckRange i0 i3 i1 0\nMovI64 i2 <- i0", 1, 1), 1);
   EXPECT_EQ(fail("CheckTrue i3 0\nMovI64 i2 <- i0", 1, 1), "f: refused");
@@ -71,6 +93,8 @@ TEST_F(SessionTest, Checks) {
   EXPECT_EQ(fail("CheckType r0 f32 1 0\nMovI64 i2 <- i0", 5, 4), "f: refused: i64 of rank 0, not f32 of rank 1");
   EXPECT_EQ(fail("Reshape r2 <- r0 [i0]\nCheckDim r2 0 i3 0\nMovI64 i2 <- i0", 1, 4),
             "f: refused: dimension 0 is 1, not 0");
+  EXPECT_EQ(fail("CheckDim r0 3 i0 0\nMovI64 i2 <- i0", 1, 4), "f: refused: dimension 3 is -1, not 1");
+  EXPECT_EQ(compute("CheckType r0 i64 0 0\nReshape r2 <- r0 [i0]\nCheckDim r2 0 i0 0\nMovI64 i2 <- i1", 1, 4), 4);
 }
 
 TEST_F(SessionTest, MemoryIsChecked) {
@@ -90,6 +114,11 @@ TEST_F(SessionTest, MemoryIsChecked) {
   EXPECT_EQ(fail("StoreI64 r0 i3 i1\nMovI64 i2 <- i0", 64, 1), "f: a store to a read-only tensor");
   EXPECT_EQ(fail("Copy r0 r1\nMovI64 i2 <- i0", 64, 1), "f: a copy to a read-only tensor or of another length");
   EXPECT_EQ(fail("Fill r0 i1\nMovI64 i2 <- i0", 64, 1), "f: a fill of a read-only tensor or of elements over 8 bytes");
+  EXPECT_EQ(compute(slab + "View r2 <- r2 i3 i64 []\nCopy r2 r0\nLoadI64 i2 <- r2 i3", 64, 1), 64);
+  EXPECT_EQ(fail(slab + "Copy r2 r0\nMovI64 i2 <- i0", 64, 1), "f: a copy to a read-only tensor or of another length");
+  EXPECT_EQ(fail(slab + "View r2 <- r2 i3 complex<f64> []\nFill r2 i1\nMovI64 i2 <- i0", 64, 1),
+            "f: a fill of a read-only tensor or of elements over 8 bytes");
+  EXPECT_EQ(fail("Reshape r2 <- r0 [i3]\nMovI64 i2 <- i0", 1, 1), "f: a reshape of 1 elements to 0");
   EXPECT_EQ(fail("SlabReserve r2 <- i0\nMovI64 i2 <- i0", -1, 1), "f: a slab of negative size");
   EXPECT_EQ(fail("SlabReserve r2 <- i0\nMovI64 i2 <- i0", INT64_MAX, 1),
             "f: out of memory: a buffer of more than 2^62 bytes");
@@ -119,9 +148,16 @@ TEST_F(SessionTest, ElementsOfEveryIntegerType) {
         << entry.type;
   EXPECT_EQ(fail(slab + "View r2 <- r2 i3 f32 [i4]\nLoadI64 i2 <- r2 i3", 0, 0),
             "f: a load of an element that is no integer");
+  EXPECT_EQ(fail(slab + "View r2 <- r2 i3 f32 [i4]\nStoreI64 r2 i3 i0\nMovI64 i2 <- i0", 0, 0),
+            "f: a store of an element that is no integer");
   EXPECT_EQ(
       compute(slab + "View r2 <- r2 i3 i16 [i4]\nFill r2 i0\nView r2 <- r2 i3 i32 []\nLoadI64 i2 <- r2 i3", 0x70102, 0),
       0x01020102);
+  // The last of 21 elements, behind a whole pattern of 64 bytes.
+  EXPECT_EQ(compute("ConstI64 i4 <- 84\nSlabReserve r2 <- i4\nConstI64 i4 <- 21\nView r2 <- r2 i3 i32 [i4]\n"
+                    "Fill r2 i0\nConstI64 i4 <- 20\nLoadI64 i2 <- r2 i4",
+                    7, 0),
+            7);
 }
 
 TEST_F(SessionTest, CallsAndExternals) {
@@ -335,6 +371,36 @@ TEST_F(SessionTest, LimitsEndACall) {
   EXPECT_EQ(session->getStats().peakBytes, 100032u);
 }
 
+/// What no call has used for a while goes back to the system; and at once where the
+/// limit would be passed.
+TEST_F(SessionTest, MemoryIsGivenBack) {
+  for (auto [name, bytes] :
+       {std::pair("large", "1000000"), std::pair("small", "100"), std::pair("larger", "1900000")}) {
+    const std::string code = std::string("ConstI64 i0 <- ") + bytes + "\nSlabReserve r0 <- i0\nRet []";
+    builder.addExport(name, builder.addFunction(name, "", "", 1, 1, code), {}, {});
+  }
+  SessionOptions options;
+  options.maxMemoryBytes = 2000000;
+  create(options);
+  ASSERT_EQ(call("large", {}, 0), "ok");
+  EXPECT_EQ(session->getStats().poolBytes, 1000000u);
+  for (int i = 0; i < 20; ++i)
+    ASSERT_EQ(call("small", {}, 0), "ok");
+  EXPECT_EQ(session->getStats().poolBytes, 128u);
+  ASSERT_EQ(call("large", {}, 0), "ok");
+  ASSERT_EQ(call("larger", {}, 0), "ok");
+  EXPECT_EQ(session->getStats().poolBytes, 1900160u);
+  EXPECT_EQ(session->getStats().peakBytes, 1900160u);
+}
+
+TEST_F(SessionTest, ResultsFitTheirSignature) {
+  const unsigned f = builder.addFunction("f", "ref", "ref", 0, 1, "Ret [r0]");
+  builder.addExport("f", f, {"x:i64[2]"}, {"y:i64[3]"});
+  create();
+  EXPECT_EQ(call("f", {makeTensor<int64_t>(ElementType::I64, {2}, {1, 2})}),
+            "f: output 0: the program's result does not fit its own signature");
+}
+
 TEST_F(SessionTest, ErrorsNameTheSource) {
   builder.addMessage("never mind");
   const unsigned f = builder.addFunction("f", "", "", 1, 0, "ConstI64 i0 <- 1\nFail 0");
@@ -418,6 +484,7 @@ TEST_F(KernelTest, FailuresNameTheKernel) {
     EXPECT_EQ(call("f", {scalar(1000), scalar(1)}, 0), "ok");
     EXPECT_EQ(call("f", {scalar(999), scalar(1)}, 0), "f: kernel 'fail_from': index out of range");
     EXPECT_EQ(call("f", {scalar(0), scalar(2)}, 0), "f: kernel 'fail_from': integer division by zero");
+    EXPECT_EQ(call("f", {scalar(0), scalar(3)}, 0), "f: kernel 'fail_from': invalid value");
     EXPECT_EQ(call("f", {scalar(0), scalar(77)}, 0), "f: kernel 'fail_from': error 77");
     EXPECT_EQ(call("f", {scalar(0), scalar(0x10000)}, 0), "f: kernel 'fail_from': a kernel's own words");
   }
