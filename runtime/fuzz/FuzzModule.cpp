@@ -24,12 +24,19 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   return 0;
 }
 
-/// Half of the mutants are of the bytecode only: other registers, opcodes and orders.
+/// Half of the mutants are of the bytecode only: other registers, opcodes and orders. A
+/// quarter are of the header only: most of what the compiler writes is native code, which is never loaded.
 extern "C" size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t maxSize, unsigned seed) {
   std::minstd_rand random(seed);
   const std::span<uint8_t> code = findHostProgram({data, size});
-  if (random() % 2 == 0 || code.size() < 32)
+  const unsigned kind = random() % 4;
+  if (kind == 0 || code.size() < 32)
     return LLVMFuzzerMutate(data, size, maxSize);
+  if (kind == 1) {
+    const std::span<uint8_t> header = findHeader({data, size});
+    LLVMFuzzerMutate(header.data(), header.size(), header.size());
+    return size;
+  }
   for (unsigned edits = 1 + random() % 3; edits > 0; --edits) {
     uint8_t *instruction = code.data() + random() % (code.size() / 16) * 16;
     switch (random() % 4) {

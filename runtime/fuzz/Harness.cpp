@@ -198,19 +198,23 @@ static bool isInside(const schema::Section &section, std::span<const uint8_t> by
   return section.offset() <= bytes.size() && section.size() <= bytes.size() - section.offset();
 }
 
-/// The sections of a header that is a valid flatbuffer.
-static std::vector<schema::Section *> findSections(std::span<uint8_t> bytes) {
+std::span<uint8_t> findHeader(std::span<uint8_t> bytes) {
   FilePrologue prologue;
   if (bytes.size() < sizeof prologue + 8)
     return {};
   std::memcpy(&prologue, bytes.data(), sizeof prologue);
   if (prologue.headerSize > bytes.size() - sizeof prologue || prologue.headerSize < 8)
     return {};
-  const uint8_t *header = bytes.data() + sizeof prologue;
-  flatbuffers::Verifier verifier(header, prologue.headerSize);
-  if (!schema::VerifyModuleBuffer(verifier))
+  return bytes.subspan(sizeof prologue, prologue.headerSize);
+}
+
+/// The sections of a header that is a valid flatbuffer.
+static std::vector<schema::Section *> findSections(std::span<uint8_t> bytes) {
+  const std::span<const uint8_t> header = findHeader(bytes);
+  flatbuffers::Verifier verifier(header.data(), header.size());
+  if (header.empty() || !schema::VerifyModuleBuffer(verifier))
     return {};
-  const schema::Module &module = *schema::GetModule(header);
+  const schema::Module &module = *schema::GetModule(header.data());
   std::vector<const schema::Section *> sections = {module.bytecode(), module.operand_lists(), module.constant_data(),
                                                    module.debug_info()};
   for (const auto *library : *module.libraries())

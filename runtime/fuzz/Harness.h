@@ -29,6 +29,9 @@ bool testModule(std::span<const uint8_t> bytes);
 /// Makes prologue and checksums right, as someone does who forges a file.
 void repair(std::span<uint8_t> bytes);
 
+/// Where the header stands in a file that is long enough for it; empty in others.
+std::span<uint8_t> findHeader(std::span<uint8_t> bytes);
+
 /// Where bytecode and operand lists stand in a file, if its header says so.
 std::span<uint8_t> findHostProgram(std::span<uint8_t> bytes);
 
