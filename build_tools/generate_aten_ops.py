@@ -21,7 +21,7 @@ ROUTES = ("fold", "decompose", "lower")
 FAMILIES = (
     "Elementwise", "Reduction", "Contraction", "Convolution", "Pooling", "Normalization",
     "Attention", "Shape", "Indexing", "Creation", "Random", "Sort", "Quantization", "Scalar",
-    "ControlFlow",
+    "ControlFlow", "LinearAlgebra",
 )
 
 SCALARS = {
@@ -79,7 +79,8 @@ def record(op, schema, family):
     except AttributeError:
         pass  # Operators on ints and lists are not in torch.ops.
     seeded = torch.Tag.nondeterministic_seeded in tags
-    effect = schema.name in ("aten::_assert_scalar", "aten::_assert_tensor_metadata", "aten::_local_scalar_dense", "aten::item")
+    effect = schema.name in ("aten::_assert_scalar", "aten::_assert_tensor_metadata", "aten::_local_scalar_dense", "aten::item",
+                             "aten::_linalg_check_errors")
     if writes:
         traits.append("Torch_InPlace")
     elif not seeded and not effect:
@@ -161,7 +162,7 @@ def main():
         raise SystemExit("generate_aten_ops: torch has no operator " + ", ".join(missing))
 
     for op, (family, _) in list(rows.items()):
-        name, *overload = op[len("aten."):].split(".")
+        name, *overload = op[len("aten."):].removesuffix("_functional").split(".")
         in_place = ".".join(["aten." + name + "_"] + overload)
         if in_place in schemas and schemas[in_place].arguments[0].alias_info is not None:
             rows[in_place] = (family, "normalize")

@@ -34,8 +34,11 @@ struct DecomposeOps : public torchc::impl::DecomposeOpsBase<DecomposeOps> {
     populateIndexingGridPatterns(owned);
     populateIndexingResizePatterns(owned);
     populateIndexingScatterPatterns(owned);
+    populateLinearAlgebraPatterns(owned);
+    populateLinearAlgebraSpectraPatterns(owned);
     populateNormalizationPatterns(owned);
     populatePoolingPatterns(owned);
+    populateRandomPatterns(owned);
     populateReductionPatterns(owned);
     populateReductionLossPatterns(owned);
     populateReductionNormPatterns(owned);

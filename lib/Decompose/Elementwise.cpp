@@ -52,16 +52,6 @@ static FailureOr<Value> DecomposeAtenPrelu(AtenPreluOp op, Decomposer &b) {
   return b.where(b.create<AtenGtScalarOp>(x, b.integer(0)), x, b.mulTensors(x, weight));
 }
 
-/// Outside of training, leaky_relu with the mean of both slopes
-static FailureOr<Value> DecomposeAtenRrelu(AtenRreluOp op, Decomposer &b) {
-  auto lower = getConstantNumber(op.getLower()), upper = getConstantNumber(op.getUpper());
-  if (!lower || !upper)
-    return b.unsupported("slopes that are not constant");
-  if (getConstantBool(op.getTraining()) != false)
-    return b.unsupported("in training mode");
-  return b.createAs<AtenLeakyReluOp>(op.getType(), op.getSelf(), b.floating((*lower + *upper) / 2));
-}
-
 /// The first half times the sigmoid of the second
 static FailureOr<Value> DecomposeAtenGlu(AtenGluOp op, Decomposer &b) {
   auto dim = getConstantInt(op.getDim());
@@ -250,37 +240,6 @@ static FailureOr<Value> DecomposeAtenConjPhysical(AtenConjPhysicalOp op, Decompo
   return decomposeOfReal(op, b);
 }
 
-/// Outside of training, dropout is the identity.
-template <typename Op> static FailureOr<Value> decomposeDropout(Op op, Decomposer &b) {
-  auto train = getConstantBool(op.getTrain());
-  auto probability = getConstantNumber(op.getP());
-  if (train == false || probability == 0.0)
-    return op.getInput();
-  return b.unsupported("in training mode");
-}
-static FailureOr<Value> DecomposeAtenDropout(AtenDropoutOp op, Decomposer &b) { return decomposeDropout(op, b); }
-static FailureOr<Value> DecomposeAtenAlphaDropout(AtenAlphaDropoutOp op, Decomposer &b) {
-  return decomposeDropout(op, b);
-}
-static FailureOr<Value> DecomposeAtenFeatureDropout(AtenFeatureDropoutOp op, Decomposer &b) {
-  return decomposeDropout(op, b);
-}
-static FailureOr<Value> DecomposeAtenFeatureAlphaDropout(AtenFeatureAlphaDropoutOp op, Decomposer &b) {
-  return decomposeDropout(op, b);
-}
-/// gradient mask scale
-static FailureOr<Value> DecomposeAtenNativeDropoutBackward(AtenNativeDropoutBackwardOp op, Decomposer &b) {
-  Value masked = b.mulTensors(op.getGradOutput(), b.convert(op.getMask(), getResultDtype(op)));
-  return b.create<AtenMulScalarOp>(masked, op.getScale());
-}
-/// native_dropout(x) = x, all true
-static Decomposed DecomposeAtenNativeDropout(AtenNativeDropoutOp op, Decomposer &b) {
-  if (getConstantBool(op.getTrain()) != false)
-    return b.unsupported("in training mode");
-  Type mask = cast<BaseTensorType>(op->getResult(1).getType()).getDtype();
-  return SmallVector<Value>{op.getInput(), b.full(b.sizes(op.getInput()), b.boolean(true), mask)};
-}
-
 /// Checked here: sizes and dtype. Strides and devices are the compiler's own.
 static Decomposed DecomposeAten_AssertTensorMetadata(Aten_AssertTensorMetadataOp op, Decomposer &b) {
   BaseTensorType type = getTensorType(op.getA());
@@ -298,12 +257,11 @@ static Decomposed DecomposeAten_AssertTensorMetadata(Aten_AssertTensorMetadataOp
 }
 
 void torchc::populateElementwisePatterns(RewritePatternSet &patterns) {
-  addDecompositions(patterns, DecomposeAtenPrelu, DecomposeAtenRrelu, DecomposeAtenGlu,
-                    DecomposeAtenFloatPowerTensorTensor, DecomposeAtenFloatPowerScalar, DecomposeAtenLdexpTensor,
-                    DecomposeAtenMvlgamma, DecomposeAtenSpecialPolygamma, DecomposeAtenIsclose, DecomposeAtenIsreal,
-                    DecomposeAtenPositive, DecomposeAtenAliasCopy, DecomposeAtenResolveConj, DecomposeAtenResolveNeg,
-                    DecomposeAtenReal, DecomposeAten_Conj, DecomposeAtenConjPhysical, DecomposeAtenFeatureAlphaDropout,
-                    DecomposeAtenNativeDropoutBackward);
+  addDecompositions(patterns, DecomposeAtenPrelu, DecomposeAtenGlu, DecomposeAtenFloatPowerTensorTensor,
+                    DecomposeAtenFloatPowerScalar, DecomposeAtenLdexpTensor, DecomposeAtenMvlgamma,
+                    DecomposeAtenSpecialPolygamma, DecomposeAtenIsclose, DecomposeAtenIsreal, DecomposeAtenPositive,
+                    DecomposeAtenAliasCopy, DecomposeAtenResolveConj, DecomposeAtenResolveNeg, DecomposeAtenReal,
+                    DecomposeAten_Conj, DecomposeAtenConjPhysical);
   addDecompositions(patterns, decomposeAs<AtenMaximumOp, AtenMaxOtherOp>, decomposeAs<AtenMinimumOp, AtenMinOtherOp>,
                     decomposeAs<AtenDivTensorOp, AtenDivideTensorOp>, decomposeAs<AtenDivScalarOp, AtenDivideScalarOp>,
                     decomposeAs<AtenDivTensorModeOp, AtenDivideTensorModeOp>,
@@ -319,6 +277,5 @@ void torchc::populateElementwisePatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenTypeAs, DecomposeAtenToDevice, DecomposeAtenToDtypeLayout,
                     DecomposeAtenToOther, DecomposeAten_ToCopy);
   addDecompositions(patterns, DecomposeAtenClone, DecomposeAtenContiguous, DecomposeAtenDetach, DecomposeAtenAlias,
-                    DecomposeAtenLiftFreshCopy, DecomposeAtenDropout, DecomposeAtenAlphaDropout,
-                    DecomposeAtenFeatureDropout, DecomposeAtenNativeDropout, DecomposeAten_AssertTensorMetadata);
+                    DecomposeAtenLiftFreshCopy, DecomposeAten_AssertTensorMetadata);
 }

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Patterns.h"
+#include "LinearAlgebra.h"
 
 using namespace mlir;
 using namespace torchc;
@@ -34,7 +34,32 @@ static Value buildSumNorm(Value x, int64_t summed, int64_t other, bool largest, 
   return norm;
 }
 
-/// ord "fro": sqrt(sum x^2); 1, -1: columns; inf, -inf: rows. What needs singular values is refused.
+/// The sum, the largest or the smallest of the singular values.
+static FailureOr<Value> buildSpectralNorm(Value x, int64_t row, int64_t column, double order, bool keepdim,
+                                          Decomposer &b) {
+  FailureOr<Value> wide = toDouble(x, b);
+  if (failed(wide))
+    return failure();
+  SmallVector<int64_t> places;
+  for (int64_t dim = 0; dim < getRank(x); ++dim)
+    if (dim != row && dim != column)
+      places.push_back(dim);
+  places.append({row, column});
+  Value values = buildSingularValues(b.permute(*wide, places), b);
+  int64_t last = getRank(values) - 1;
+  Value norm;
+  if (order == 0)
+    norm = b.sum(values, {last}, false);
+  else if (order > 0)
+    norm = b.amax(values, {last}, false);
+  else
+    norm = b.create<AtenAminOp>(values, b.list(last), b.boolean(false));
+  if (!keepdim)
+    return norm;
+  return b.unsqueeze(b.unsqueeze(norm, std::min(row, column)), std::max(row, column));
+}
+
+/// ord "fro": sqrt(sum x^2); 1, -1: columns; inf, -inf: rows; "nuc", 2, -2: singular values.
 static FailureOr<Value> buildMatrixNorm(Operation *op, Value x, Value order, ArrayRef<int64_t> dims, bool keepdim,
                                         Decomposer &b) {
   auto row = wrapDim(dims[0], getRank(x)), column = wrapDim(dims[1], getRank(x));
@@ -50,7 +75,13 @@ static FailureOr<Value> buildMatrixNorm(Operation *op, Value x, Value order, Arr
     return b.convert(buildSumNorm(wide, *row, *column, *number > 0, keepdim, b), dtype);
   if (number && std::isinf(*number))
     return b.convert(buildSumNorm(wide, *column, *row, *number > 0, keepdim, b), dtype);
-  return b.unsupported("an order that needs singular values");
+  bool isNuclear = name == "nuc";
+  if (!isNuclear && !(number && std::abs(*number) == 2))
+    return b.unsupported("an order that matrices do not have");
+  auto norm = buildSpectralNorm(x, *row, *column, isNuclear ? 0 : *number, keepdim, b);
+  if (failed(norm))
+    return failure();
+  return b.convert(*norm, dtype);
 }
 
 template <typename Op> static FailureOr<Value> decomposeMatrixNorm(Op op, Decomposer &b) {
@@ -90,8 +121,6 @@ static FailureOr<Value> DecomposeAtenLinalgNorm(AtenLinalgNormOp op, Decomposer 
   return decomposeLinalgNorm(op, b);
 }
 static FailureOr<Value> DecomposeAtenLinalgNormOrdStr(AtenLinalgNormOrdStrOp op, Decomposer &b) {
-  if (getConstantString(op.getOrd()) == "nuc")
-    return b.unsupported("an order that needs singular values");
   return decomposeLinalgNorm(op, b);
 }
 static FailureOr<Value> DecomposeAtenNormScalar(AtenNormScalarOp op, Decomposer &b) {

@@ -8,6 +8,8 @@
 
 #include "Roots.h"
 
+#include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
+
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
@@ -17,20 +19,6 @@
 
 using namespace mlir;
 using namespace torchc;
-
-/// True for control flow that computes tensors element by element.
-static bool isElementLoop(Operation *op) {
-  if (!isa<scf::ForOp, scf::IfOp, scf::WhileOp>(op))
-    return false;
-  bool writesElements = false;
-  WalkResult result = op->walk([&](Operation *nested) {
-    writesElements |= isa<tensor::InsertOp>(nested);
-    bool isElementOp = isa<arith::ArithDialect, math::MathDialect, scf::SCFDialect>(nested->getDialect()) ||
-                       isa<tensor::InsertOp, tensor::ExtractOp, tensor::DimOp>(nested);
-    return isElementOp ? WalkResult::advance() : WalkResult::interrupt();
-  });
-  return writesElements && !result.wasInterrupted();
-}
 
 OpRole torchc::getRole(Operation *op) {
   if (isa<tensor::EmptyOp, linalg::FillOp>(op))
@@ -52,7 +40,7 @@ OpRole torchc::getRole(Operation *op) {
                tensor::YieldOp>(op)
                ? OpRole::Host
                : OpRole::Movement;
-  return isElementLoop(op) ? OpRole::Movement : OpRole::Host;
+  return isa<dispatch::BatchOp>(op) ? OpRole::Movement : OpRole::Host;
 }
 
 Operation *torchc::getRoot(Block &body) {

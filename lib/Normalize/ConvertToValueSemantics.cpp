@@ -129,6 +129,9 @@ LogicalResult FunctionConverter::convertOnValues(Operation *op, AtenBuilder &b) 
 
 /// `aten.add_.Tensor` -> `aten.add.Tensor`
 static std::string getFunctionalName(Operation *op) {
+  // The name that the rule gives is taken by a function that makes a tensor.
+  if (isa<AtenNormal_Op>(op))
+    return AtenNormalFunctionalOp::getOperationName().str();
   SmallVector<StringRef> parts;
   op->getName().getStringRef().split(parts, '.');
   parts[2] = parts[2].drop_back();

@@ -154,7 +154,6 @@ def test_empty(name, arguments, count):
 
 
 @pytest.mark.parametrize("case", [
-    ("aten.dropout", X, 0.5, True), ("aten.native_dropout", X, 0.5, True),
     ("aten.batch_norm", IMAGE, None, None, None, None, True, 0.1, 1e-5, False),
     ("aten.scaled_dot_product_attention", Q, K, Y, None, 0.5),
 ], ids=lambda case: case[0])

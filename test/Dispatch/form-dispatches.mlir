@@ -155,35 +155,40 @@ func.func @movement(%x: tensor<4x16xf32>) -> (tensor<100xf32>, tensor<8xf32>) {
   return %c, %f : tensor<100xf32>, tensor<8xf32>
 }
 
-// A loop over elements is one kernel; other control flow stays, with kernels
-// in its regions.
+// A batch is one kernel; control flow stays, with kernels in its regions.
 // CHECK-LABEL: func.func @control_flow
 // CHECK: dispatch.group
+// CHECK: dispatch.batch
 // CHECK: scf.for
 // CHECK: tensor.insert
 // CHECK: dispatch.return
 // CHECK: scf.if
 // CHECK: dispatch.group
 // CHECK: linalg.exp
-func.func @control_flow(%x: tensor<?xf32>, %c: i1) -> tensor<?xf32> {
+func.func @control_flow(%x: tensor<4x?xf32>, %c: i1) -> tensor<4x?xf32> {
   %c0 = arith.constant 0 : index
   %c1 = arith.constant 1 : index
-  %n = tensor.dim %x, %c0 : tensor<?xf32>
+  %c4 = arith.constant 4 : index
+  %n = tensor.dim %x, %c1 : tensor<4x?xf32>
   %zero = arith.constant 0.0 : f32
-  %e = tensor.empty(%n) : tensor<?xf32>
-  %scan:2 = scf.for %i = %c0 to %n step %c1 iter_args(%t = %e, %acc = %zero) -> (tensor<?xf32>, f32) {
-    %v = tensor.extract %x[%i] : tensor<?xf32>
-    %s = arith.addf %v, %acc : f32
-    %w = tensor.insert %s into %t[%i] : tensor<?xf32>
-    scf.yield %w, %s : tensor<?xf32>, f32
+  %e = tensor.empty(%n) : tensor<4x?xf32>
+  %scan = dispatch.batch %c4(%e) : (tensor<4x?xf32>) -> tensor<4x?xf32> {
+  ^bb0(%row: index, %start: tensor<4x?xf32>):
+    %done:2 = scf.for %i = %c0 to %n step %c1 iter_args(%t = %start, %acc = %zero) -> (tensor<4x?xf32>, f32) {
+      %v = tensor.extract %x[%row, %i] : tensor<4x?xf32>
+      %s = arith.addf %v, %acc : f32
+      %w = tensor.insert %s into %t[%row, %i] : tensor<4x?xf32>
+      scf.yield %w, %s : tensor<4x?xf32>, f32
+    }
+    dispatch.return %done#0 : tensor<4x?xf32>
   }
-  %r = scf.if %c -> tensor<?xf32> {
-    %y = linalg.exp ins(%scan#0 : tensor<?xf32>) outs(%e : tensor<?xf32>) -> tensor<?xf32>
-    scf.yield %y : tensor<?xf32>
+  %r = scf.if %c -> tensor<4x?xf32> {
+    %y = linalg.exp ins(%scan : tensor<4x?xf32>) outs(%e : tensor<4x?xf32>) -> tensor<4x?xf32>
+    scf.yield %y : tensor<4x?xf32>
   } else {
-    scf.yield %scan#0 : tensor<?xf32>
+    scf.yield %scan : tensor<4x?xf32>
   }
-  return %r : tensor<?xf32>
+  return %r : tensor<4x?xf32>
 }
 
 // A window that keeps channels apart takes the pad before it; a convolution across

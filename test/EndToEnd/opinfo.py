@@ -45,7 +45,12 @@ DTYPES = {
     "i32": torch.int32, "i16": torch.int16, "i8": torch.int8, "u8": torch.uint8, "bool": torch.bool,
 }
 # What these return is not defined: only dtype and shape are compared.
-UNDEFINED = {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided"}
+# Random ones draw from a generator of their own; their statistics are test_random.py's.
+UNDEFINED = {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided",
+             "bernoulli", "cauchy", "exponential", "geometric", "log_normal", "multinomial", "normal", "rand_like",
+             "randint", "randint_like", "randn", "randn_like", "uniform", "nn.functional.rrelu",
+             "nn.functional.dropout", "nn.functional.dropout2d", "nn.functional.dropout3d",
+             "nn.functional.alpha_dropout", "nn.functional.feature_alpha_dropout"}
 
 
 @dataclass
@@ -79,7 +84,7 @@ class Call(torch.nn.Module):
 
     def __init__(self, function, sample):
         super().__init__()
-        self.function = function
+        self.function, self.define = function, sample.output_process_fn_grad
         self.leaves, self.spec = pytree.tree_flatten(((sample.input, *sample.args), sample.kwargs))
         self.places = [i for i, leaf in enumerate(self.leaves) if isinstance(leaf, torch.Tensor)]
 
@@ -92,7 +97,8 @@ class Call(torch.nn.Module):
         for place, tensor in zip(self.places, tensors):
             leaves[place] = tensor
         args, kwargs = pytree.tree_unflatten(leaves, self.spec)
-        result = self.function(*args, **kwargs)
+        # What of a result is well defined: not the signs of eigenvectors, say.
+        result = self.define(self.function(*args, **kwargs))
         # torch.export cannot save all of the types that results come in.
         return result if isinstance(result, torch.Tensor) else tuple(pytree.tree_leaves(result))
 
@@ -155,7 +161,6 @@ def run_sample(op, sample, dtype):
         program = torch.export.export(call, tuple(t.clone() for t in tensors), strict=False)
     except Exception as error:  # Whatever torch.export objects to is not torchc's to judge.
         return "not-exportable", f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
-    # Random ops draw from a generator of their own: eager's numbers are one of many.
     expected = flatten(call(*(t.clone() for t in tensors)))
     if not expected:
         return "not-exportable", "gives no tensor"

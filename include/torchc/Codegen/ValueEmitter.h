@@ -84,6 +84,9 @@ public:
   llvm::SmallVector<mlir::Value> emitBody(mlir::linalg::LinalgOp op, llvm::ArrayRef<Index> loops,
                                           mlir::ValueRange accumulators = {});
 
+  /// The body of `op` for one member of the batch; `buffers` are its results'.
+  void emitBatch(dispatch::BatchOp op, Index member, llvm::ArrayRef<Buffer> buffers);
+
   /// Sets what `emit(tensor, at)` gives for the rest of this scope.
   void hold(mlir::Value tensor, llvm::ArrayRef<Index> at, mlir::Value value);
 
@@ -231,9 +234,15 @@ private:
   mlir::Value emitReductionAlongLanes(mlir::linalg::LinalgOp op, mlir::Operation *combiner, Indices loops);
   llvm::SmallVector<mlir::Value> emitBlock(mlir::Block &block, llvm::DenseMap<mlir::Value, mlir::Value> &values,
                                            llvm::ArrayRef<Index> loops);
-  mlir::Value emitRegionOp(mlir::Operation *op, llvm::DenseMap<mlir::Value, mlir::Value> &values,
-                           llvm::ArrayRef<Index> loops);
-  void emitForOp(mlir::scf::ForOp op, llvm::DenseMap<mlir::Value, mlir::Value> &values, llvm::ArrayRef<Index> loops);
+  using Values = llvm::DenseMap<mlir::Value, mlir::Value>;
+  void emitForOp(mlir::scf::ForOp op, Values &values, llvm::ArrayRef<Index> loops);
+  void emitIfOp(mlir::scf::IfOp op, Values &values, llvm::ArrayRef<Index> loops);
+  void emitInsert(mlir::tensor::InsertOp op, const Values &values);
+  mlir::Value getValue(mlir::Value value, const Values &values);
+  void failAllResults(mlir::Operation *op, const llvm::Twine &why, Values &values);
+  /// Says that `tensor` is what is now in `buffer`, which is written in place.
+  void setVersion(mlir::Value tensor, const Buffer &buffer);
+  bool isOverwritten(mlir::Value tensor, const Buffer &buffer);
   mlir::Value emitAssert(mlir::Operation *op, mlir::Value condition);
   mlir::Value emitConstantTensor(mlir::arith::ConstantOp op, llvm::ArrayRef<Index> at);
   mlir::Value emitReshape(mlir::Operation *op, llvm::ArrayRef<Index> at);
@@ -269,6 +278,8 @@ private:
   llvm::SmallVector<Buffer> results;
   llvm::DenseMap<mlir::Value, Buffer> buffers;
   llvm::DenseMap<mlir::Value, Buffer> recorded;
+  /// By pointer, the tensor that memory written in place holds at this point.
+  llvm::MapVector<mlir::Value, mlir::Value> versions;
   mlir::Operation *prologueEnd = nullptr; ///< Where code for the whole work group goes.
   llvm::DenseMap<mlir::Operation *, mlir::Value> filledRows;
   Buffer scratchView; ///< The last reshaped view of a binding.

@@ -24,11 +24,13 @@ def LowerTorchToLinalg : Pass<"torchc-lower-torch-to-linalg", "::mlir::ModuleOp"
     of a generic guards one element: where it fails, the kernel fails, and
     nothing outside of a tensor is read.
 
+    Algorithms on matrices that write in place are `dispatch.batch`es.
+
     Refuses, with the op's name, its place and the reason, what has no lowering;
     one run reports all such ops.
   }];
   let dependentDialects = [
-    "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect", "::mlir::linalg::LinalgDialect",
+    "::torchc::dispatch::DispatchDialect", "::mlir::arith::ArithDialect", "::mlir::cf::ControlFlowDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::math::MathDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"
   ];
 }

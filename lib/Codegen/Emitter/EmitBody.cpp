@@ -157,7 +157,9 @@ SmallVector<Value> ValueEmitter::emitBlock(Block &block, DenseMap<Value, Value> 
   };
   for (Operation &op : block) {
     if (op.hasTrait<OpTrait::IsTerminator>())
-      return llvm::map_to_vector(op.getOperands(), get);
+      return llvm::map_to_vector(op.getOperands(), [&](Value operand) {
+        return isa<RankedTensorType>(operand.getType()) ? Value() : get(operand);
+      });
     Value value;
     if (auto index = dyn_cast<linalg::IndexOp>(op)) {
       value = toLanes(loops[index.getDim()]);
@@ -174,8 +176,12 @@ SmallVector<Value> ValueEmitter::emitBlock(Block &block, DenseMap<Value, Value> 
     } else if (auto loop = dyn_cast<scf::ForOp>(op)) {
       emitForOp(loop, values, loops);
       continue;
-    } else if (op.getNumRegions() != 0) {
-      value = emitRegionOp(&op, values, loops);
+    } else if (auto branch = dyn_cast<scf::IfOp>(op)) {
+      emitIfOp(branch, values, loops);
+      continue;
+    } else if (auto insert = dyn_cast<tensor::InsertOp>(op)) {
+      emitInsert(insert, values);
+      continue;
     } else if (op.getNumResults() != 1 || !isa_and_present<arith::ArithDialect, math::MathDialect>(op.getDialect())) {
       value = fail(&op, "no code for " + op.getName().getStringRef() + " in the body of an op");
     } else {
@@ -185,46 +191,6 @@ SmallVector<Value> ValueEmitter::emitBlock(Block &block, DenseMap<Value, Value> 
       values[op.getResult(0)] = value;
   }
   llvm_unreachable("a block without terminator");
-}
-
-Value ValueEmitter::emitRegionOp(Operation *op, DenseMap<Value, Value> &values, ArrayRef<Index> loops) {
-  auto ifOp = dyn_cast<scf::IfOp>(op);
-  if (!ifOp || ifOp.getNumResults() != 1 || width != 1)
-    return fail(op, "no code for " + op->getName().getStringRef() + " in the body of an op");
-  auto known = values.find(ifOp.getCondition());
-  Value condition = known != values.end() ? known->second : emitScalar(ifOp.getCondition());
-  return emitIfValue(
-      condition, [&] { return emitBlock(*ifOp.thenBlock(), values, loops)[0]; },
-      [&] { return emitBlock(*ifOp.elseBlock(), values, loops)[0]; });
-}
-
-/// A loop over scalars; its trip count is computed.
-void ValueEmitter::emitForOp(scf::ForOp op, DenseMap<Value, Value> &values, ArrayRef<Index> loops) {
-  auto get = [&](Value value) {
-    auto known = values.find(value);
-    return known != values.end() ? known->second : emitScalar(value);
-  };
-  if (width != 1 || llvm::any_of(op.getResultTypes(), [](Type type) { return !type.isIntOrIndexOrFloat(); })) {
-    Value failure = fail(op, "no code for scf.for of vectors or tensors in the body of an op");
-    for (Value result : op.getResults())
-      values[result] = failure;
-    return;
-  }
-  SmallVector<Value> inits = llvm::map_to_vector(op.getInitArgs(), get);
-  auto loop = scf::ForOp::create(b, get(op.getLowerBound()), get(op.getUpperBound()), get(op.getStep()), inits);
-  {
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(loop.getBody());
-    Scope scope(*this);
-    values[op.getInductionVar()] = loop.getInductionVar();
-    for (auto [ours, theirs] : llvm::zip_equal(op.getRegionIterArgs(), loop.getRegionIterArgs()))
-      values[ours] = theirs;
-    SmallVector<Value> yielded = emitBlock(*op.getBody(), values, loops);
-    if (!inits.empty())
-      scf::YieldOp::create(b, yielded);
-  }
-  for (auto [ours, theirs] : llvm::zip_equal(op.getResults(), loop.getResults()))
-    values[ours] = theirs;
 }
 
 /// The code of an assertion's message: its place among those of the program.

@@ -40,7 +40,8 @@ Value ValueEmitter::emit(Value tensor, ArrayRef<Index> at) {
     return known;
   Value value;
   if (const Buffer *buffer = findBuffer(tensor))
-    value = load(Buffer(*buffer), at);
+    value = isOverwritten(tensor, *buffer) ? fail(kernel, "a tensor is read after it was overwritten")
+                                           : load(Buffer(*buffer), at);
   else if (auto result = dyn_cast<OpResult>(tensor))
     value = emitUncached(result, at);
   else

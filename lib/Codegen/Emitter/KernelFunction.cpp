@@ -119,6 +119,8 @@ AffineExpr ValueEmitter::getExtentExpr(Value tensor, unsigned dim) {
   Operation *op = result.getOwner();
   if (auto empty = dyn_cast<tensor::EmptyOp>(op))
     return getScalarExpr(empty.getMixedSizes()[dim]);
+  if (auto batch = dyn_cast<dispatch::BatchOp>(op))
+    return getExtentExpr(batch.getInits()[result.getResultNumber()], dim);
   if (auto style = dyn_cast<DestinationStyleOpInterface>(op))
     return getExtentExpr(style.getTiedOpOperand(result)->get(), dim);
   if (auto cast = dyn_cast<tensor::CastOp>(op))

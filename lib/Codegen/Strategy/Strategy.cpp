@@ -21,6 +21,8 @@ static bool hasEmptyTensor(dispatch::KernelOp kernel) {
 }
 
 const Strategy &torchc::chooseStrategy(dispatch::KernelOp kernel, const TargetInfo &target) {
+  if (kBatch.matches(kernel, target))
+    return kBatch;
   if (hasEmptyTensor(kernel))
     return kRows;
   for (const Strategy *strategy : {&kContraction, &kWindow, &kRows})

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Lowering.h"
+#include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "torchc/Dialect/Torch/IR/TorchName.h"
 #include "torchc/Lower/Passes.h"
 #include "torchc/Support/UnsupportedOps.h"
@@ -108,11 +109,15 @@ void LowerTorchToLinalg::runOnOperation() {
   populateElementwiseSpecialPatterns(patterns, context);
   populateElementwiseActivationPatterns(patterns, context);
   populateElementwiseComparisonPatterns(patterns, context);
+  populateRandomPatterns(patterns, context);
   populateReductionPatterns(patterns, context);
   populateReductionRunningPatterns(patterns, context);
   populateContractionPatterns(patterns, context);
   populateConvolutionPatterns(patterns, context);
   populatePoolingPatterns(patterns, context);
+  populateLinearAlgebraFactorizationPatterns(patterns, context);
+  populateLinearAlgebraJacobiPatterns(patterns, context);
+  populateLinearAlgebraSolvePatterns(patterns, context);
   populateNormalizationPatterns(patterns, context);
   populateShapeViewPatterns(patterns, context);
   populateShapeCopyPatterns(patterns, context);
@@ -130,8 +135,8 @@ void LowerTorchToLinalg::runOnOperation() {
   // An op of the torch dialect that has no lowering stays, so that one run
   // reports them all.
   ConversionTarget target(getContext());
-  target.addLegalDialect<arith::ArithDialect, cf::ControlFlowDialect, linalg::LinalgDialect, math::MathDialect,
-                         scf::SCFDialect, tensor::TensorDialect>();
+  target.addLegalDialect<dispatch::DispatchDialect, arith::ArithDialect, cf::ControlFlowDialect, linalg::LinalgDialect,
+                         math::MathDialect, scf::SCFDialect, tensor::TensorDialect>();
   target.addLegalOp<ModuleOp, UnrealizedConversionCastOp>();
   target.addDynamicallyLegalDialect<func::FuncDialect, ml_program::MLProgramDialect>(
       [&](Operation *op) { return hasConvertedTypes(context.types, op); });

@@ -118,11 +118,15 @@ void populateElementwiseBesselPatterns(mlir::RewritePatternSet &patterns, Loweri
 void populateElementwiseSpecialPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateElementwiseActivationPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateElementwiseComparisonPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
+void populateRandomPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateReductionPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateReductionRunningPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateContractionPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateConvolutionPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populatePoolingPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
+void populateLinearAlgebraFactorizationPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
+void populateLinearAlgebraJacobiPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
+void populateLinearAlgebraSolvePatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateNormalizationPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateShapeViewPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateShapeCopyPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);

@@ -8,6 +8,7 @@
 
 #include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
 
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/Interfaces/FunctionImplementation.h"
 
@@ -118,6 +119,31 @@ LogicalResult GroupOp::verify() {
   if (!terminator || terminator.getOperandTypes() != getResultTypes())
     return emitOpError("does not return what its type says");
   return success();
+}
+
+//===----------------------------------------------------------------------===//
+// BatchOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult BatchOp::verifyRegions() {
+  Block &block = getBody().front();
+  auto terminator = dyn_cast<ReturnOp>(block.getTerminator());
+  SmallVector<Type> arguments{IndexType::get(getContext())};
+  llvm::append_range(arguments, getInits().getTypes());
+  if (getInits().getTypes() != getResultTypes() || TypeRange(block.getArgumentTypes()) != TypeRange(arguments) ||
+      !terminator || terminator.getOperandTypes() != getResultTypes())
+    return emitOpError("needs inits, arguments of its body after the index, and results of the same types");
+  Value member = block.getArgument(0);
+  auto isOfMember = [&](OperandRange indices) { return !indices.empty() && indices.front() == member; };
+  WalkResult result = getBody().walk([&](Operation *op) -> WalkResult {
+    if (auto insert = dyn_cast<tensor::InsertOp>(op); insert && !isOfMember(insert.getIndices()))
+      return insert.emitOpError("writes outside of the batch's member");
+    auto extract = dyn_cast<tensor::ExtractOp>(op);
+    if (extract && getBody().isAncestor(extract.getTensor().getParentRegion()) && !isOfMember(extract.getIndices()))
+      return extract.emitOpError("reads outside of the batch's member");
+    return WalkResult::advance();
+  });
+  return failure(result.wasInterrupted());
 }
 
 //===----------------------------------------------------------------------===//

@@ -73,8 +73,8 @@ def Dispatch_KernelOp : Dispatch_Op<"kernel", [FunctionOpInterface, IsolatedFrom
   }];
 }
 
-def Dispatch_ReturnOp : Dispatch_Op<"return", [Pure, Terminator, ParentOneOf<["KernelOp", "GroupOp"]>, ReturnLike]> {
-  let summary = "The results of a kernel or of a group";
+def Dispatch_ReturnOp : Dispatch_Op<"return", [Pure, Terminator, ParentOneOf<["KernelOp", "GroupOp", "BatchOp"]>, ReturnLike]> {
+  let summary = "The results of a kernel, a group or a batch";
   let arguments = (ins Variadic<AnyRankedTensor>:$operands);
   let assemblyFormat = "attr-dict ($operands^ `:` type($operands))?";
 }
@@ -112,6 +112,35 @@ def Dispatch_GroupOp : Dispatch_Op<"group", [SingleBlock, RecursiveMemoryEffects
     /// The extent of a dynamic dim of a result.
     ::mlir::Value getExtent(::mlir::OpResult result, int64_t dim);
   }];
+}
+
+def Dispatch_BatchOp : Dispatch_Op<"batch", [SingleBlock, RecursiveMemoryEffects]> {
+  let summary = "An algorithm on the elements of one member of a batch, for all members";
+  let description = [{
+    Runs the body for every index below `count`, in any order. The body's arguments are
+    the index and, for each init, the tensor that becomes a result: `tensor.insert` writes
+    it, `tensor.extract` reads it back, both at that index of the first dim, in loops and
+    branches of the scf dialect. Each tensor is used up by the op that writes it, so that
+    it can be one piece of memory. Factorizations of matrices are such algorithms: each step
+    needs what the ones before have written.
+
+    ```mlir
+    %sums = dispatch.batch %n(%init) : (tensor<?x8xf32>) -> tensor<?x8xf32> {
+    ^bb0(%i: index, %x: tensor<?x8xf32>):
+      %y = scf.for %j = %c1 to %c8 step %c1 iter_args(%z = %x) -> tensor<?x8xf32> {
+        ...
+        %w = tensor.insert %sum into %z[%i, %j] : tensor<?x8xf32>
+        scf.yield %w : tensor<?x8xf32>
+      }
+      dispatch.return %y : tensor<?x8xf32>
+    }
+    ```
+  }];
+  let arguments = (ins Index:$count, Variadic<AnyRankedTensor>:$inits);
+  let results = (outs Variadic<AnyRankedTensor>:$outputs);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat = "$count `(` $inits `)` attr-dict `:` functional-type($inits, $outputs) $body";
+  let hasRegionVerifier = 1;
 }
 
 def Dispatch_ExecutableOp : Dispatch_Op<"executable", [IsolatedFromAbove, Symbol, SingleBlock, NoTerminator, NoRegionArguments]> {

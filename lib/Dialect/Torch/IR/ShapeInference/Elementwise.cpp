@@ -81,8 +81,7 @@ void torchc::torch::addElementwiseInference(InferenceTable &table) {
   table.addAll<AtenAbsOp, AtenNegOp, AtenFloorOp, AtenCeilOp, AtenRoundOp, AtenTruncOp, AtenSignOp, AtenReluOp,
                AtenGeluOp, AtenSiluOp, AtenBitwiseNotOp, AtenCloneOp, AtenLeakyReluOp, AtenEluOp, AtenSoftplusOp,
                AtenHardtanhOp, AtenHardsigmoidOp, AtenHardswishOp, AtenMishOp, AtenRelu6Op, AtenThresholdOp,
-               AtenLogSigmoidOp, AtenContiguousOp, AtenDropoutOp, AtenAlphaDropoutOp, AtenFeatureDropoutOp,
-               AtenDetachOp, AtenAliasOp, AtenLiftFreshCopyOp>(inferLikeFirst);
+               AtenLogSigmoidOp, AtenContiguousOp, AtenDetachOp, AtenAliasOp, AtenLiftFreshCopyOp>(inferLikeFirst);
   table.addAll<AtenExpOp, AtenExpm1Op, AtenLogOp, AtenLog1pOp, AtenLog2Op, AtenSqrtOp, AtenRsqrtOp, AtenReciprocalOp,
                AtenLgammaOp, AtenDigammaOp, AtenErfcOp, AtenErfinvOp, AtenTanOp, AtenAsinOp, AtenAcosOp, AtenAtanOp,
                AtenSinhOp, AtenCoshOp, AtenAsinhOp, AtenAcoshOp, AtenAtanhOp, AtenExp2Op, AtenLog10Op, AtenSinOp,
@@ -113,6 +112,4 @@ void torchc::torch::addElementwiseInference(InferenceTable &table) {
   table.add<AtenToDtypeLayoutOp>(inferConverted<AtenToDtypeLayoutOp>);
   table.add<Aten_ToCopyOp>(inferConverted<Aten_ToCopyOp>);
   table.addAll<AtenToOtherOp, AtenTypeAsOp>(inferConvertedToOther);
-  table.addAll<AtenNativeDropoutOp>(
-      [](ValueRange operands) { return concat({inferLikeFirst(operands), inferPredicate(operands)}); });
 }

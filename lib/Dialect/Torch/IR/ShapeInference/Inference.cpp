@@ -26,6 +26,8 @@ Types torchc::torch::inferResultTypes(OperationName name, ValueRange operands) {
     addPoolingInference(table);
     addNormalizationInference(table);
     addAttentionInference(table);
+    addLinearAlgebraInference(table);
+    addRandomInference(table);
     addShapeInference(table);
     addIndexingInference(table);
     addCreationInference(table);

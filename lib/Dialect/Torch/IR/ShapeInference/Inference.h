@@ -45,6 +45,8 @@ void addConvolutionInference(InferenceTable &table);
 void addPoolingInference(InferenceTable &table);
 void addNormalizationInference(InferenceTable &table);
 void addAttentionInference(InferenceTable &table);
+void addLinearAlgebraInference(InferenceTable &table);
+void addRandomInference(InferenceTable &table);
 void addShapeInference(InferenceTable &table);
 void addIndexingInference(InferenceTable &table);
 void addCreationInference(InferenceTable &table);
