@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FAMILIES = (
     "Elementwise", "Reduction", "Contraction", "Convolution", "Pooling", "Normalization", "Attention",
     "Shape", "Indexing", "Creation", "Random", "Sort", "Quantization", "Scalar", "ControlFlow",
-    "LinearAlgebra",
+    "LinearAlgebra", "Spectral",
 )
 STAGES = ("Normalize", "Decompose", "Lower", "Dispatch", "Codegen", "Object", "Package")
 VAGUE = re.compile(r"(utils?|misc(ellaneous)?|helpers?|common|uncategorized)\.(cpp|h|td|py)$", re.IGNORECASE)

@@ -21,7 +21,7 @@ ROUTES = ("fold", "decompose", "lower")
 FAMILIES = (
     "Elementwise", "Reduction", "Contraction", "Convolution", "Pooling", "Normalization",
     "Attention", "Shape", "Indexing", "Creation", "Random", "Sort", "Quantization", "Scalar",
-    "ControlFlow", "LinearAlgebra",
+    "ControlFlow", "LinearAlgebra", "Spectral",
 )
 
 SCALARS = {

@@ -46,6 +46,7 @@ struct DecomposeOps : public torchc::impl::DecomposeOpsBase<DecomposeOps> {
     populateShapePatterns(owned);
     populateShapeJoinPatterns(owned);
     populateSortPatterns(owned);
+    populateSpectralPatterns(owned);
     // The op table says what is decomposed. A pattern for another op would
     // take away what Lower, or a user of the table, counts on.
     for (const auto &pattern : owned.getNativePatterns()) {

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Complex.h"
 #include "Patterns.h"
 
 #include <numbers>
@@ -228,16 +229,36 @@ static FailureOr<Value> DecomposeAtenAliasCopy(AtenAliasCopyOp op, Decomposer &b
 /// A value is never a lazily conjugated or negated view.
 static FailureOr<Value> DecomposeAtenResolveConj(AtenResolveConjOp op, Decomposer &b) { return op.getSelf(); }
 static FailureOr<Value> DecomposeAtenResolveNeg(AtenResolveNegOp op, Decomposer &b) { return op.getSelf(); }
-/// Identities on real numbers.
-template <typename Op> static FailureOr<Value> decomposeOfReal(Op op, Decomposer &b) {
-  if (isComplexDtype(getTensorType(op.getSelf()).getDtype()))
-    return b.unsupported("on complex numbers");
-  return op.getSelf();
+//===----------------------------------------------------------------------===//
+// Parts of complex numbers
+//===----------------------------------------------------------------------===//
+
+static FailureOr<Value> DecomposeAtenReal(AtenRealOp op, Decomposer &b) { return splitComplex(op.getSelf(), b).re; }
+static FailureOr<Value> DecomposeAtenImag(AtenImagOp op, Decomposer &b) {
+  Complex parts = splitComplex(op.getSelf(), b);
+  return parts.im ? FailureOr<Value>(parts.im) : FailureOr<Value>(b.unsupported("on real numbers"));
 }
-static FailureOr<Value> DecomposeAtenReal(AtenRealOp op, Decomposer &b) { return decomposeOfReal(op, b); }
-static FailureOr<Value> DecomposeAten_Conj(Aten_ConjOp op, Decomposer &b) { return decomposeOfReal(op, b); }
+template <typename Op> static FailureOr<Value> decomposeConjugate(Op op, Decomposer &b) {
+  Complex parts = splitComplex(op.getSelf(), b);
+  return parts.im ? joinComplex(conjugate(parts, b), b) : parts.re;
+}
+static FailureOr<Value> DecomposeAten_Conj(Aten_ConjOp op, Decomposer &b) { return decomposeConjugate(op, b); }
 static FailureOr<Value> DecomposeAtenConjPhysical(AtenConjPhysicalOp op, Decomposer &b) {
-  return decomposeOfReal(op, b);
+  return decomposeConjugate(op, b);
+}
+static FailureOr<Value> DecomposeAtenComplex(AtenComplexOp op, Decomposer &b) {
+  Value re = op.getReal(), im = op.getImag();
+  if (re.getType() != im.getType()) {
+    SmallVector<Value> sizes = b.sizes(b.addTensors(re, im));
+    re = b.expand(re, sizes);
+    im = b.expand(im, sizes);
+  }
+  return joinComplex({re, im}, b);
+}
+static FailureOr<Value> DecomposeAtenPolar(AtenPolarOp op, Decomposer &b) {
+  Value size = op.getAbs(), angle = op.getAngle();
+  return joinComplex({b.mulTensors(size, b.create<AtenCosOp>(angle)), b.mulTensors(size, b.create<AtenSinOp>(angle))},
+                     b);
 }
 
 /// Checked here: sizes and dtype. Strides and devices are the compiler's own.

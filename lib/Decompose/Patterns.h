@@ -137,6 +137,7 @@ void populateReductionNormPatterns(mlir::RewritePatternSet &patterns);
 void populateReductionLossPatterns(mlir::RewritePatternSet &patterns);
 void populateScalarPatterns(mlir::RewritePatternSet &patterns);
 void populateSortPatterns(mlir::RewritePatternSet &patterns);
+void populateSpectralPatterns(mlir::RewritePatternSet &patterns);
 void populateShapePatterns(mlir::RewritePatternSet &patterns);
 void populateShapeJoinPatterns(mlir::RewritePatternSet &patterns);
 

@@ -100,6 +100,7 @@ static Value getStatedExtent(OpBuilder &builder, OpResult tensor, int64_t dim) {
                    ? getExtent(builder, op.getInitArgs()[i], dim)
                    : Value();
       })
+      .Case([&](dispatch::ReinterpretOp op) { return getExtent(builder, op.getSource(), dim); })
       .Case([&](dispatch::BatchOp op) { return getExtent(builder, op.getInits()[tensor.getResultNumber()], dim); })
       .Case([&](dispatch::GroupOp op) { return op.getExtent(tensor, dim); })
       .Case([&](DestinationStyleOpInterface op) { return getExtent(builder, op.getTiedOpOperand(tensor)->get(), dim); })

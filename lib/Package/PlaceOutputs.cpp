@@ -29,7 +29,8 @@ static vm::ViewOp getOwner(Value value) {
       continue;
     }
     auto view = dyn_cast<vm::ViewOp>(op);
-    if (!view || getConstantI64(view.getOffset()) != 0)
+    // Complex numbers are made as pairs of real ones: the output would need both shapes.
+    if (!view || getConstantI64(view.getOffset()) != 0 || isa<ComplexType>(view.getElement()))
       return nullptr;
     if (view.getSource().getDefiningOp<vm::SlabReserveOp>())
       return view.getSource().hasOneUse() ? view : nullptr;

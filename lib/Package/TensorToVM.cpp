@@ -8,6 +8,8 @@
 
 #include "HostToVM.h"
 
+#include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
+
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -94,6 +96,24 @@ struct ConvertExpandShape : OpConversionPattern<tensor::ExpandShapeOp> {
   }
 };
 
+/// Views of the same bytes.
+struct ConvertReinterpret : OpConversionPattern<dispatch::ReinterpretOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(dispatch::ReinterpretOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    VMBuilder vm(rewriter, op.getLoc());
+    auto from = cast<RankedTensorType>(op.getSource().getType()), to = cast<RankedTensorType>(op.getType());
+    SmallVector<Value> dims = vm.dimsOf(from, adaptor.getSource());
+    if (isa<ComplexType>(to.getElementType()))
+      dims.pop_back();
+    else
+      dims.push_back(vm.constant(2));
+    rewriter.replaceOpWithNewOp<vm::ViewOp>(op, rewriter.getType<vm::RefType>(), adaptor.getSource(), vm.constant(0),
+                                            TypeAttr::get(to.getElementType()), dims);
+    return success();
+  }
+};
+
 /// An integer that a kernel computed, such as the extent of what `nonzero` found.
 /// A floating-point scalar stays a tensor.
 struct ConvertExtract : OpConversionPattern<tensor::ExtractOp> {
@@ -141,6 +161,6 @@ struct ConvertFromElements : OpConversionPattern<tensor::FromElementsOp> {
 } // namespace
 
 void torchc::populateTensorToVMPatterns(TypeConverter &converter, RewritePatternSet &patterns) {
-  patterns.add<ConvertDim, ConvertEmpty, ConvertCast, ConvertCollapseShape, ConvertExpandShape, ConvertExtract,
-               ConvertFromElements>(converter, patterns.getContext());
+  patterns.add<ConvertDim, ConvertEmpty, ConvertCast, ConvertCollapseShape, ConvertExpandShape, ConvertReinterpret,
+               ConvertExtract, ConvertFromElements>(converter, patterns.getContext());
 }

@@ -59,6 +59,7 @@ static void addNormalizePasses(OpPassManager &manager, const PipelineOptions &op
 
 static void addDecomposePasses(OpPassManager &manager, const PipelineOptions &options) {
   manager.addPass(createDecomposeOps());
+  manager.addPass(createExpandComplex());
   manager.addPass(createCanonicalizerPass());
   manager.addPass(createCSEPass());
   CheckSupportOptions support;

@@ -22,6 +22,17 @@ def DecomposeOps : Pass<"torchc-decompose-ops"> {
   let dependentDialects = ["torch::TorchDialect"];
 }
 
+def ExpandComplex : Pass<"torchc-expand-complex", "::mlir::ModuleOp"> {
+  let summary = "Turns ops on complex tensors into ops on their real and imaginary parts";
+  let description = [{
+    Before: the core that Lower takes. After: complex tensors are only what comes from and goes to
+    callers, globals and control flow, between `aten.view_as_real` and `aten.view_as_complex`, which cost
+    nothing; their memory has the parts side by side, as PyTorch's has. Ops that have no such
+    expansion are marked as unsupported, for `CheckSupport` to name.
+  }];
+  let dependentDialects = ["torch::TorchDialect"];
+}
+
 def CheckSupport : Pass<"torchc-check-support", "::mlir::ModuleOp"> {
   let summary = "Names all ops that torchc does not support";
   let description = [{

@@ -10,6 +10,8 @@
 #include "Reshape.h"
 #include "Sizes.h"
 
+#include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
+
 #include <numeric>
 
 using namespace mlir;
@@ -205,10 +207,39 @@ struct LowerAtenExpand : LowerOp<LowerAtenExpand, AtenExpandOp> {
   }
 };
 
+/// [...] of complex numbers and [..., 2] of real ones are the same memory.
+struct LowerAtenViewAsReal : LowerOp<LowerAtenViewAsReal, AtenViewAsRealOp> {
+  using LowerOp::LowerOp;
+  FailureOr<Value> lower(AtenViewAsRealOp op, Lowering &b) const {
+    Value self = b.get(op.getSelf());
+    auto type = cast<RankedTensorType>(self.getType());
+    auto complex = dyn_cast<ComplexType>(type.getElementType());
+    if (!complex)
+      return b.refuse("on real numbers");
+    SmallVector<int64_t> shape(type.getShape());
+    shape.push_back(2);
+    auto result = RankedTensorType::get(shape, complex.getElementType());
+    return dispatch::ReinterpretOp::create(b, result, self).getResult();
+  }
+};
+
+struct LowerAtenViewAsComplex : LowerOp<LowerAtenViewAsComplex, AtenViewAsComplexOp> {
+  using LowerOp::LowerOp;
+  FailureOr<Value> lower(AtenViewAsComplexOp op, Lowering &b) const {
+    Value self = b.get(op.getSelf());
+    auto type = cast<RankedTensorType>(self.getType());
+    if (!isa<Float32Type, Float64Type>(type.getElementType()) || type.getRank() == 0 || type.getShape().back() != 2)
+      return b.refuse("on other than pairs of f32 or f64");
+    auto result = RankedTensorType::get(type.getShape().drop_back(), ComplexType::get(type.getElementType()));
+    return dispatch::ReinterpretOp::create(b, result, self).getResult();
+  }
+};
+
 } // namespace
 
 void torchc::populateShapeViewPatterns(RewritePatternSet &patterns, LoweringContext &context) {
   addPatterns<LowerAtenView, LowerAtenReshape, LowerAten_UnsafeView, LowerAtenFlattenUsingInts, LowerAtenUnflattenInt,
               LowerAtenUnsqueeze, LowerAtenSqueeze, LowerAtenSqueezeDim, LowerAtenSqueezeDims, LowerAtenPermute,
-              LowerAtenTransposeInt, LowerAtenT, LowerAtenExpand>(patterns, context);
+              LowerAtenTransposeInt, LowerAtenT, LowerAtenExpand, LowerAtenViewAsReal, LowerAtenViewAsComplex>(patterns,
+                                                                                                               context);
 }

@@ -147,6 +147,22 @@ LogicalResult BatchOp::verifyRegions() {
 }
 
 //===----------------------------------------------------------------------===//
+// ReinterpretOp
+//===----------------------------------------------------------------------===//
+
+LogicalResult ReinterpretOp::verify() {
+  auto isPairOf = [](Type real, Type complex) {
+    auto pairs = cast<RankedTensorType>(real), numbers = cast<RankedTensorType>(complex);
+    auto element = dyn_cast<ComplexType>(numbers.getElementType());
+    return element && element.getElementType() == pairs.getElementType() && pairs.getRank() != 0 &&
+           pairs.getShape().back() == 2 && pairs.getShape().drop_back() == numbers.getShape();
+  };
+  if (!isPairOf(getSource().getType(), getType()) && !isPairOf(getType(), getSource().getType()))
+    return emitOpError("needs complex numbers and pairs of their parts");
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // ExecutableOp
 //===----------------------------------------------------------------------===//
 

@@ -143,6 +143,18 @@ def Dispatch_BatchOp : Dispatch_Op<"batch", [SingleBlock, RecursiveMemoryEffects
   let hasRegionVerifier = 1;
 }
 
+def Dispatch_ReinterpretOp : Dispatch_Op<"reinterpret", [Pure]> {
+  let summary = "Complex numbers as pairs of real ones, or the other way round";
+  let description = [{
+    The same memory: `dispatch.reinterpret %x : tensor<?xcomplex<f32>> to tensor<?x2xf32>`. Kernels compute on real
+    numbers; complex ones are what callers and files have.
+  }];
+  let arguments = (ins AnyRankedTensor:$source);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = "$source attr-dict `:` type($source) `to` type($result)";
+  let hasVerifier = 1;
+}
+
 def Dispatch_ExecutableOp : Dispatch_Op<"executable", [IsolatedFromAbove, Symbol, SingleBlock, NoTerminator, NoRegionArguments]> {
   let summary = "The kernels of a program for one CPU variant";
   let description = [{

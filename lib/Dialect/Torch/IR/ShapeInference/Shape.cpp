@@ -308,6 +308,22 @@ void torchc::torch::addShapeInference(InferenceTable &table) {
   table.addAll<AtenConstantPadNdOp, AtenPadOp>(inferPad);
   table.addAll<AtenRepeatOp>(inferRepeat);
   table.addAll<AtenFlipOp, AtenRollOp>(inferLikeFirst);
+  table.addAll<AtenViewAsRealOp>([](ValueRange operands) -> Types {
+    Shape shape = getShape(operands[0]);
+    auto complex = dyn_cast_or_null<ComplexType>(getDtype(operands[0]));
+    if (!shape || !complex)
+      return failure();
+    shape->push_back(2);
+    return tensorOf(shape, complex.getElementType());
+  });
+  table.addAll<AtenViewAsComplexOp>([](ValueRange operands) -> Types {
+    Shape shape = getShape(operands[0]);
+    Type dtype = getDtype(operands[0]);
+    if (!shape || shape->empty() || !dtype || !isFloatDtype(dtype))
+      return failure();
+    shape->pop_back();
+    return tensorOf(shape, ComplexType::get(dtype));
+  });
   table.addAll<AtenAtleast1dOp>([](ValueRange operands) {
     Shape shape = getShape(operands[0]);
     return shape && shape->empty() ? tensorOf(SmallVector<int64_t>{1}, getDtype(operands[0]))

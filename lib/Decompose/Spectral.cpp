@@ -1,0 +1,407 @@
+//===- Spectral.cpp - Fourier transforms as products of matrices ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+//
+// A transform of length n1 n2 is n2 transforms of length n1, a multiplication by roots of unity, and
+// n1 of length n2 (J. Cooley and J. Tukey, 1965); a short one is a product with the matrix of its
+// roots; one of a long prime length is a convolution (L. Bluestein, 1970). Matrices and roots are
+// constants, exact to rounding. All of it is computed in f64, so that f32 results are rounded once.
+//
+//===----------------------------------------------------------------------===//
+
+#include "Complex.h"
+#include "Patterns.h"
+
+#include <cmath>
+#include <numbers>
+
+using namespace mlir;
+using namespace torchc;
+using namespace torchc::torch;
+
+/// Up to this length, one product of matrices.
+static constexpr int64_t kLongestDirect = 32;
+
+static int64_t getRank(Value tensor) { return getTensorType(tensor).getRank(); }
+
+namespace {
+
+/// A transform along the last dim, of static size.
+class Transform {
+public:
+  /// `inverse`: roots turn the other way round. Nothing is scaled.
+  Transform(bool inverse, Decomposer &b) : direction(inverse ? 1 : -1), b(b) {}
+  Complex run(Complex x, int64_t n);
+
+private:
+  /// [rows, columns] of exp(direction 2 pi i angle(row, column) / n).
+  Complex makeRoots(int64_t rows, int64_t columns, int64_t n, function_ref<int64_t(int64_t, int64_t)> angle);
+  Complex runDirect(Complex x, int64_t n);
+  Complex runComposite(Complex x, int64_t first, int64_t second);
+  Complex runConvolution(Complex x, int64_t n);
+  Complex apply(Complex x, function_ref<Value(Value)> function) {
+    return {function(x.re), x.im ? function(x.im) : Value()};
+  }
+  /// [..., n] as [..., rows, columns].
+  Complex fold(Complex x, int64_t rows, int64_t columns);
+  Complex swap(Complex x) {
+    return apply(x, [&](Value part) { return b.transpose(part, -2, -1); });
+  }
+
+  int direction;
+  Decomposer &b;
+};
+
+} // namespace
+
+Complex Transform::makeRoots(int64_t rows, int64_t columns, int64_t n, function_ref<int64_t(int64_t, int64_t)> angle) {
+  SmallVector<double> re, im;
+  for (int64_t row = 0; row < rows; ++row)
+    for (int64_t column = 0; column < columns; ++column) {
+      double turn = 2 * std::numbers::pi * static_cast<double>(angle(row, column) % n) / static_cast<double>(n);
+      re.push_back(std::cos(turn));
+      im.push_back(direction * std::sin(turn));
+    }
+  Type f64 = b.getBuilder().getF64Type();
+  return {b.literal(f64, re, {rows, columns}), b.literal(f64, im, {rows, columns})};
+}
+
+Complex Transform::runDirect(Complex x, int64_t n) {
+  Complex roots = makeRoots(n, n, n, [](int64_t i, int64_t k) { return i * k; });
+  auto product = [&](Value a, Value matrix) { return b.create<AtenMatmulOp>(a, matrix); };
+  Value re = product(x.re, roots.re), im = product(x.re, roots.im);
+  if (x.im) {
+    re = b.subTensors(re, product(x.im, roots.im));
+    im = b.addTensors(im, product(x.im, roots.re));
+  }
+  return {re, im};
+}
+
+Complex Transform::fold(Complex x, int64_t rows, int64_t columns) {
+  return apply(x, [&](Value part) {
+    SmallVector<Value> sizes = b.sizes(part);
+    sizes.back() = b.integer(rows);
+    sizes.push_back(b.integer(columns));
+    return b.create<AtenReshapeOp>(part, b.list(sizes));
+  });
+}
+
+/// x[i second + j] to X[k + first l].
+Complex Transform::runComposite(Complex x, int64_t first, int64_t second) {
+  int64_t n = first * second;
+  Complex columns = runDirect(swap(fold(x, first, second)), first); // [..., j, k]
+  Complex roots = makeRoots(second, first, n, [](int64_t j, int64_t k) { return j * k; });
+  Complex rows = run(swap(multiply(columns, roots, b)), second); // [..., k, l]
+  return apply(swap(rows), [&](Value part) {
+    SmallVector<Value> sizes = b.sizes(part);
+    sizes.pop_back();
+    sizes.back() = b.integer(n);
+    return b.create<AtenReshapeOp>(part, b.list(sizes));
+  });
+}
+
+/// i k = (i^2 + k^2 - (k - i)^2) / 2: a convolution with a chirp, of a power of two that is long enough.
+Complex Transform::runConvolution(Complex x, int64_t n) {
+  int64_t m = llvm::PowerOf2Ceil(2 * n - 1);
+  auto square = [&](int64_t, int64_t i) { return static_cast<int64_t>(static_cast<__int128>(i) * i % (2 * n)); };
+  Complex chirp = makeRoots(1, n, 2 * n, square);
+  Complex kernel = makeRoots(1, m, 2 * n, [&](int64_t, int64_t i) { return square(0, std::min(i, m - i)); });
+  // Between the two ends of the kernel nothing is read.
+  Value inside = b.create<AtenLtScalarOp>(b.range(b.integer(m)), b.integer(n));
+  inside = b.create<AtenLogicalOrOp>(inside, b.create<AtenGtScalarOp>(b.range(b.integer(m)), b.integer(m - n)));
+  Value zero = b.literal(b.getBuilder().getF64Type(), 0.0);
+  kernel = {b.where(inside, kernel.re, zero), b.where(inside, b.create<AtenNegOp>(kernel.im), zero)};
+  Complex modulated = multiply(x, chirp, b);
+  Complex padded = apply(modulated, [&](Value part) {
+    SmallVector<Value> sizes = b.sizes(part);
+    sizes.back() = b.integer(m - n);
+    return b.cat({part, b.full(sizes, b.integer(0), b.getBuilder().getF64Type())}, getRank(part) - 1);
+  });
+  Transform forward(/*inverse=*/false, b), backward(/*inverse=*/true, b);
+  Complex product = multiply(forward.run(padded, m), forward.run(kernel, m), b);
+  Complex result = apply(backward.run(product, m), [&](Value part) {
+    return b.mulNumber(b.slice(part, getRank(part) - 1, b.integer(0), b.integer(n)), 1.0 / static_cast<double>(m));
+  });
+  return multiply(result, chirp, b);
+}
+
+Complex Transform::run(Complex x, int64_t n) {
+  if (n <= kLongestDirect)
+    return runDirect(x, n);
+  for (int64_t first = kLongestDirect; first > 1; --first)
+    if (n % first == 0)
+      return runComposite(x, first, n / first);
+  // No factor is short: a prime, or a product of primes that are not.
+  return runConvolution(x, n);
+}
+
+//===----------------------------------------------------------------------===//
+// The transforms of torch.fft
+//===----------------------------------------------------------------------===//
+
+enum class Scale { None, Root, Full };
+
+namespace {
+
+/// Transforms along any dims of the operand of one op.
+class Spectrum {
+public:
+  Spectrum(Operation *op, Decomposer &b) : op(op), b(b) {}
+
+  LogicalResult start(Value self);
+  /// How a transform of `norm` scales.
+  FailureOr<Scale> getScale(Value norm, bool inverse);
+  /// n, or the size that the dim has; refuses what is not static.
+  FailureOr<int64_t> getLength(Value n, int64_t dim);
+
+  /// Complex to complex.
+  LogicalResult transform(int64_t dim, int64_t n, bool inverse, Scale scale);
+  /// Keeps the first half of a transform of real numbers.
+  void halve(int64_t dim, int64_t n);
+  /// The inverse of that: real results.
+  LogicalResult transformToReal(int64_t dim, int64_t n, bool inverse, Scale scale);
+  FailureOr<Value> finish();
+
+  int64_t getRank() { return getTensorType(x.re).getRank(); }
+
+private:
+  void forParts(function_ref<Value(Value)> function) {
+    x.re = function(x.re);
+    x.im = x.im ? function(x.im) : Value();
+  }
+  /// Cuts off or appends zeros.
+  LogicalResult resize(int64_t dim, int64_t n);
+
+  Operation *op;
+  Decomposer &b;
+  Complex x;
+};
+
+} // namespace
+
+LogicalResult Spectrum::start(Value self) {
+  BaseTensorType type = getTensorType(self);
+  if (llvm::any_of(type.getSizes(), ShapedType::isDynamic))
+    return b.unsupported("on a tensor of dynamic size");
+  Type f64 = b.getBuilder().getF64Type();
+  x = splitComplex(self, b);
+  forParts([&](Value part) { return b.convert(part, f64); });
+  return success();
+}
+
+FailureOr<Scale> Spectrum::getScale(Value norm, bool inverse) {
+  auto name = isNone(norm) ? std::optional<StringRef>("backward") : getConstantString(norm);
+  if (name == "ortho")
+    return Scale::Root;
+  if (name == "backward")
+    return inverse ? Scale::Full : Scale::None;
+  if (name == "forward")
+    return inverse ? Scale::None : Scale::Full;
+  return b.unsupported("an unknown norm");
+}
+
+FailureOr<int64_t> Spectrum::getLength(Value n, int64_t dim) {
+  int64_t own = getTensorType(x.re).getSizes()[dim];
+  if (!n || isNone(n))
+    return own;
+  auto length = getConstantInt(n);
+  if (!length)
+    return b.unsupported("a length that is not constant");
+  return *length == -1 ? own : *length;
+}
+
+LogicalResult Spectrum::resize(int64_t dim, int64_t n) {
+  if (n < 1)
+    return b.unsupported("a length below 1");
+  int64_t own = getTensorType(x.re).getSizes()[dim];
+  forParts([&](Value part) -> Value {
+    if (own >= n)
+      return own == n ? part : b.slice(part, dim, b.integer(0), b.integer(n));
+    SmallVector<Value> sizes = b.sizes(part);
+    sizes[dim] = b.integer(n - own);
+    return b.cat({part, b.full(sizes, b.integer(0), b.getBuilder().getF64Type())}, dim);
+  });
+  return success();
+}
+
+LogicalResult Spectrum::transform(int64_t dim, int64_t n, bool inverse, Scale scale) {
+  if (failed(resize(dim, n)))
+    return failure();
+  int64_t last = getRank() - 1;
+  auto moveDim = [&] {
+    if (dim != last)
+      forParts([&](Value part) { return b.transpose(part, dim, last); });
+  };
+  moveDim();
+  x = Transform(inverse, b).run(x, n);
+  moveDim();
+  if (scale != Scale::None) {
+    double factor = 1 / (scale == Scale::Root ? std::sqrt(static_cast<double>(n)) : static_cast<double>(n));
+    forParts([&](Value part) { return b.mulNumber(part, factor); });
+  }
+  return success();
+}
+
+void Spectrum::halve(int64_t dim, int64_t n) {
+  forParts([&](Value part) { return b.slice(part, dim, b.integer(0), b.integer(n / 2 + 1)); });
+}
+
+/// The other half of the spectrum of real numbers is the conjugate, in reverse.
+LogicalResult Spectrum::transformToReal(int64_t dim, int64_t n, bool inverse, Scale scale) {
+  if (n < 1)
+    return b.unsupported("a length below 1");
+  int64_t half = n / 2 + 1;
+  if (failed(resize(dim, half)))
+    return failure();
+  auto mirror = [&](Value part, bool negate) -> Value {
+    if (n - half == 0)
+      return part;
+    Value tail = b.slice(part, dim, b.integer(1), b.integer(n - half + 1));
+    tail = b.create<AtenFlipOp>(tail, b.list(ArrayRef<int64_t>{dim}));
+    return b.cat({part, negate ? b.create<AtenNegOp>(tail) : tail}, dim);
+  };
+  x.re = mirror(x.re, /*negate=*/false);
+  x.im = x.im ? mirror(x.im, /*negate=*/true) : Value();
+  if (failed(transform(dim, n, inverse, scale)))
+    return failure();
+  x.im = {};
+  return success();
+}
+
+FailureOr<Value> Spectrum::finish() {
+  Type dtype = cast<BaseTensorType>(op->getResult(0).getType()).getDtype();
+  Type part = getPartDtype(dtype);
+  forParts([&](Value value) { return b.convert(value, part); });
+  return isComplexDtype(dtype) ? joinComplex(x, b) : x.re;
+}
+
+namespace {
+/// What an op does along its last dim; along the others it transforms complex numbers.
+enum class Kind { ComplexToComplex, RealToComplex, ComplexToReal };
+} // namespace
+
+static FailureOr<Value> buildTransform(Operation *op, Value self, ArrayRef<Value> lengths, ArrayRef<int64_t> dims,
+                                       Value norm, Kind kind, bool inverse, Decomposer &b) {
+  Spectrum spectrum(op, b);
+  if (failed(spectrum.start(self)))
+    return failure();
+  FailureOr<Scale> scale = spectrum.getScale(norm, inverse);
+  if (failed(scale))
+    return failure();
+  SmallVector<int64_t> sizes;
+  for (auto [i, dim] : llvm::enumerate(dims)) {
+    bool isLast = i + 1 == dims.size();
+    Value given = lengths.empty() ? Value() : lengths[i];
+    FailureOr<int64_t> n = spectrum.getLength(given, dim);
+    if (failed(n))
+      return failure();
+    if (kind == Kind::ComplexToReal && isLast && (!given || isNone(given) || getConstantInt(given) == -1))
+      *n = 2 * (*n - 1);
+    sizes.push_back(*n);
+  }
+  auto transformOthers = [&]() -> LogicalResult {
+    for (size_t i = 0; i + 1 < dims.size(); ++i)
+      if (failed(spectrum.transform(dims[i], sizes[i], inverse, *scale)))
+        return failure();
+    return success();
+  };
+  if (dims.empty())
+    return spectrum.finish();
+  int64_t last = dims.back(), n = sizes.back();
+  LogicalResult done = success();
+  switch (kind) {
+  case Kind::ComplexToComplex:
+    done = success(succeeded(transformOthers()) && succeeded(spectrum.transform(last, n, inverse, *scale)));
+    break;
+  case Kind::RealToComplex:
+    // ihfft is the conjugate of rfft: the inverse transform of real numbers.
+    done = spectrum.transform(last, n, inverse, *scale);
+    if (succeeded(done)) {
+      spectrum.halve(last, n);
+      done = transformOthers();
+    }
+    break;
+  case Kind::ComplexToReal:
+    done = success(succeeded(transformOthers()) && succeeded(spectrum.transformToReal(last, n, inverse, *scale)));
+    break;
+  }
+  return failed(done) ? FailureOr<Value>(failure()) : spectrum.finish();
+}
+
+/// fft, ifft, rfft, ...: along one dim.
+template <typename Op> static FailureOr<Value> decomposeOneDim(Op op, Kind kind, bool inverse, Decomposer &b) {
+  auto constant = getConstantInt(op.getDim());
+  auto dim = constant ? wrapDim(*constant, getRank(op.getSelf())) : std::nullopt;
+  if (!dim || getRank(op.getSelf()) == 0)
+    return b.unsupported("a dim that is not constant, or out of range");
+  return buildTransform(op, op.getSelf(), op.getN(), *dim, op.getNorm(), kind, inverse, b);
+}
+
+/// fftn, ...: along several dims, or all.
+template <typename Op> static FailureOr<Value> decomposeManyDims(Op op, Kind kind, bool inverse, Decomposer &b) {
+  int64_t rank = getRank(op.getSelf());
+  SmallVector<Value> lengths;
+  if (!isNone(op.getS())) {
+    auto elements = getListElements(op.getS());
+    if (!elements)
+      return b.unsupported("lengths that are not a list built in sight");
+    lengths = *elements;
+  }
+  SmallVector<int64_t> dims;
+  if (!isNone(op.getDim())) {
+    auto constants = getConstantIntList(op.getDim());
+    if (!constants)
+      return b.unsupported("dims that are not constant");
+    dims = *constants;
+  } else {
+    int64_t count = lengths.empty() ? rank : lengths.size();
+    dims = llvm::to_vector(llvm::seq<int64_t>(rank - count, rank));
+  }
+  for (int64_t &dim : dims) {
+    auto wrapped = wrapDim(dim, rank);
+    if (!wrapped || rank == 0)
+      return b.unsupported("a dim out of range");
+    dim = *wrapped;
+  }
+  if (!lengths.empty() && lengths.size() != dims.size())
+    return b.unsupported("as many lengths as dims are needed");
+  return buildTransform(op, op.getSelf(), lengths, dims, op.getNorm(), kind, inverse, b);
+}
+
+#define TORCHC_TRANSFORM(NAME, SHAPE, KIND, INVERSE)                                                                   \
+  static FailureOr<Value> DecomposeAten##NAME(Aten##NAME##Op op, Decomposer &b) {                                      \
+    return decompose##SHAPE(op, Kind::KIND, INVERSE, b);                                                               \
+  }
+TORCHC_TRANSFORM(FftFft, OneDim, ComplexToComplex, false)
+TORCHC_TRANSFORM(FftIfft, OneDim, ComplexToComplex, true)
+TORCHC_TRANSFORM(FftRfft, OneDim, RealToComplex, false)
+TORCHC_TRANSFORM(FftIrfft, OneDim, ComplexToReal, true)
+TORCHC_TRANSFORM(FftHfft, OneDim, ComplexToReal, false)
+TORCHC_TRANSFORM(FftIhfft, OneDim, RealToComplex, true)
+TORCHC_TRANSFORM(FftFft2, ManyDims, ComplexToComplex, false)
+TORCHC_TRANSFORM(FftIfft2, ManyDims, ComplexToComplex, true)
+TORCHC_TRANSFORM(FftRfft2, ManyDims, RealToComplex, false)
+TORCHC_TRANSFORM(FftIrfft2, ManyDims, ComplexToReal, true)
+TORCHC_TRANSFORM(FftHfft2, ManyDims, ComplexToReal, false)
+TORCHC_TRANSFORM(FftIhfft2, ManyDims, RealToComplex, true)
+TORCHC_TRANSFORM(FftFftn, ManyDims, ComplexToComplex, false)
+TORCHC_TRANSFORM(FftIfftn, ManyDims, ComplexToComplex, true)
+TORCHC_TRANSFORM(FftRfftn, ManyDims, RealToComplex, false)
+TORCHC_TRANSFORM(FftIrfftn, ManyDims, ComplexToReal, true)
+TORCHC_TRANSFORM(FftHfftn, ManyDims, ComplexToReal, false)
+TORCHC_TRANSFORM(FftIhfftn, ManyDims, RealToComplex, true)
+#undef TORCHC_TRANSFORM
+
+void torchc::populateSpectralPatterns(RewritePatternSet &patterns) {
+  addDecompositions(patterns, DecomposeAtenFftFft, DecomposeAtenFftIfft, DecomposeAtenFftRfft, DecomposeAtenFftIrfft,
+                    DecomposeAtenFftHfft, DecomposeAtenFftIhfft, DecomposeAtenFftFft2, DecomposeAtenFftIfft2,
+                    DecomposeAtenFftRfft2);
+  addDecompositions(patterns, DecomposeAtenFftIrfft2, DecomposeAtenFftHfft2, DecomposeAtenFftIhfft2,
+                    DecomposeAtenFftFftn, DecomposeAtenFftIfftn, DecomposeAtenFftRfftn, DecomposeAtenFftIrfftn,
+                    DecomposeAtenFftHfftn, DecomposeAtenFftIhfftn);
+}
