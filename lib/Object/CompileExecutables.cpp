@@ -49,8 +49,8 @@ struct Partition {
 /// The kernels for one CPU variant on their way to one object.
 class Variant {
 public:
-  Variant(ExecutableOp executable)
-      : executable(executable),
+  Variant(ExecutableOp executable, llvm::CodeGenOptLevel optLevel)
+      : executable(executable), optLevel(optLevel),
         target{executable.getTriple().str(), executable.getCpu().str(), executable.getFeatures().str()} {}
 
   /// Cuts the module into partitions.
@@ -63,18 +63,24 @@ public:
 
 private:
   FailureOr<std::unique_ptr<llvm::TargetMachine>> makeMachine() {
-    return createTargetMachine(target, [&] { return executable.emitError(); });
+    auto machine = createTargetMachine(target, [&] { return executable.emitError(); });
+    if (succeeded(machine))
+      (*machine)->setOptLevel(optLevel);
+    return machine;
   }
   void compile(Partition &partition);
   LogicalResult resolveUndefined(llvm::TargetMachine &machine, std::vector<ObjectBytes> &objects);
 
   ExecutableOp executable;
+  llvm::CodeGenOptLevel optLevel;
   CpuVariant target;
   SmallVector<KernelEntry> entries;
   std::vector<Partition> partitions;
 };
 
 struct CompileExecutables : torchc::impl::CompileExecutablesBase<CompileExecutables> {
+  using CompileExecutablesBase::CompileExecutablesBase;
+
   void getDependentDialects(DialectRegistry &registry) const override {
     registerBuiltinDialectTranslation(registry);
     registerLLVMDialectTranslation(registry);
@@ -89,7 +95,8 @@ struct CompileExecutables : torchc::impl::CompileExecutablesBase<CompileExecutab
     for (ExecutableOp executable : getOperation().getOps<ExecutableOp>()) {
       if (!executable.getModule())
         continue;
-      variants.emplace_back(executable);
+      variants.emplace_back(executable,
+                            optLevel == 0 ? llvm::CodeGenOptLevel::None : llvm::CodeGenOptLevel::Aggressive);
       if (failed(variants.back().prepare(kernels)))
         return signalPassFailure();
       for (size_t i = 0; i != variants.back().getPartitionCount(); ++i)

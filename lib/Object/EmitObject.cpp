@@ -89,7 +89,8 @@ llvm::Expected<ObjectBytes> torchc::emitObject(llvm::Module &module, llvm::Targe
   if (llvm::verifyModule(module, &stream))
     return makeError("invalid LLVM IR: " + errors);
   expandFma(module, machine);
-  optimise(module, machine);
+  if (machine.getOptLevel() != llvm::CodeGenOptLevel::None)
+    optimise(module, machine);
 
   ObjectBytes bytes;
   llvm::raw_svector_ostream output(bytes);

@@ -73,11 +73,8 @@ static void addLowerPasses(OpPassManager &manager, const PipelineOptions &) {
   manager.addPass(createCSEPass());
 }
 
-static void addDispatchPasses(OpPassManager &manager, const PipelineOptions &) {
-  manager.addPass(createCanonicalizerPass());
-  manager.addPass(createCSEPass());
-  manager.addNestedPass<func::FuncOp>(createResolveExtents());
-  manager.addNestedPass<func::FuncOp>(createSimplifyGenerics());
+/// Rewrites that only make the program faster.
+static void addDispatchOptimizations(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createPropagateTransposes());
   manager.addPass(createFoldConstants());
   manager.addNestedPass<func::FuncOp>(createFuseElementwise());
@@ -87,6 +84,15 @@ static void addDispatchPasses(OpPassManager &manager, const PipelineOptions &) {
   manager.addNestedPass<func::FuncOp>(createPackWeights());
   // No canonicalizer in between: it takes packing and unpacking for nothing.
   manager.addPass(createFoldConstants());
+}
+
+static void addDispatchPasses(OpPassManager &manager, const PipelineOptions &options) {
+  manager.addPass(createCanonicalizerPass());
+  manager.addPass(createCSEPass());
+  manager.addNestedPass<func::FuncOp>(createResolveExtents());
+  manager.addNestedPass<func::FuncOp>(createSimplifyGenerics());
+  if (options.optLevel != 0)
+    addDispatchOptimizations(manager);
   manager.addNestedPass<func::FuncOp>(createLowerAffinePass());
   manager.addNestedPass<func::FuncOp>(createResolveExtents());
   manager.addPass(createCSEPass());
@@ -108,8 +114,8 @@ static void addCodegenPasses(OpPassManager &manager, const PipelineOptions &opti
   functions.addPass(createLowerKernelsToLLVM());
 }
 
-static void addObjectPasses(OpPassManager &manager, const PipelineOptions &) {
-  manager.addPass(createCompileExecutables());
+static void addObjectPasses(OpPassManager &manager, const PipelineOptions &options) {
+  manager.addPass(createCompileExecutables({options.optLevel}));
 }
 
 static void addPackagePasses(OpPassManager &manager, const PipelineOptions &) {

@@ -43,8 +43,8 @@ class PythonCompilation {
 public:
   PythonCompilation(const std::string &targetCpu, const std::vector<std::string> &inputShapes, bool trustModel,
                     const std::string &dumpStages, const std::optional<std::pair<std::string, std::string>> &parameters,
-                    const std::vector<std::string> &customOps)
-      : compilation(makeOptions(targetCpu, inputShapes, trustModel, dumpStages, parameters, customOps)) {}
+                    const std::vector<std::string> &customOps, unsigned optLevel)
+      : compilation(makeOptions(targetCpu, inputShapes, trustModel, dumpStages, parameters, customOps, optLevel)) {}
 
   int readFile(const std::string &path, nb::object progress) {
     return run(progress, [&] { return compilation.read(path); });
@@ -110,13 +110,14 @@ private:
   CompileOptions makeOptions(const std::string &targetCpu, const std::vector<std::string> &inputShapes, bool trustModel,
                              const std::string &dumpStages,
                              const std::optional<std::pair<std::string, std::string>> &parameters,
-                             const std::vector<std::string> &customOps) {
+                             const std::vector<std::string> &customOps, unsigned optLevel) {
     CompileOptions options;
     options.inputs = inputShapes;
     options.pipeline.target.cpu = targetCpu;
     options.trustModel = trustModel;
     options.dumpStages = dumpStages;
     options.pipeline.customOps = customOps;
+    options.pipeline.optLevel = optLevel;
     if (parameters) {
       options.pipeline.parameterScope = parameters->first;
       options.parameterFile = parameters->second;
@@ -234,9 +235,9 @@ NB_MODULE(_compiler, m) {
   m.attr("version") = TORCHC_VERSION;
   nb::class_<PythonCompilation>(m, "Compilation", "One model on its way through the stages; for one thread at a time.")
       .def(nb::init<const std::string &, const std::vector<std::string> &, bool, const std::string &,
-                    const std::optional<std::pair<std::string, std::string>> &, const std::vector<std::string> &>(),
+                    const std::optional<std::pair<std::string, std::string>> &, const std::vector<std::string> &, unsigned>(),
            nb::arg("target_cpu"), nb::arg("input_shapes"), nb::arg("trust_model"), nb::arg("dump_stages"),
-           nb::arg("parameters").none(), nb::arg("custom_ops"))
+           nb::arg("parameters").none(), nb::arg("custom_ops"), nb::arg("opt_level"))
       .def("read_file", &PythonCompilation::readFile, nb::arg("path"), nb::arg("progress").none())
       .def("read_bytes", &PythonCompilation::readBytes, nb::arg("content"), nb::arg("name"), nb::arg("progress").none())
       .def("read_graphs", &PythonCompilation::readGraphs, nb::arg("graphs"), nb::arg("tensors"),

@@ -34,10 +34,11 @@ class Module:
     """
 
     def __init__(self, *, inputs=(), target_cpu="host", trust_model=False, dump_stages=None,
-                 externalize_parameters=None, custom_ops=()):
+                 externalize_parameters=None, custom_ops=(), opt_level=3):
         self._native = _compiler.Compilation(
             target_cpu, [str(shape) for shape in inputs], trust_model, os.fspath(dump_stages or ""),
-            split_parameters(externalize_parameters), [name.replace("::", ".") for name in custom_ops])
+            split_parameters(externalize_parameters), [name.replace("::", ".") for name in custom_ops],
+            opt_level)
         self._progress = _Progress() if sys.stderr.isatty() else None
         self.warnings = []
 
@@ -149,7 +150,7 @@ def compile_file(source, output=None, *, emit="vmfb", target_backends=_TARGET_BA
     emit: the stage to stop after, as for `torchc-compile --emit`.
     target_backends, input_type: "llvm-cpu"; "auto", "torch", "tm_tensor", "linalg": what other compilers
         ask for. IR says itself what it is.
-    inputs, target_cpu, trust_model, dump_stages, externalize_parameters, custom_ops: as for `compile`.
+    inputs, target_cpu, trust_model, dump_stages, externalize_parameters, custom_ops, opt_level: as for `compile`.
     Raises CompileError; UnsupportedOpError where the reason is an operator.
     """
     return _finish(lambda: Module.from_file(source, **options), output, emit, target_backends, input_type)
@@ -181,7 +182,8 @@ def _finish(read, output, emit, target_backends, input_type):
 
 
 def compile(model, args=None, kwargs=None, *, dynamic_shapes=None, output_type="vmfb", use_tracing=False, inputs=(),
-            target_cpu="host", threads=1, trust_model=False, dump_stages=None, externalize_parameters=None, ops=None):
+            target_cpu="host", threads=1, trust_model=False, dump_stages=None, externalize_parameters=None, ops=None,
+            opt_level=3):
     """Compiles a model.
 
     model: a torch.nn.Module, a function, a torch.fx.GraphModule, a torch.export.ExportedProgram, a
@@ -201,13 +203,14 @@ def compile(model, args=None, kwargs=None, *, dynamic_shapes=None, output_type="
     externalize_parameters: a safetensors file that parameters and buffers are written to, or a pair of
         their scope and the file. The result, which reads them there, is saved without them.
     ops: functions for operators that torchc does not know, by name ("mylib::foo"), as for `torchc.load`.
+    opt_level: 0 compiles with the least effort, 3 makes the fastest program.
     Returns a torchc.Program, or a torchc.compiler.Module for MLIR. Raises CompileError, which names the line of
     the model; UnsupportedOpError where the reason is an operator; what torch.export raises.
     """
     _find(output_type, _OUTPUT_TYPES, "output type")
     module = import_model(model, args, kwargs, dynamic_shapes=dynamic_shapes, use_tracing=use_tracing, inputs=inputs,
                           target_cpu=target_cpu, trust_model=trust_model, dump_stages=dump_stages,
-                          externalize_parameters=externalize_parameters, custom_ops=ops or ())
+                          externalize_parameters=externalize_parameters, custom_ops=ops or (), opt_level=opt_level)
     module.run_to(output_type)
     if output_type != "vmfb":
         return module

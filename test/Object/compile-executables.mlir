@@ -69,3 +69,7 @@ dispatch.executable @v3 attributes {triple = "x86_64-unknown-linux-gnu", cpu = "
     }
   }
 }
+
+// Without optimisation the code is another one, and larger.
+// RUN: torchc-opt %s --torchc-compile-executables=opt-level=0 > %t.O0
+// RUN: not cmp -s %t.O0 %t.single

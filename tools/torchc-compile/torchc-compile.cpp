@@ -76,6 +76,11 @@ void addOptions(CLI::App &app, Arguments &arguments, CompileOptions &options) {
       ->group(model)
       ->type_name("LIST");
 
+  app.add_option("-O", options.pipeline.optLevel, "0: compile with the least effort; 3: make the fastest program")
+      ->check(CLI::IsMember({0, 3}))
+      ->type_name("LEVEL")
+      ->capture_default_str();
+
   const char *target = "Target";
   app.add_option("--target-cpu", options.pipeline.target.cpu,
                  "CPUs to make code for, side by side: LLVM's names, host (this machine), portable (x86-64-v2, v3, v4)")

@@ -21,7 +21,7 @@ namespace torchc {
 /// Writes `llvm.fma` as arithmetic if the CPU lacks the instruction.
 void expandFma(llvm::Module &module, const llvm::TargetMachine &machine);
 
-/// Optimises `module` and makes an object of it, each function in a section
+/// Optimises `module`, unless the machine's level is None, and makes an object of it, each function in a section
 /// of its own. All definitions stay visible to the linker and hidden from others.
 llvm::Expected<ObjectBytes> emitObject(llvm::Module &module, llvm::TargetMachine &machine);
 

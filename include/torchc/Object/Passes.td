@@ -27,6 +27,7 @@ def CompileExecutables : Pass<"torchc-compile-executables", "::mlir::ModuleOp"> 
     Refuses kernels that need a function that is not in the module, and names
     both; memcpy, memmove, memset, memcmp and the conversions of f16 are provided.
   }];
+  let options = [Option<"optLevel", "opt-level", "unsigned", "3", "LLVM's: 0 or 3">];
 }
 
 #endif // TORCHC_OBJECT_PASSES

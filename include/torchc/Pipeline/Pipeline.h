@@ -44,6 +44,9 @@ struct TargetOptions {
 /// Options of the whole way.
 struct PipelineOptions {
   TargetOptions target;
+  /// 0: kernels as the model states them, one op each, and no optimisation by LLVM;
+  /// 3: the fastest program.
+  unsigned optLevel = 3;
   /// Parameters and buffers are read at run time, from this scope, and are no part of the
   /// program.
   std::optional<std::string> parameterScope;
