@@ -10,6 +10,9 @@
 #include "InlinedGraphs.h"
 #include "ProgramTypes.h"
 #include "SourceLocations.h"
+#include "Strides.h"
+
+#include "torchc/Dialect/Torch/IR/Aliasing.h"
 
 #include "llvm/ADT/StringSwitch.h"
 
@@ -75,6 +78,11 @@ LogicalResult GraphImporter::createOp(Location loc, const CapturedNode &node, St
     state.addTypes(type);
   }
   Operation *op = builder.create(state);
+  // What a write to the result is a write to, and strides are not part of types.
+  const auto *self = node.arguments.empty() ? nullptr : std::get_if<ValueRef>(&node.arguments.front().second.value);
+  if (auto type = self ? scope.types.find(self->name) : scope.types.end(); isMutable && type != scope.types.end())
+    if (auto isView = givesView(node, type->second.tensor))
+      op->setAttr(torch::kIsViewAttr, builder.getBoolAttr(*isView));
   for (auto [output, value] : llvm::zip(node.outputs, op->getResults()))
     if (failed(define(loc, output, value, scope)))
       return failure();

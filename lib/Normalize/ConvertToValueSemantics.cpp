@@ -170,19 +170,31 @@ LogicalResult FunctionConverter::convertInPlace(Operation *op, AtenBuilder &b) {
       return failure();
   auto types = inferResultTypes(name, operands);
   auto own = cast<BaseTensorType>(operands[0].getType());
+  if (!own.hasDtype())
+    return emitErrorAt(op) << "the dtype of what it writes is not known";
+  // PyTorch refuses to write what is of a higher category than the tensor's own dtype, so that no
+  // digits are lost in it.
   auto inferred = succeeded(types) ? dyn_cast<ValueTensorType>(types->front()) : ValueTensorType();
-  if (!inferred || !own.hasDtype())
-    return emitErrorAt(op) << "the result type of " << name << " is not known";
+  Type dtype = inferred && inferred.hasDtype() ? inferred.getDtype() : own.getDtype();
   // What is written has the tensor's own shape, and is brought to its dtype.
   auto computed = ValueTensorType::get(op->getContext(), own.hasRank(),
-                                       own.hasRank() ? own.getSizes() : ArrayRef<int64_t>(), inferred.getDtype());
+                                       own.hasRank() ? own.getSizes() : ArrayRef<int64_t>(), dtype);
   Value value = b.convert(b.createOp(name.getStringRef(), computed, operands)->getResult(0), own.getDtype());
   if (failed(aliases.write(tensor, value, op, b)))
     return failure();
   return finish();
 }
 
-/// Where part `i` of a split, split_with_sizes or chunk starts and ends; null
+/// The extent of a dim where it is known.
+static std::optional<int64_t> getExtent(Value tensor, int64_t dim) {
+  auto type = cast<BaseTensorType>(tensor.getType());
+  auto axis = type.hasRank() ? wrapDim(dim, type.getRank()) : std::nullopt;
+  if (!axis || ShapedType::isDynamic(type.getSizes()[*axis]))
+    return std::nullopt;
+  return type.getSizes()[*axis];
+}
+
+/// Where part `i` of a split, tensor_split or chunk starts and ends; null
 /// where that is not known.
 static std::pair<Value, Value> getPartBounds(Operation *list, int64_t i, AtenBuilder &b) {
   if (auto split = dyn_cast<AtenSplitTensorOp>(list)) {
@@ -198,13 +210,28 @@ static std::pair<Value, Value> getPartBounds(Operation *list, int64_t i, AtenBui
       start = b.add(start, size);
     return {start, b.add(start, (*sizes)[i])};
   }
-  if (auto chunk = dyn_cast<AtenChunkOp>(list)) {
-    auto type = cast<BaseTensorType>(chunk.getSelf().getType());
-    auto count = getConstantInt(chunk.getChunks()), dim = getConstantInt(chunk.getDim());
-    auto axis = dim && type.hasRank() ? wrapDim(*dim, type.getRank()) : std::nullopt;
-    if (!count || *count <= 0 || !axis || ShapedType::isDynamic(type.getSizes()[*axis]))
+  if (auto split = dyn_cast<AtenTensorSplitIndicesOp>(list)) {
+    auto indices = getListElements(split.getIndices());
+    if (!indices || i > static_cast<int64_t>(indices->size()))
       return {};
-    int64_t length = llvm::divideCeil(type.getSizes()[*axis], *count);
+    return {i == 0 ? b.integer(0) : (*indices)[i - 1],
+            i == static_cast<int64_t>(indices->size()) ? b.none() : (*indices)[i]};
+  }
+  if (auto split = dyn_cast<AtenTensorSplitSectionsOp>(list)) {
+    // The first parts are one longer, until nothing is left over.
+    auto sections = getConstantInt(split.getSections()), dim = getConstantInt(split.getDim());
+    auto length = dim ? getExtent(split.getSelf(), *dim) : std::nullopt;
+    if (!sections || *sections <= 0 || !length)
+      return {};
+    auto getStart = [&](int64_t part) { return part * (*length / *sections) + std::min(part, *length % *sections); };
+    return {b.integer(getStart(i)), b.integer(getStart(i + 1))};
+  }
+  if (auto chunk = dyn_cast<AtenChunkOp>(list)) {
+    auto count = getConstantInt(chunk.getChunks()), dim = getConstantInt(chunk.getDim());
+    auto extent = dim ? getExtent(chunk.getSelf(), *dim) : std::nullopt;
+    if (!count || *count <= 0 || !extent)
+      return {};
+    int64_t length = llvm::divideCeil(*extent, *count);
     return {b.integer(i * length), b.integer((i + 1) * length)};
   }
   return {};

@@ -8,8 +8,10 @@
 
 #include "Views.h"
 
+#include "torchc/Dialect/Torch/IR/Aliasing.h"
 #include "torchc/Dialect/Torch/IR/ShapeInference.h"
 
+#include "llvm/ADT/StringSet.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/ADT/TypeSwitch.h"
 
@@ -33,18 +35,22 @@ Aliasing torchc::getAliasing(Operation *op) {
   auto dropout = [&](auto dropout) {
     return getConstantBool(dropout.getTrain()) == false ? Aliasing::Same : Aliasing::None;
   };
+  if (auto isView = op->getAttrOfType<BoolAttr>(kIsViewAttr))
+    return isView.getValue() ? Aliasing::View : Aliasing::None;
   return llvm::TypeSwitch<Operation *, Aliasing>(op)
       .Case<AtenToDtypeOp, AtenToDeviceOp, AtenToDtypeLayoutOp, AtenToOtherOp>(conversion)
       .Case<AtenDropoutOp, AtenAlphaDropoutOp, AtenFeatureDropoutOp, AtenFeatureAlphaDropoutOp>(dropout)
       .Case<AtenAliasOp, AtenDetachOp>([](auto) { return Aliasing::Alias; })
       .Case([&](AtenTypeAsOp) { return Aliasing::Unknown; })
-      .Case<AtenReshapeOp, AtenReshapeAsOp, AtenFlattenUsingIntsOp, AtenRavelOp, AtenContiguousOp, AtenAtleast1dOp,
-            AtenAtleast2dOp, AtenAtleast3dOp, AtenPixelShuffleOp, AtenPixelUnshuffleOp, AtenSumToSizeOp, AtenEinsumOp,
-            AtenLinalgMatrixPowerOp>([](auto) { return Aliasing::Unknown; })
+      .Case<AtenReshapeOp, AtenReshapeAsOp, AtenFlattenUsingIntsOp, AtenRavelOp, AtenContiguousOp, AtenPixelShuffleOp,
+            AtenPixelUnshuffleOp, AtenSumToSizeOp, AtenEinsumOp, AtenLinalgMatrixPowerOp>(
+          [](auto) { return Aliasing::Unknown; })
       .Case<AtenExpandOp, AtenBroadcastToOp, AtenExpandAsOp, AtenViewOp, AtenViewAsOp, AtenUnflattenIntOp,
-            AtenPermuteOp, AtenTransposeIntOp, AtenSwapaxesOp, AtenTOp, AtenMTOp, AtenNumpyTOp, AtenMovedimIntlistOp,
-            AtenUnsqueezeOp, AtenSqueezeOp, AtenSqueezeDimOp, AtenSqueezeDimsOp, AtenSliceTensorOp, AtenSelectIntOp,
-            AtenNarrowOp, AtenDiagonalOp, AtenAdjointOp, TensorStaticInfoCastOp>([](auto) { return Aliasing::View; })
+            AtenPermuteOp, AtenTransposeIntOp, AtenSwapaxesOp, AtenSwapdimsOp, AtenTOp, AtenMTOp, AtenNumpyTOp,
+            AtenMovedimIntlistOp, AtenMovedimIntOp, AtenMoveaxisIntlistOp, AtenMoveaxisIntOp, AtenAtleast1dOp,
+            AtenAtleast2dOp, AtenAtleast3dOp, AtenUnfoldOp, AtenUnsqueezeOp, AtenSqueezeOp, AtenSqueezeDimOp,
+            AtenSqueezeDimsOp, AtenSliceTensorOp, AtenSelectIntOp, AtenNarrowOp, AtenDiagonalOp, AtenAdjointOp,
+            TensorStaticInfoCastOp>([](auto) { return Aliasing::View; })
       .Default([](Operation *op) { return op->hasTrait<IsView>() ? Aliasing::Unknown : Aliasing::None; });
 }
 
@@ -82,6 +88,15 @@ static Value undoPermute(ArrayRef<int64_t> order, Value value, AtenBuilder &b) {
   return b.permute(value, inverse);
 }
 
+/// Whether an expansion shows no element twice: all dims have the sizes that they had, or are new and 1.
+static bool repeatsNothing(BaseTensorType viewed, BaseTensorType view) {
+  if (!viewed.hasRank() || !view.hasRank())
+    return false;
+  ArrayRef<int64_t> from = viewed.getSizes(), to = view.getSizes();
+  return llvm::all_of(to.drop_back(from.size()), [](int64_t size) { return size == 1; }) &&
+         from == to.take_back(from.size());
+}
+
 Value ViewStep::undo(Value viewed, Value value, AtenBuilder &b) const {
   Type whole = viewed.getType();
   auto again = [&](StringRef scatter) {
@@ -91,8 +106,13 @@ Value ViewStep::undo(Value viewed, Value value, AtenBuilder &b) const {
   };
   StringRef name = op.drop_front(StringRef("torch.").size());
   // Views that keep the elements in their order.
-  if (name == "aten.view" || name == "aten.view_as" || name == "aten.unflatten.int" || name == "aten.unsqueeze" ||
-      name.starts_with("aten.squeeze")) {
+  static const llvm::StringSet<> reshapes = {
+      "aten.view",        "aten.view_as",       "aten.reshape",    "aten.reshape_as", "aten.flatten.using_ints",
+      "aten.ravel",       "aten.unflatten.int", "aten.contiguous", "aten.unsqueeze",  "aten.squeeze",
+      "aten.squeeze.dim", "aten.squeeze.dims",  "aten.atleast_1d", "aten.atleast_2d", "aten.atleast_3d"};
+  static const llvm::StringSet<> expansions = {"aten.expand", "aten.expand_as", "aten.broadcast_to"};
+  if (reshapes.contains(name) ||
+      (expansions.contains(name) && repeatsNothing(getTensorType(viewed), cast<BaseTensorType>(Type(type))))) {
     if (!getTensorType(viewed).hasRank())
       return {};
     return b.createAs<AtenViewOp>(whole, value, b.list(b.sizes(viewed)));
@@ -100,8 +120,8 @@ Value ViewStep::undo(Value viewed, Value value, AtenBuilder &b) const {
   if (name == "tensor_static_info_cast")
     return TensorStaticInfoCastOp::create(b.getBuilder(), b.getLoc(), whole, value);
   // Permutations; those of two dims undo themselves.
-  if (name == "aten.transpose.int" || name == "aten.swapaxes" || name == "aten.t" || name == "aten.mT" ||
-      name == "aten.numpy_T") {
+  if (name == "aten.transpose.int" || name == "aten.swapaxes" || name == "aten.swapdims" || name == "aten.t" ||
+      name == "aten.mT" || name == "aten.numpy_T") {
     SmallVector<Value> operands{value};
     llvm::append_range(operands, arguments);
     return b.createOp(op, whole, operands)->getResult(0);
@@ -110,13 +130,15 @@ Value ViewStep::undo(Value viewed, Value value, AtenBuilder &b) const {
     auto order = getConstantIntList(arguments[0]);
     return order ? undoPermute(*order, value, b) : Value();
   }
-  if (name == "aten.movedim.intlist")
-    return b.createAs<AtenMovedimIntlistOp>(whole, value, arguments[1], arguments[0]);
+  if (name.starts_with("aten.movedim.") || name.starts_with("aten.moveaxis."))
+    return b.createOp(op, whole, {value, arguments[1], arguments[0]})->getResult(0);
   // Parts.
   if (name == "aten.slice.Tensor")
     return again("torch.aten.slice_scatter");
   if (name == "aten.select.int")
     return again("torch.aten.select_scatter");
+  if (name == "aten.diagonal")
+    return again("torch.aten.diagonal_scatter");
   if (name == "aten.narrow") {
     auto dim = getConstantInt(arguments[0]);
     if (!dim || !getTensorType(viewed).hasRank())

@@ -87,3 +87,71 @@ func.func @state() -> !torch.tensor<[1],f32> {
   %w = torch.aten.add_.Scalar %count, %one, %one : !torch.tensor<[1],f32>, !torch.int, !torch.int -> !torch.tensor<[1],f32>
   return %count : !torch.tensor<[1],f32>
 }
+
+// The importer knows of the strides whether a reshape is a view.
+// CHECK-LABEL: func.func @reshapes
+// CHECK: %[[BASE:.*]] = torch.aten.neg
+// CHECK: %[[VIEW:.*]] = torch.aten.reshape %[[BASE]]
+// CHECK: %[[ZERO:.*]] = torch.aten.zero %[[VIEW]]
+// CHECK: %[[BACK:.*]] = torch.aten.view %[[ZERO]]
+// CHECK: %[[COPY:.*]] = torch.aten.reshape %[[BACK]]
+// CHECK: torch.aten.relu %[[COPY]]
+// CHECK: return %[[BACK]]
+func.func @reshapes(%x: !torch.tensor<[2,3],f32>) -> !torch.tensor<[2,3],f32> {
+  %n = torch.constant.int -1
+  %list = torch.prim.ListConstruct %n : (!torch.int) -> !torch.list<int>
+  %base = torch.aten.neg %x : !torch.tensor<[2,3],f32> -> !torch.tensor<[2,3],f32>
+  %view = torch.aten.reshape %base, %list {torchc.is_view = true} : !torch.tensor<[2,3],f32>, !torch.list<int> -> !torch.tensor<[6],f32>
+  %w = torch.aten.zero_ %view : !torch.tensor<[6],f32> -> !torch.tensor<[6],f32>
+  %copy = torch.aten.reshape %base, %list {torchc.is_view = false} : !torch.tensor<[2,3],f32>, !torch.list<int> -> !torch.tensor<[6],f32>
+  %u = torch.aten.relu_ %copy : !torch.tensor<[6],f32> -> !torch.tensor<[6],f32>
+  return %base : !torch.tensor<[2,3],f32>
+}
+
+// An expansion that repeats nothing can be undone, and so can a diagonal.
+// CHECK-LABEL: func.func @diagonal_of_expansion
+// CHECK: %[[BASE:.*]] = torch.aten.neg
+// CHECK: %[[WIDE:.*]] = torch.aten.expand %[[BASE]]
+// CHECK: %[[LINE:.*]] = torch.aten.diagonal %[[WIDE]]
+// CHECK: %[[NEW:.*]] = torch.aten.relu %[[LINE]]
+// CHECK: %[[SCATTERED:.*]] = torch.aten.diagonal_scatter %[[WIDE]], %[[NEW]]
+// CHECK: %[[BACK:.*]] = torch.aten.view %[[SCATTERED]]
+// CHECK: return %[[BACK]]
+func.func @diagonal_of_expansion(%x: !torch.tensor<[2,3],f32>) -> !torch.tensor<[2,3],f32> {
+  %false = torch.constant.bool false
+  %zero = torch.constant.int 0
+  %one = torch.constant.int 1
+  %two = torch.constant.int 2
+  %three = torch.constant.int 3
+  %list = torch.prim.ListConstruct %one, %two, %three : (!torch.int, !torch.int, !torch.int) -> !torch.list<int>
+  %base = torch.aten.neg %x : !torch.tensor<[2,3],f32> -> !torch.tensor<[2,3],f32>
+  %wide = torch.aten.expand %base, %list, %false : !torch.tensor<[2,3],f32>, !torch.list<int>, !torch.bool -> !torch.tensor<[1,2,3],f32>
+  %line = torch.aten.diagonal %wide, %zero, %one, %two : !torch.tensor<[1,2,3],f32>, !torch.int, !torch.int, !torch.int -> !torch.tensor<[1,2],f32>
+  %w = torch.aten.relu_ %line : !torch.tensor<[1,2],f32> -> !torch.tensor<[1,2],f32>
+  return %base : !torch.tensor<[2,3],f32>
+}
+
+// Of five elements in three parts, the second has two.
+// CHECK-LABEL: func.func @tensor_split
+// CHECK-DAG: %[[TWO:.*]] = torch.constant.int 2
+// CHECK-DAG: %[[FOUR:.*]] = torch.constant.int 4
+// CHECK: torch.aten.slice_scatter %{{.*}}, %{{.*}}, %{{.*}}, %[[TWO]], %[[FOUR]]
+func.func @tensor_split(%x: !torch.tensor<[5],f32>) -> !torch.tensor<[5],f32> {
+  %zero = torch.constant.int 0
+  %three = torch.constant.int 3
+  %base = torch.aten.neg %x : !torch.tensor<[5],f32> -> !torch.tensor<[5],f32>
+  %list = torch.aten.tensor_split.sections %base, %three, %zero : !torch.tensor<[5],f32>, !torch.int, !torch.int -> !torch.list<tensor>
+  %parts:3 = torch.prim.ListUnpack %list : !torch.list<tensor> -> !torch.tensor<[2],f32>, !torch.tensor<[2],f32>, !torch.tensor<[1],f32>
+  %w = torch.aten.relu_ %parts#1 : !torch.tensor<[2],f32> -> !torch.tensor<[2],f32>
+  return %base : !torch.tensor<[5],f32>
+}
+
+// An op whose result type nothing infers writes the tensor's own dtype.
+// CHECK-LABEL: func.func @index_fill
+// CHECK: torch.aten.index_fill.int_Scalar {{.*}} -> !torch.vtensor<[5],f32>
+func.func @index_fill(%x: !torch.tensor<[5],f32>, %i: !torch.tensor<[2],si64>) -> !torch.tensor<[5],f32> {
+  %zero = torch.constant.int 0
+  %base = torch.aten.neg %x : !torch.tensor<[5],f32> -> !torch.tensor<[5],f32>
+  %w = torch.aten.index_fill_.int_Scalar %base, %zero, %i, %zero : !torch.tensor<[5],f32>, !torch.int, !torch.tensor<[2],si64>, !torch.int -> !torch.tensor<[5],f32>
+  return %base : !torch.tensor<[5],f32>
+}
