@@ -46,6 +46,22 @@ func.func @slice(%x: !torch.vtensor<[3,5],f32>) -> !torch.vtensor<[3,2],f32> {
 
 // -----
 
+// Nothing is read or written of an empty dim, wherever it starts.
+// CHECK-LABEL: func.func @empty_slices(
+// CHECK-NOT: tensor.extract_slice
+// CHECK-NOT: tensor.insert_slice
+// CHECK: tensor.empty() : tensor<0x1xf32>
+// CHECK: return %{{.*}}, %arg0
+func.func @empty_slices(%x: !torch.vtensor<[0,5],f32>, %y: !torch.vtensor<[0,1],f32>) -> (!torch.vtensor<[0,1],f32>, !torch.vtensor<[0,5],f32>) {
+  %1 = torch.constant.int 1
+  %2 = torch.constant.int 2
+  %r = torch.aten.slice.Tensor %x, %1, %1, %2, %1 : !torch.vtensor<[0,5],f32>, !torch.int, !torch.int, !torch.int, !torch.int -> !torch.vtensor<[0,1],f32>
+  %s = torch.aten.slice_scatter %x, %y, %1, %1, %2, %1 : !torch.vtensor<[0,5],f32>, !torch.vtensor<[0,1],f32>, !torch.int, !torch.int, !torch.int, !torch.int -> !torch.vtensor<[0,5],f32>
+  return %r, %s : !torch.vtensor<[0,1],f32>, !torch.vtensor<[0,5],f32>
+}
+
+// -----
+
 // A slice of all is the tensor.
 // CHECK-LABEL: func.func @slice_of_all(
 // CHECK-NEXT: return %arg0

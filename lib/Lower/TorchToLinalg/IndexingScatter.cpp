@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Reduction.h"
+#include "Reshape.h"
 #include "Sizes.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -149,7 +150,7 @@ static Value takeFront(Lowering &b, Value tensor, ArrayRef<OpFoldResult> sizes) 
                          b.getStringAttr("index is larger than self or src in " + b.getOp()->getName().stripDialect()));
   }
   SmallVector<OpFoldResult> offsets(sizes.size(), b.getIndexAttr(0)), strides(sizes.size(), b.getIndexAttr(1));
-  return b.createOrFold<tensor::ExtractSliceOp>(tensor, offsets, sizes, strides);
+  return extractSlice(b, tensor, offsets, sizes, strides);
 }
 
 /// scatter: index and src have the dims of self, and may be shorter in all but `dim`. `combine`
@@ -195,7 +196,7 @@ static FailureOr<Value> lowerScatter(Lowering &b, Value torchSelf, Value dimValu
   Value result = combine(updates);
   if (updates.self != self) {
     SmallVector<OpFoldResult> offsets(rank, b.getIndexAttr(0)), strides(rank, b.getIndexAttr(1));
-    result = tensor::InsertSliceOp::create(b, result, self, offsets, covered, strides);
+    result = insertSlice(b, result, self, offsets, covered, strides);
   }
   if (isScalar)
     result = tensor::CollapseShapeOp::create(b, cast<RankedTensorType>(result.getType()).clone(ArrayRef<int64_t>{}),

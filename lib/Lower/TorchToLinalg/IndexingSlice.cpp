@@ -66,9 +66,6 @@ template <typename OpT> static FailureOr<Part> getSlice(OpT op, Lowering &b) {
   OpFoldResult end = isNone(op.getEnd()) ? extent : clampBound(b, b.getSize(op.getEnd()), start, extent);
   part.offsets[dim] = start;
   part.sizes[dim] = ceilDivSizes(b, subSizes(b, end, start), b.getIndexAttr(*step));
-  // Nothing is read: a start at the end is no place.
-  if (getConstantIntValue(part.sizes[dim]) == 0)
-    part.offsets[dim] = zero;
   part.strides[dim] = b.getIndexAttr(*step);
   return part;
 }
@@ -111,7 +108,7 @@ struct LowerAtenSliceTensor : LowerOp<LowerAtenSliceTensor, AtenSliceTensorOp> {
     Value tensor = b.get(op.getSelf());
     if (llvm::equal(part->sizes, getDims(b, tensor), areEqualSizes))
       return tensor;
-    return b.createOrFold<tensor::ExtractSliceOp>(tensor, part->offsets, part->sizes, part->strides);
+    return extractSlice(b, tensor, part->offsets, part->sizes, part->strides);
   }
 };
 
@@ -122,8 +119,7 @@ struct LowerAtenSelectInt : LowerOp<LowerAtenSelectInt, AtenSelectIntOp> {
     FailureOr<Part> part = getSelection(op, b, dim);
     if (failed(part))
       return failure();
-    Value slice =
-        b.createOrFold<tensor::ExtractSliceOp>(b.get(op.getSelf()), part->offsets, part->sizes, part->strides);
+    Value slice = extractSlice(b, b.get(op.getSelf()), part->offsets, part->sizes, part->strides);
     return dropUnitDims(b, slice, dim);
   }
 };
@@ -140,9 +136,7 @@ struct LowerAtenSliceScatter : LowerOp<LowerAtenSliceScatter, AtenSliceScatterOp
     Value source = convertTensor(b, b.get(op.getSrc()), from, to);
     for (auto [dim, size] : llvm::enumerate(getDims(b, source)))
       assertEqualSizes(b, size, part->sizes[dim], "src does not have the size of the slice in aten.slice_scatter");
-    return tensor::InsertSliceOp::create(b, source, b.get(op.getSelf()), part->offsets, getDims(b, source),
-                                         part->strides)
-        .getResult();
+    return insertSlice(b, source, b.get(op.getSelf()), part->offsets, getDims(b, source), part->strides);
   }
 };
 
@@ -159,9 +153,7 @@ struct LowerAtenSelectScatter : LowerOp<LowerAtenSelectScatter, AtenSelectScatte
     Value source = insertUnitDims(b, convertTensor(b, b.get(op.getSrc()), from, to), dim);
     for (auto [i, size] : llvm::enumerate(getDims(b, source)))
       assertEqualSizes(b, size, part->sizes[i], "src does not have the size of the selection in aten.select_scatter");
-    return tensor::InsertSliceOp::create(b, source, b.get(op.getSelf()), part->offsets, getDims(b, source),
-                                         part->strides)
-        .getResult();
+    return insertSlice(b, source, b.get(op.getSelf()), part->offsets, getDims(b, source), part->strides);
   }
 };
 

@@ -210,6 +210,25 @@ Value torchc::flatten(ImplicitLocOpBuilder &b, Value tensor, int64_t first, int6
   return reshape(b, tensor, sizes);
 }
 
+static bool isEmpty(ArrayRef<OpFoldResult> sizes) {
+  return llvm::any_of(sizes, [](OpFoldResult size) { return getConstantIntValue(size) == 0; });
+}
+
+Value torchc::extractSlice(ImplicitLocOpBuilder &b, Value tensor, ArrayRef<OpFoldResult> offsets,
+                           ArrayRef<OpFoldResult> sizes, ArrayRef<OpFoldResult> strides) {
+  // A place at the end of a dim is none for the verifier.
+  if (isEmpty(sizes))
+    return createEmpty(b, sizes, getElementTypeOrSelf(tensor));
+  return b.createOrFold<tensor::ExtractSliceOp>(tensor, offsets, sizes, strides);
+}
+
+Value torchc::insertSlice(ImplicitLocOpBuilder &b, Value source, Value tensor, ArrayRef<OpFoldResult> offsets,
+                          ArrayRef<OpFoldResult> sizes, ArrayRef<OpFoldResult> strides) {
+  if (isEmpty(sizes))
+    return tensor;
+  return tensor::InsertSliceOp::create(b, source, tensor, offsets, sizes, strides);
+}
+
 Value torchc::transpose(ImplicitLocOpBuilder &b, Value tensor, ArrayRef<int64_t> permutation) {
   if (llvm::equal(permutation, llvm::seq<int64_t>(permutation.size())))
     return tensor;

@@ -30,6 +30,14 @@ mlir::Value dropUnitDims(mlir::ImplicitLocOpBuilder &b, mlir::Value tensor, llvm
 /// Makes one dim of the dims from `first` to `last`, inclusive.
 mlir::Value flatten(mlir::ImplicitLocOpBuilder &b, mlir::Value tensor, int64_t first, int64_t last);
 
+/// A part of the tensor. One without elements reads nothing, wherever it starts.
+mlir::Value extractSlice(mlir::ImplicitLocOpBuilder &b, mlir::Value tensor, llvm::ArrayRef<mlir::OpFoldResult> offsets,
+                         llvm::ArrayRef<mlir::OpFoldResult> sizes, llvm::ArrayRef<mlir::OpFoldResult> strides);
+/// The tensor with `source` in the place of a part.
+mlir::Value insertSlice(mlir::ImplicitLocOpBuilder &b, mlir::Value source, mlir::Value tensor,
+                        llvm::ArrayRef<mlir::OpFoldResult> offsets, llvm::ArrayRef<mlir::OpFoldResult> sizes,
+                        llvm::ArrayRef<mlir::OpFoldResult> strides);
+
 /// The tensor with dim i taken from dim `permutation[i]`.
 mlir::Value transpose(mlir::ImplicitLocOpBuilder &b, mlir::Value tensor, llvm::ArrayRef<int64_t> permutation);
 

@@ -20,7 +20,7 @@ static Value extractPart(Lowering &b, Value tensor, int64_t dim, OpFoldResult of
   SmallVector<OpFoldResult> offsets(sizes.size(), b.getIndexAttr(0)), strides(sizes.size(), b.getIndexAttr(1));
   offsets[dim] = offset;
   sizes[dim] = size;
-  return b.createOrFold<tensor::ExtractSliceOp>(tensor, offsets, sizes, strides);
+  return extractSlice(b, tensor, offsets, sizes, strides);
 }
 
 /// tensor.concat; extents of the other dims must agree.
