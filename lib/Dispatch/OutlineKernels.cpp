@@ -270,6 +270,10 @@ struct OutlineKernels : torchc::impl::OutlineKernelsBase<OutlineKernels> {
     // Consumers first: the extents of a producer's results are known of its group.
     SmallVector<CalledKernel> kernels;
     for (dispatch::GroupOp group : llvm::reverse(groups)) {
+      if (group->use_empty()) {
+        group.erase();
+        continue;
+      }
       FailureOr<CalledKernel> called = Outliner(group, std::to_string(kernels.size())).run();
       if (failed(called)) {
         for (CalledKernel &done : kernels)

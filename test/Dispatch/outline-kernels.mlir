@@ -68,3 +68,34 @@ func.func @two(%x: tensor<4xf32>) -> (tensor<4xf32>, tensor<4xf32>) {
   }
   return %y, %z : tensor<4xf32>, tensor<4xf32>
 }
+
+// -----
+
+// What nobody reads is no kernel, nor is what only that reads.
+// CHECK-LABEL: func.func @dead
+// CHECK-NOT: dispatch.call
+// CHECK: return %arg0
+// CHECK-NOT: dispatch.kernel
+func.func @dead(%x: tensor<4xf32>) -> tensor<4xf32> {
+  %y = dispatch.group -> tensor<4xf32> {
+    %e = tensor.empty() : tensor<4xf32>
+    %r = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+        ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %p = arith.addf %a, %a : f32
+      linalg.yield %p : f32
+    } -> tensor<4xf32>
+    dispatch.return %r : tensor<4xf32>
+  }
+  %z = dispatch.group -> tensor<4xf32> {
+    %e = tensor.empty() : tensor<4xf32>
+    %r = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+        ins(%y : tensor<4xf32>) outs(%e : tensor<4xf32>) {
+    ^bb0(%a: f32, %o: f32):
+      %p = arith.mulf %a, %a : f32
+      linalg.yield %p : f32
+    } -> tensor<4xf32>
+    dispatch.return %r : tensor<4xf32>
+  }
+  return %x : tensor<4xf32>
+}
