@@ -42,7 +42,11 @@ namespace {
 /// Sets of strings and of lists, in the order of first use.
 class Pool {
 public:
-  explicit Pool(std::vector<std::string> &texts) : texts(texts) {}
+  /// Begins with what is among the texts already.
+  explicit Pool(std::vector<std::string> &texts) : texts(texts) {
+    for (const auto &[ordinal, text] : llvm::enumerate(texts))
+      ordinals.try_emplace(text, ordinal);
+  }
   uint32_t add(StringRef text) {
     auto [entry, isNew] = ordinals.try_emplace(text, texts.size());
     if (isNew)

@@ -270,6 +270,10 @@ static LogicalResult addFunctions(ModuleOp module, ModuleTables &tables) {
 
 LogicalResult torchc::collectTables(ModuleOp module, ModuleTables &tables) {
   tables.header.name = module.getName().value_or("module").str();
+  // What a kernel fails with is the place of its message.
+  if (auto messages = module->getAttrOfType<ArrayAttr>("dispatch.messages"))
+    for (StringRef message : messages.getAsValueRange<StringAttr>())
+      tables.header.messages.push_back(message.str());
   // Kernels keep the order that the kernel tables of the libraries have.
   for (auto kernel : module.getOps<dispatch::KernelOp>())
     addKernel(kernel, tables);
