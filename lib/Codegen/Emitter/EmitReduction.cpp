@@ -81,6 +81,27 @@ static Operation *getCombiner(linalg::LinalgOp op) {
   return combiner;
 }
 
+/// What one accumulator adds up before it is added to a sum of sums: the rounding errors of n terms
+/// grow with the block and the number of blocks, not with n.
+static constexpr int64_t kSumBlock = 256;
+
+/// A loop of a sum of floats: `body` gives the sum over part of the range, from `inits` on, in blocks of
+/// `blockSize` where the range may be longer.
+static SmallVector<Value> emitInBlocks(ValueEmitter &emitter, Index extent, int64_t blockSize, Operation *combiner,
+                                       ValueRange inits, ValueRange neutrals,
+                                       function_ref<SmallVector<Value>(Index, Index, ValueRange)> body) {
+  bool isSum = isa_and_nonnull<arith::AddFOp>(combiner);
+  if (!isSum || (extent.isConstant() && extent.offset <= blockSize))
+    return body(0, extent, inits);
+  return emitter.emitLoop(0, extent, blockSize, inits, [&](Index begin, ValueRange sums) {
+    Index end = emitter.min(emitter.add(begin, blockSize), extent);
+    Value block = body(begin, end, neutrals)[0];
+    auto vector = dyn_cast<VectorType>(block.getType());
+    ValueEmitter::LanesScope lanes(emitter, vector ? vector.getNumElements() : 1);
+    return SmallVector<Value>{emitter.cloneOp(combiner, {sums[0], block})};
+  });
+}
+
 static std::optional<unsigned> getInnermostReducedLoop(linalg::LinalgOp op) {
   if (op.getNumDpsInputs() == 0)
     return std::nullopt;
@@ -127,6 +148,11 @@ Value ValueEmitter::emitReduction(linalg::LinalgOp op, unsigned result, ArrayRef
     Value value = emit(init.get(), initAt);
     inits.push_back(uniform ? value : toVector(value));
   }
+  SmallVector<Value> neutrals;
+  if (isa_and_nonnull<arith::AddFOp>(combiner)) {
+    Value zero = arith::ConstantOp::create(b, *arith::getNeutralElement(combiner));
+    neutrals.push_back(uniform ? zero : toVector(zero));
+  }
   SmallVector<unsigned> reduced;
   op.getReductionDims(reduced);
   Indices ranges = getLoopExtents(*this, op);
@@ -140,10 +166,13 @@ Value ValueEmitter::emitReduction(linalg::LinalgOp op, unsigned result, ArrayRef
           value = toVector(value);
       return values;
     }
-    return emitLoop(0, ranges[reduced[depth]], 1, carried, [&](Index index, ValueRange inner) {
-      loops[reduced[depth]] = index;
-      return emitLoops(depth + 1, inner);
-    });
+    auto emitPart = [&](Index lower, Index upper, ValueRange part) {
+      return emitLoop(lower, upper, 1, part, [&](Index index, ValueRange inner) {
+        loops[reduced[depth]] = index;
+        return emitLoops(depth + 1, inner);
+      });
+    };
+    return emitInBlocks(*this, ranges[reduced[depth]], kSumBlock, combiner, carried, neutrals, emitPart);
   };
   SmallVector<Value> values = emitLoops(0, inits);
   for (unsigned other = 0; other != values.size(); ++other)
@@ -208,14 +237,17 @@ Value ValueEmitter::emitReductionAlongLanes(linalg::LinalgOp op, Operation *comb
         loops[group.last] = index;
         return emitLoops(depth + 1, inner);
       });
-    return emitLanes(0, group.extent, kReductionLanes, carried, [&](Index index, ValueRange inner) {
-      loops[group.last] = index;
-      SmallVector<Value> values = emitBody(op, loops, inner);
-      values[0] = toVector(values[0]);
-      if (mask)
-        values[0] = arith::SelectOp::create(b, mask, values[0], inner[0]);
-      return values;
-    });
+    auto emitPart = [&](Index lower, Index upper, ValueRange part) {
+      return emitLanes(lower, upper, kReductionLanes, part, [&](Index index, ValueRange inner) {
+        loops[group.last] = index;
+        SmallVector<Value> values = emitBody(op, loops, inner);
+        values[0] = toVector(values[0]);
+        if (mask)
+          values[0] = arith::SelectOp::create(b, mask, values[0], inner[0]);
+        return values;
+      });
+    };
+    return emitInBlocks(*this, group.extent, kSumBlock * kReductionLanes, combiner, carried, neutrals, emitPart);
   };
   Value partial = emitLoops(0, neutrals)[0];
   if (lanes > 1)
