@@ -119,6 +119,7 @@ static Value lowerAtenHeaviside(ElementBuilder &b, ValueRange x) {
   Value step = arith::SelectOp::create(b, b.compare(CmpIPredicate::sgt, x[0], zero), b.number(1), zero);
   return arith::SelectOp::create(b, b.compare(CmpIPredicate::eq, x[0], zero), x[1], step);
 }
+static Value lowerAtenErf(ElementBuilder &b, ValueRange x) { return erf(Real(b, x[0])).get(); }
 /// The number beside x in the direction of y: one step of the bits.
 static Value lowerAtenNextafter(ElementBuilder &b, ValueRange x) {
   unsigned width = b.getDtype().getIntOrFloatBitWidth();
@@ -163,7 +164,7 @@ static const ElementwiseOp functions[] = {
     {"torch.aten.sin", ComputeIn::Result, 1, lowerByMathOp<math::SinOp>},
     {"torch.aten.cos", ComputeIn::Result, 1, lowerByMathOp<math::CosOp>},
     {"torch.aten.tanh", ComputeIn::Result, 1, lowerByMathOp<math::TanhOp>},
-    {"torch.aten.erf", ComputeIn::Result, 1, lowerByMathOp<math::ErfOp>},
+    {"torch.aten.erf", ComputeIn::Result, 1, lowerAtenErf},
     {"torch.aten.sigmoid", ComputeIn::Result, 1, lowerAtenSigmoid},
     {"torch.aten.sign", ComputeIn::Result, 1, lowerAtenSign},
     {"torch.aten.floor", ComputeIn::Result, 1, lowerByRounding<math::FloorOp>},

@@ -84,7 +84,10 @@ static Real getScaledErfc(Real y) {
   return select(y <= 4.0, middle, large);
 }
 
-static Real erf(Real x) {
+Real torchc::erf(Real x) {
+  // ExpandMath has a shorter polynomial for f32.
+  if (!x.get().getType().isF64())
+    return x.apply<math::ErfOp>();
   Real y = abs(x), tail = 1.0 - exp(-(y * y)) * getScaledErfc(y);
   return select(y <= 0.46875, getSmallErf(x), copySign(tail, x));
 }

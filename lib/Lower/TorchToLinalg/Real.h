@@ -104,6 +104,9 @@ inline Real atan2(Real y, Real x) { return y.apply<mlir::math::Atan2Op>(x); }
 inline Real max(Real x, Real y) { return x.apply<mlir::arith::MaximumFOp>(y); }
 inline Real min(Real x, Real y) { return x.apply<mlir::arith::MinimumFOp>(y); }
 
+/// erf(x), in the type of x: f32 or f64.
+Real erf(Real x);
+
 /// c[0] + c[1] x + c[2] x^2 + ..., by Horner's rule.
 inline Real polynomial(Real x, llvm::ArrayRef<double> coefficients) {
   Real sum = x.number(coefficients.back());
