@@ -15,6 +15,7 @@ import re
 import sys
 
 import torch
+import torch.ao.quantization.fx._decomposed  # noqa: F401: registers quantized_decomposed
 import yaml
 
 ROUTES = ("fold", "decompose", "lower")
@@ -74,7 +75,8 @@ def record(op, schema, family):
     traits = []
     tags = []
     try:
-        packet = getattr(torch.ops.aten, schema.name.split("::")[1])
+        namespace, base = schema.name.split("::")
+        packet = getattr(getattr(torch.ops, namespace), base)
         tags = getattr(packet, schema.overload_name or "default").tags
     except AttributeError:
         pass  # Operators on ints and lists are not in torch.ops.
@@ -141,9 +143,9 @@ def main():
 
     schemas = {}
     for schema in torch._C._jit_get_all_schemas():
-        if schema.name.startswith("aten::"):
+        if schema.name.startswith(("aten::", "quantized_decomposed::")):
             overload = "." + schema.overload_name if schema.overload_name else ""
-            schemas["aten." + schema.name[len("aten::"):] + overload] = schema
+            schemas[schema.name.replace("::", ".") + overload] = schema
 
     rows = {}
     for family, routes in yaml.safe_load(open(options.table)).items():
@@ -162,8 +164,8 @@ def main():
         raise SystemExit("generate_aten_ops: torch has no operator " + ", ".join(missing))
 
     for op, (family, _) in list(rows.items()):
-        name, *overload = op[len("aten."):].removesuffix("_functional").split(".")
-        in_place = ".".join(["aten." + name + "_"] + overload)
+        namespace, name, *overload = op.split(".")
+        in_place = ".".join([namespace, name.removesuffix("_functional") + "_"] + overload)
         if in_place in schemas and schemas[in_place].arguments[0].alias_info is not None:
             rows[in_place] = (family, "normalize")
 

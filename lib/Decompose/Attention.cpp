@@ -115,7 +115,114 @@ static Decomposed DecomposeAten_ScaledDotProductFlashAttentionForCpu(Aten_Scaled
   return SmallVector<Value>{attended->output, attended->logSumExp};
 }
 
+/// Attention of many heads with its projections: query, key and value [B, L, D] -> [B, L, D].
+struct HeadsInput {
+  Value query, key, value;
+  Value width, heads; ///< D, and among how many heads it is divided.
+  Value inWeight, inBias, outWeight, outBias;
+  Value mask;     ///< Bool, true where nothing is read; or None.
+  Value maskKind; ///< 1 for a mask [B, S] of keys, else one that broadcasts against [B, heads, L, S].
+};
+struct HeadsOutput {
+  Value output;
+  Value weights; ///< [B, heads, L, S]
+};
+
+static LogicalResult checkHeads(const HeadsInput &op, Decomposer &b) {
+  if (!getConstantInt(op.width) || !getConstantInt(op.heads))
+    return b.unsupported("a width or number of heads that is not constant");
+  if (!isNone(op.mask) && !isBoolDtype(getTensorType(op.mask).getDtype()))
+    return b.unsupported("a mask that is not bool");
+  return success();
+}
+
+static HeadsOutput buildHeads(const HeadsInput &op, Decomposer &b) {
+  auto width = getConstantInt(op.width), heads = getConstantInt(op.heads);
+  // The weights of the three projections lie one behind the other.
+  auto project = [&](Value x, int64_t which) {
+    Value begin = b.integer(which * *width), end = b.integer((which + 1) * *width);
+    Value projected = b.create<AtenLinearOp>(x, b.slice(op.inWeight, 0, begin, end), b.slice(op.inBias, 0, begin, end));
+    SmallVector<Value> sizes = b.sizes(projected);
+    sizes.back() = b.integer(*heads);
+    sizes.push_back(b.integer(*width / *heads));
+    return b.transpose(b.view(projected, sizes), 1, 2);
+  };
+  Type dtype = getTensorType(op.query).getDtype(), computed = getComputeDtype(dtype);
+  Value query = b.convert(project(op.query, 0), computed), key = b.convert(project(op.key, 1), computed);
+  Value value = b.convert(project(op.value, 2), computed);
+  query = b.mulNumber(query, 1 / std::sqrt(static_cast<double>(*width / *heads)));
+  Value scores = b.create<AtenMatmulOp>(query, b.transpose(key, -2, -1));
+  HeadsOutput result;
+  if (isNone(op.mask)) {
+    result.weights = b.create<Aten_SoftmaxOp>(scores, b.integer(-1), b.boolean(false));
+  } else {
+    Value mask = getConstantInt(op.maskKind) == 1 ? b.unsqueeze(b.unsqueeze(op.mask, 1), 1) : op.mask;
+    Value minusInfinity = b.literal(computed, -std::numeric_limits<double>::infinity());
+    result.weights = buildMaskedSoftmax(b.where(mask, minusInfinity, scores), b);
+  }
+  Value joined = b.flatten(b.transpose(b.create<AtenMatmulOp>(result.weights, value), 1, 2), 2, 3);
+  result.output = b.create<AtenLinearOp>(b.convert(joined, dtype), op.outWeight, op.outBias);
+  return result;
+}
+
+static Decomposed DecomposeAten_NativeMultiHeadAttention(Aten_NativeMultiHeadAttentionOp op, Decomposer &b) {
+  bool readsWeights = !op->getResult(1).use_empty();
+  auto average = getConstantBool(op.getAverageAttnWeights());
+  if (readsWeights && (getConstantBool(op.getNeedWeights()) != true || !average))
+    return b.unsupported("with weights that it is not asked for");
+  HeadsInput input = {op.getQuery(),    op.getKey(),       op.getValue(),   op.getEmbedDim(),
+                      op.getNumHead(),  op.getQkvWeight(), op.getQkvBias(), op.getProjWeight(),
+                      op.getProjBias(), op.getMask(),      op.getMaskType()};
+  if (failed(checkHeads(input, b)))
+    return failure();
+  HeadsOutput heads = buildHeads(input, b);
+  Value weights;
+  if (readsWeights)
+    weights = b.convert(*average ? b.mean(heads.weights, {1}, false) : heads.weights,
+                        getTensorType(op.getQuery()).getDtype());
+  return SmallVector<Value>{heads.output, weights};
+}
+
+/// A layer of a transformer's encoder: attention and a network of two linear layers, each around a
+/// residual, with a norm before or behind it.
+static FailureOr<Value> DecomposeAten_TransformerEncoderLayerFwd(Aten_TransformerEncoderLayerFwdOp op, Decomposer &b) {
+  auto useGelu = getConstantBool(op.getUseGelu()), normFirst = getConstantBool(op.getNormFirst());
+  if (!useGelu || !normFirst)
+    return b.unsupported("use_gelu or norm_first is not constant");
+  auto normalize = [&](Value x, Value weight, Value bias) {
+    return b.create<AtenLayerNormOp>(x, b.list(ValueRange{op.getEmbedDim()}), weight, bias, op.getEps(),
+                                     b.boolean(false));
+  };
+  auto normalize1 = [&](Value x) { return normalize(x, op.getNormWeight_1(), op.getNormBias_1()); };
+  auto normalize2 = [&](Value x) { return normalize(x, op.getNormWeight_2(), op.getNormBias_2()); };
+  Value x = op.getSrc();
+  HeadsInput input = {x,
+                      x,
+                      x,
+                      op.getEmbedDim(),
+                      op.getNumHeads(),
+                      op.getQkvWeight(),
+                      op.getQkvBias(),
+                      op.getProjWeight(),
+                      op.getProjBias(),
+                      op.getMask(),
+                      op.getMaskType()};
+  if (failed(checkHeads(input, b)))
+    return failure();
+  if (*normFirst)
+    input.query = input.key = input.value = normalize1(x);
+  x = b.addTensors(x, buildHeads(input, b).output);
+  if (!*normFirst)
+    x = normalize1(x);
+  Value inner = *normFirst ? normalize2(x) : x;
+  inner = b.create<AtenLinearOp>(inner, op.getFfnWeight_1(), op.getFfnBias_1());
+  inner = *useGelu ? b.create<AtenGeluOp>(inner, b.string("none")) : b.create<AtenReluOp>(inner);
+  x = b.addTensors(x, b.create<AtenLinearOp>(inner, op.getFfnWeight_2(), op.getFfnBias_2()));
+  return *normFirst ? x : normalize2(x);
+}
+
 void torchc::populateAttentionPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenScaledDotProductAttention,
-                    DecomposeAten_ScaledDotProductFlashAttentionForCpu);
+                    DecomposeAten_ScaledDotProductFlashAttentionForCpu, DecomposeAten_NativeMultiHeadAttention,
+                    DecomposeAten_TransformerEncoderLayerFwd);
 }

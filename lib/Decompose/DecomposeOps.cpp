@@ -38,6 +38,7 @@ struct DecomposeOps : public torchc::impl::DecomposeOpsBase<DecomposeOps> {
     populateLinearAlgebraSpectraPatterns(owned);
     populateNormalizationPatterns(owned);
     populatePoolingPatterns(owned);
+    populateQuantizationPatterns(owned);
     populateRandomPatterns(owned);
     populateReductionPatterns(owned);
     populateReductionLossPatterns(owned);

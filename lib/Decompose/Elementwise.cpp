@@ -96,13 +96,6 @@ static FailureOr<Value> DecomposeAtenFloatPowerTensorScalar(AtenFloatPowerTensor
   return b.createAs<AtenPowTensorScalarOp>(op.getType(), b.convert(op.getSelf(), getResultDtype(op)), op.getExponent());
 }
 
-static FailureOr<Value> DecomposeAten__And__Tensor(Aten__And__TensorOp op, Decomposer &b) {
-  return b.createAs<AtenBitwiseAndTensorOp>(op.getType(), op.getSelf(), op.getOther());
-}
-static FailureOr<Value> DecomposeAten__Or__Tensor(Aten__Or__TensorOp op, Decomposer &b) {
-  return b.createAs<AtenBitwiseOrTensorOp>(op.getType(), op.getSelf(), op.getOther());
-}
-
 /// float_power(x, y) = f64(x) ^ f64(y)
 static FailureOr<Value> DecomposeAtenFloatPowerTensorTensor(AtenFloatPowerTensorTensorOp op, Decomposer &b) {
   Type dtype = getResultDtype(op);
@@ -292,7 +285,16 @@ void torchc::populateElementwisePatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenRelu6, DecomposeAtenThreshold, DecomposeAtenLogSigmoid);
   addDecompositions(patterns, DecomposeAtenSquare, DecomposeAtenRsubTensor, DecomposeAtenRsubScalar,
                     DecomposeAtenTrueDivideTensor, DecomposeAtenFloorDivide, DecomposeAtenFloorDivideScalar,
-                    DecomposeAtenFloatPowerTensorScalar, DecomposeAten__And__Tensor, DecomposeAten__Or__Tensor);
+                    DecomposeAtenFloatPowerTensorScalar);
+  addDecompositions(
+      patterns, decomposeAs<AtenBitwiseAndTensorOp, Aten__And__TensorOp>,
+      decomposeAs<AtenBitwiseOrTensorOp, Aten__Or__TensorOp>, decomposeAs<AtenBitwiseXorTensorOp, Aten__Xor__TensorOp>,
+      decomposeAs<AtenBitwiseLeftShiftTensorOp, Aten__Lshift__TensorOp>,
+      decomposeAs<AtenBitwiseRightShiftTensorOp, Aten__Rshift__TensorOp>,
+      decomposeAs<AtenBitwiseAndScalarOp, Aten__And__ScalarOp>, decomposeAs<AtenBitwiseOrScalarOp, Aten__Or__ScalarOp>,
+      decomposeAs<AtenBitwiseXorScalarOp, Aten__Xor__ScalarOp>,
+      decomposeAs<AtenBitwiseLeftShiftTensorScalarOp, Aten__Lshift__ScalarOp>,
+      decomposeAs<AtenBitwiseRightShiftTensorScalarOp, Aten__Rshift__ScalarOp>);
   addDecompositions(patterns, DecomposeAtenWhereScalarSelf, DecomposeAtenWhereScalarOther, DecomposeAtenWhereScalar,
                     DecomposeAtenMaskedFillScalar, DecomposeAtenMaskedFillTensor);
   addDecompositions(patterns, DecomposeAtenTypeAs, DecomposeAtenToDevice, DecomposeAtenToDtypeLayout,

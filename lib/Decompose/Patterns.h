@@ -131,6 +131,7 @@ void populateLinearAlgebraPatterns(mlir::RewritePatternSet &patterns);
 void populateLinearAlgebraSpectraPatterns(mlir::RewritePatternSet &patterns);
 void populateNormalizationPatterns(mlir::RewritePatternSet &patterns);
 void populatePoolingPatterns(mlir::RewritePatternSet &patterns);
+void populateQuantizationPatterns(mlir::RewritePatternSet &patterns);
 void populateRandomPatterns(mlir::RewritePatternSet &patterns);
 void populateReductionPatterns(mlir::RewritePatternSet &patterns);
 void populateReductionNormPatterns(mlir::RewritePatternSet &patterns);

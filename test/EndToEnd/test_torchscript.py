@@ -3,6 +3,7 @@ from typing import Dict, List, Optional, Tuple
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 import torchc
@@ -89,7 +90,7 @@ def make_encoder(**options):
     return nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
 
 
-@pytest.mark.parametrize("model_format", ["traced"])
+@FORMATS
 @pytest.mark.parametrize("options", [{}, {"activation": "gelu", "norm_first": True}], ids=["relu", "gelu"])
 def test_transformer_encoder(options, model_format):
     torch.manual_seed(0)
@@ -100,7 +101,7 @@ def test_transformer_encoder(options, model_format):
     compare(Masked(make_encoder(**options)), (x, padding), model_format)
 
 
-@pytest.mark.parametrize("model_format", ["traced"])
+@FORMATS
 def test_transformer_decoder(model_format):
     torch.manual_seed(0)
     decoder = nn.TransformerDecoder(nn.TransformerDecoderLayer(16, 2, 32, batch_first=True), 2)
@@ -116,7 +117,7 @@ class SelfAttention(nn.Module):
         return self.attention(x, x, x, need_weights=True)
 
 
-@pytest.mark.parametrize("model_format", ["traced"])
+@FORMATS
 def test_multi_head_attention(model_format):
     torch.manual_seed(0)
     compare(SelfAttention(), (torch.randn(2, 5, 16),), model_format)
@@ -231,3 +232,32 @@ def test_containers():
     program = torchc.compile(torch.jit.script(Containers()),
                              inputs=["2x4xf32", "2x4xf32", "2x1xf32", "2xf32", "3xf32"])
     torch.testing.assert_close(program(*inputs), Containers()(*inputs))
+
+
+class Rare(nn.Module):
+    """Operators that models seldom use."""
+
+    def forward(self, x: Tensor, i: Tensor):
+        y = x.abs() + 0.5
+        return (torch.einsum("ij,kj->ik", x, x), torch.roll(x, 1, 1), x.flip(0), torch.rot90(x), x.cumsum(1), x.cumprod(0),
+                torch.logcumsumexp(x, 1), F.pad(x[None], [1, 2], mode="reflect"), F.pad(x, [1, 1], value=3.0), x.diff(dim=1),
+                torch.nan_to_num(x), torch.lerp(x, y, 0.3), torch.addcmul(x, y, y, value=0.5), torch.logsumexp(x, 1), x.std(1),
+                x.var(0, unbiased=False), torch.bucketize(x, torch.tensor([-1.0, 0.0, 1.0])), F.one_hot(i, 4), x.gather(1, i[None].expand(4, 4)),
+                torch.tril(x), torch.diag(x), x.trace(), torch.outer(x[0], x[1]), torch.cdist(x, y), F.normalize(x, dim=1),
+                F.cosine_similarity(x, y), x.topk(2).values, x.sort(1, descending=True).values, torch.kron(x[:2], y[:2]),
+                F.unfold(x[None, None], (2, 2)), F.grid_sample(
+                    x[None, None], torch.tanh(torch.stack([x, y], -1))[None], align_corners=False), F.interpolate(
+                    x[None, None], size=[6, 7], mode="bilinear", align_corners=False), torch.clamp(x, max=0.5), x.repeat_interleave(2, 0),
+                torch.fmod(x, 0.3), torch.heaviside(x, y), torch.xlogy(x, y), torch.where(x > 0, x, 0.0), x.masked_fill(x > 0, 1.0),
+                torch.scatter_add(x, 1, i[None].expand(4, 4), y), x.index_add(0, i, y), x.unfold(0, 2, 1), torch.atleast_3d(x),
+                F.glu(x), F.prelu(x, torch.tensor([0.2])), F.hardswish(x), F.mish(x), F.celu(x), F.embedding(i, x), F.pixel_shuffle(x[:, None, None].repeat(1, 4, 2, 1), 2))
+
+
+@FORMATS
+def test_rare_operators(model_format):
+    torch.manual_seed(0)
+    x, i = torch.randn(4, 4), torch.tensor([0, 3, 1, 2])
+    module = Rare()
+    script = make_script(module, (x, i), model_format)
+    program = torchc.compile(script, inputs=["4x4xf32", "4xi64"])
+    torch.testing.assert_close(program(x, i), module(x, i), rtol=1e-4, atol=1e-5)

@@ -52,7 +52,20 @@ static bool isKeptWhole(const c10::OperatorHandle &op, const torch::jit::Stack &
                                              "aten.max_pool3d",
                                              "aten.adaptive_avg_pool1d",
                                              "aten.adaptive_avg_pool2d",
-                                             "aten.adaptive_avg_pool3d"};
+                                             "aten.adaptive_avg_pool3d",
+                                             "aten.cdist",
+                                             "aten.pad",
+                                             "aten.prelu",
+                                             "aten.upsample_nearest1d.vec",
+                                             "aten.upsample_nearest2d.vec",
+                                             "aten.upsample_nearest3d.vec",
+                                             "aten._upsample_nearest_exact1d.vec",
+                                             "aten._upsample_nearest_exact2d.vec",
+                                             "aten._upsample_nearest_exact3d.vec",
+                                             "aten.upsample_linear1d.vec",
+                                             "aten.upsample_bilinear2d.vec",
+                                             "aten.upsample_trilinear3d.vec",
+                                             "aten.upsample_bicubic2d.vec"};
   std::string target = getTarget(op.operator_name());
   if (target == "aten.batch_norm") {
     // In training it writes the running statistics, which its schema hides.

@@ -1,0 +1,108 @@
+"""Quantised models as PyTorch's exporters write them: integers, with scales and zero points as arguments."""
+import pytest
+import torch
+import torch.ao.quantization.fx._decomposed  # noqa: F401: registers the operators
+import torch.nn.functional as F
+from torch import nn
+
+import torchc
+
+Q = torch.ops.quantized_decomposed
+
+
+def quantize_weight(weight):
+    """Symmetric int8, one scale for each output channel."""
+    scales = weight.detach().flatten(1).abs().amax(1) / 127
+    zeros = torch.zeros(len(scales), dtype=torch.int64)
+    return Q.quantize_per_channel(weight.detach(), scales, zeros, 0, -127, 127, torch.int8), scales, zeros
+
+
+class Quantized(nn.Module):
+    """Holds the weights of a layer as int8."""
+
+    def __init__(self, layer):
+        super().__init__()
+        weight, scales, zeros = quantize_weight(layer.weight)
+        self.register_buffer("weight", weight)
+        self.register_buffer("scales", scales)
+        self.register_buffer("zeros", zeros)
+        self.bias = layer.bias
+
+    def get_weight(self):
+        return Q.dequantize_per_channel(self.weight, self.scales, self.zeros, 0, -127, 127, torch.int8)
+
+
+class Network(nn.Module):
+    """Static quantisation: the scales of activations are numbers."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.linear = Quantized(nn.Conv2d(3, 8, 3, padding=1)), Quantized(nn.Linear(8, 5))
+
+    def requantize(self, x, scale, zero, dtype=torch.uint8, low=0, high=255):
+        x = Q.quantize_per_tensor(x, scale, zero, low, high, dtype)
+        return Q.dequantize_per_tensor(x, scale, zero, low, high, dtype)
+
+    def forward(self, x):
+        x = self.requantize(x, 0.04, 128)
+        x = self.requantize(F.relu(F.conv2d(x, self.conv.get_weight(), self.conv.bias, padding=1)), 0.02, 0)
+        x = F.linear(x.mean((2, 3)), self.linear.get_weight(), self.linear.bias)
+        return self.requantize(x, 0.03, -3, torch.int8, -128, 127)
+
+
+def check(model, *inputs, dynamic_shapes=None, others=()):
+    model.eval()
+    for level in (0, 3):
+        program = torchc.compile(torch.export.export(model, inputs, dynamic_shapes=dynamic_shapes), opt_level=level)
+        with torch.no_grad():
+            for call in (inputs, *others):
+                torch.testing.assert_close(program(*call), model(*call), rtol=1e-5, atol=1e-5)
+
+
+def test_static_network():
+    torch.manual_seed(0)
+    batch = torch.export.Dim("batch", min=1, max=8)
+    check(Network(), torch.randn(2, 3, 6, 6), dynamic_shapes=({0: batch},), others=[(torch.randn(5, 3, 6, 6),)])
+
+
+class DynamicLinear(nn.Module):
+    """Dynamic quantisation: each row of the activations has a scale and a zero point of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.linear = Quantized(nn.Linear(16, 6))
+
+    def forward(self, x):
+        scales, zeros = Q.choose_qparams_per_token_asymmetric(x, torch.int8)
+        quantized = Q.quantize_per_token(x, scales, zeros, -128, 127, torch.int8)
+        back = Q.dequantize_per_token(quantized, scales, zeros, -128, 127, torch.int8, torch.float32)
+        return quantized, F.linear(back, self.linear.get_weight(), self.linear.bias)
+
+
+def test_dynamic_linear():
+    torch.manual_seed(0)
+    check(DynamicLinear(), torch.randn(4, 16) * 3)
+
+
+class ByTensors(nn.Module):
+    """Scale and zero point of the whole tensor are tensors."""
+
+    def forward(self, x, scale, zero):
+        quantized = Q.quantize_per_tensor.tensor(x, scale, zero, 0, 255, torch.uint8)
+        return quantized, Q.dequantize_per_tensor.tensor(quantized, scale, zero, 0, 255, torch.uint8)
+
+
+@pytest.mark.parametrize("scale", [0.013, 2.0])
+def test_scales_that_are_tensors(scale):
+    torch.manual_seed(0)
+    check(ByTensors(), torch.randn(7, 9) * 4, torch.tensor(scale), torch.tensor(131))
+
+
+def test_rounding_and_saturation():
+    class Round(nn.Module):
+        def forward(self, x):
+            return (Q.quantize_per_tensor(x, 0.5, 3, -128, 127, torch.int8), Q.quantize_per_tensor(x, 0.25, 10, 0, 15, torch.uint8),
+                    Q.quantize_per_tensor(x, 0.001, 0, -32768, 32767, torch.int16))
+
+    # Halfway between two integers, and beyond both ends.
+    check(Round(), torch.cat([torch.arange(-20, 20) / 8, torch.tensor([1e9, -1e9, 1e-30, float("inf"), -float("inf")])]))
