@@ -21,11 +21,11 @@ better, than the ledger (opinfo_ledger.yaml) says.
 """
 import argparse
 import collections
+import functools
 import itertools
 import json
 import logging
 import re
-import subprocess
 import sys
 import threading
 import warnings
@@ -35,6 +35,8 @@ from pathlib import Path
 import torch
 import yaml
 from torch.utils import _pytree as pytree
+
+from workers import ask_all, serve
 
 warnings.filterwarnings("ignore")
 logging.disable(logging.CRITICAL)
@@ -210,70 +212,35 @@ def run_op(op, dtype, first_sample=False):
 # ------------------------------------------------------------------------------------------------
 
 
-def work(arguments):
-    """A worker: takes names from stdin, writes an outcome a line."""
-    torch.set_num_threads(1)
-    ops = load_ops()
-    # Compilers and tests print too; the answers have a stream of their own.
-    answers, sys.stdout = sys.stdout, sys.stderr
-    for line in sys.stdin:
-        try:
-            outcome = run_op(ops[line.strip()], DTYPES[arguments.dtype], arguments.first_sample)
-        except Exception as error:  # Of the database: some samples cannot be made.
-            outcome = Outcome(line.strip(), "not-exportable", 0, f"{type(error).__name__}: {str(error)[:100]}")
-        print(json.dumps(vars(outcome)), file=answers, flush=True)
+def answer(arguments, ops, name):
+    """The outcome of an op, as a worker gives it."""
+    try:
+        outcome = run_op(ops[name], DTYPES[arguments.dtype], arguments.first_sample)
+    except Exception as error:  # Of the database: some samples cannot be made.
+        outcome = Outcome(name, "not-exportable", 0, f"{type(error).__name__}: {str(error)[:100]}")
+    return vars(outcome)
 
 
-class Runner:
-    """Feeds ops to workers and starts a new one where one dies."""
+class Run:
+    """Many ops, and what became of them."""
 
-    def __init__(self, arguments, names):
-        self.arguments, self.waiting, self.lock = arguments, collections.deque(names), threading.Lock()
-        self.outcomes = {}
+    def __init__(self, arguments):
+        self.arguments, self.lock, self.outcomes = arguments, threading.Lock(), {}
 
-    def start_worker(self):
-        command = [sys.executable, __file__, "--worker", "--dtype", self.arguments.dtype]
-        command += ["--first-sample"] if self.arguments.first_sample else []
-        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-                                text=True)
-
-    def feed(self):
-        worker = self.start_worker()
-        while True:
-            with self.lock:
-                if not self.waiting:
-                    break
-                name = self.waiting.popleft()
-            watch = threading.Timer(self.arguments.timeout, worker.kill)
-            watch.start()
-            try:
-                worker.stdin.write(name + "\n")
-                worker.stdin.flush()
-                line = worker.stdout.readline()
-            except BrokenPipeError:
-                line = ""
-            watch.cancel()
-            if line:
-                outcome = Outcome(**json.loads(line))
-            else:
-                outcome = Outcome(name, "crash", 0, f"the process ended with {worker.wait()}")
-                worker = self.start_worker()
-            with self.lock:
-                self.report(outcome)
-        worker.stdin.close()
-        worker.wait()
+    def handle(self, worker, name):
+        found, reason = worker.ask(name)
+        with self.lock:
+            self.report(Outcome(**found) if found else Outcome(name, "crash", 0, reason))
 
     def report(self, outcome):
         self.outcomes[outcome.op] = outcome
         if self.arguments.verbose or outcome.outcome in ("crash", "mismatch", "error"):
             print(f"{outcome.op:45} {outcome.outcome:15} {outcome.reason}", flush=True)
 
-    def run(self):
-        threads = [threading.Thread(target=self.feed) for _ in range(self.arguments.jobs)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+    def run(self, names):
+        command = [sys.executable, __file__, "--worker", "--dtype", self.arguments.dtype]
+        command += ["--first-sample"] if self.arguments.first_sample else []
+        ask_all(command, names, self.arguments.jobs, self.arguments.timeout, self.handle)
         return [self.outcomes[name] for name in sorted(self.outcomes)]
 
 
@@ -289,11 +256,12 @@ def main():
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
-        return work(arguments)
+        torch.set_num_threads(1)
+        return serve(functools.partial(answer, arguments, load_ops()))
 
     patterns = arguments.ops.split(",") if arguments.ops else [".*"]
     names = [name for name in load_ops() if any(re.fullmatch(pattern, name) for pattern in patterns)]
-    outcomes = Runner(arguments, names).run()
+    outcomes = Run(arguments).run(names)
     if arguments.json:
         Path(arguments.json).write_text("".join(json.dumps(vars(outcome)) + "\n" for outcome in outcomes))
 
