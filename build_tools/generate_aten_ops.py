@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Generates the ODS and the route table of the aten ops.
+"""Generates the ODS and the route table of the aten ops, and of the prim ops on numbers.
 
 Reads the op table (AtenOps.yaml) and the operator schemas that the installed
 torch registers. Writes AtenOps.td (one record an op, the in-place variants
@@ -99,7 +99,7 @@ def record(op, schema, family):
     name = class_name(op)
     hook = ""
     if family == "Scalar":
-        is_number = len(schema.returns) == 1 and argument_type(schema.returns[0]) in ("int", "bool", "number", "Scalar", "SymInt")
+        is_number = len(schema.returns) == 1 and argument_type(schema.returns[0]) in ("int", "float", "bool", "number", "Scalar", "SymInt")
         hook = f"  let {'hasFolder' if is_number else 'hasCanonicalizer'} = 1;\n"
     return (
         f'def Torch_{name} : Torch_AtenOp<"{op}", [{", ".join(traits)}]> {{\n'
@@ -143,7 +143,7 @@ def main():
 
     schemas = {}
     for schema in torch._C._jit_get_all_schemas():
-        if schema.name.startswith(("aten::", "quantized_decomposed::")):
+        if schema.name.startswith(("aten::", "prim::", "quantized_decomposed::")):
             overload = "." + schema.overload_name if schema.overload_name else ""
             schemas[schema.name.replace("::", ".") + overload] = schema
 

@@ -40,7 +40,9 @@ static std::optional<std::string> getObjection(Operation *op) {
     return "";
   if (auto reason = op->getAttrOfType<StringAttr>(kUnsupportedAttr))
     return reason.getValue().str();
-  if (StringRef(op->getName().stripDialect()).starts_with("aten.") && getRoute(op->getName()) != Route::Lower)
+  StringRef name = op->getName().stripDialect();
+  Route route = getRoute(op->getName());
+  if ((name.starts_with("aten.") || route != Route::None) && route != Route::Lower)
     return "";
   for (Type type : op->getResultTypes()) {
     auto tensor = dyn_cast<BaseTensorType>(type);

@@ -27,6 +27,7 @@ struct DecomposeOps : public torchc::impl::DecomposeOpsBase<DecomposeOps> {
     populateAttentionPatterns(owned);
     populateContractionPatterns(owned);
     populateContractionEinsumPatterns(owned);
+    populateContractionGroupedPatterns(owned);
     populateConvolutionPatterns(owned);
     populateCreationPatterns(owned);
     populateElementwisePatterns(owned);
@@ -55,6 +56,9 @@ struct DecomposeOps : public torchc::impl::DecomposeOpsBase<DecomposeOps> {
       if (torch::getRoute(root) != torch::Route::Decompose)
         return emitError(UnknownLoc::get(context)) << "the op table does not route " << root << " to Decompose";
     }
+    // Other forms of these ops are Lower's, other operators the user's.
+    populateIndexingMaskPatterns(owned);
+    populateOperatorPatterns(owned);
     patterns = std::move(owned);
     return success();
   }

@@ -246,11 +246,6 @@ static FailureOr<Value> DecomposeAtenMaxPool2dWithIndicesBackward(AtenMaxPool2dW
 // Places of what is not 0
 //===----------------------------------------------------------------------===//
 
-static Value findNonzero(Value x, Decomposer &b) {
-  Type si64 = b.getBuilder().getIntegerType(64, /*isSigned=*/true);
-  Type type = ValueTensorType::get(b.getBuilder().getContext(), {ShapedType::kDynamic, getRank(x)}, si64);
-  return b.createAs<AtenNonzeroOp>(type, x);
-}
 static FailureOr<Value> DecomposeAtenArgwhere(AtenArgwhereOp op, Decomposer &b) { return findNonzero(op.getSelf(), b); }
 /// One tensor of coordinates for each dim
 static FailureOr<Value> DecomposeAtenNonzeroNumpy(AtenNonzeroNumpyOp op, Decomposer &b) {

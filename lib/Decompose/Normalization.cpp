@@ -213,9 +213,27 @@ static FailureOr<Value> DecomposeAtenInstanceNorm(AtenInstanceNormOp op, Decompo
   return buildGroupNorm(op.getInput(), b.size(op.getInput(), 1), op.getWeight(), op.getBias(), op.getEps(), b);
 }
 
+/// w = g v / |v|, the norm of what one place of `dim` holds, or of all for -1
+static Value buildWeightNorm(Value v, Value g, int64_t dim, Decomposer &b) {
+  SmallVector<int64_t> dims;
+  for (int64_t i = 0, rank = getTensorType(v).getRank(); i < rank; ++i)
+    if (i != dim)
+      dims.push_back(i);
+  Value squares = b.mulTensors(v, v);
+  Value norms = b.create<AtenSqrtOp>(dims.empty() ? squares : b.sum(squares, dims, /*keepdim=*/dim != -1));
+  return b.mulTensors(v, b.divTensors(g, norms));
+}
+static FailureOr<Value> DecomposeAten_WeightNorm(Aten_WeightNormOp op, Decomposer &b) {
+  auto dim = getConstantInt(op.getDim());
+  if (!dim)
+    return b.unsupported("a dim that is not constant");
+  int64_t rank = getTensorType(op.getV()).getRank();
+  return buildWeightNorm(op.getV(), op.getG(), *dim < -1 ? *dim + rank : *dim, b);
+}
+
 void torchc::populateNormalizationPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenSoftmaxInt, DecomposeAtenLogSoftmaxInt, DecomposeAtenBatchNorm,
                     DecomposeAten_NativeBatchNormLegitNoTraining, DecomposeAtenNativeLayerNorm, DecomposeAtenGroupNorm,
                     DecomposeAtenNativeGroupNorm, DecomposeAtenInstanceNorm, DecomposeAten_SafeSoftmax,
-                    DecomposeAten_SoftmaxBackwardData, DecomposeAtenNativeBatchNorm);
+                    DecomposeAten_SoftmaxBackwardData, DecomposeAtenNativeBatchNorm, DecomposeAten_WeightNorm);
 }

@@ -117,14 +117,22 @@ template <typename To, typename From> mlir::FailureOr<mlir::Value> decomposeAs(F
 /// The list that `op` gives, made of `parts`, each in the type that its reader takes it in.
 mlir::Value buildTensorList(mlir::Operation *op, llvm::SmallVector<mlir::Value> parts, Decomposer &b);
 
+/// The places where `x` is not 0, one a row, of which there are as many as the data says.
+mlir::Value findNonzero(mlir::Value x, Decomposer &b);
+
 void populateAttentionPatterns(mlir::RewritePatternSet &patterns);
 void populateContractionPatterns(mlir::RewritePatternSet &patterns);
 void populateContractionEinsumPatterns(mlir::RewritePatternSet &patterns);
+void populateContractionGroupedPatterns(mlir::RewritePatternSet &patterns);
+/// Of operators outside of the table.
+void populateOperatorPatterns(mlir::RewritePatternSet &patterns);
 void populateConvolutionPatterns(mlir::RewritePatternSet &patterns);
 void populateCreationPatterns(mlir::RewritePatternSet &patterns);
 void populateElementwisePatterns(mlir::RewritePatternSet &patterns);
 void populateIndexingPatterns(mlir::RewritePatternSet &patterns);
 void populateIndexingGridPatterns(mlir::RewritePatternSet &patterns);
+/// Forms of ops that Lower takes in other forms.
+void populateIndexingMaskPatterns(mlir::RewritePatternSet &patterns);
 void populateIndexingResizePatterns(mlir::RewritePatternSet &patterns);
 void populateIndexingScatterPatterns(mlir::RewritePatternSet &patterns);
 void populateLinearAlgebraPatterns(mlir::RewritePatternSet &patterns);

@@ -38,7 +38,8 @@ static Value quantize(Value input, Value inverseScale, Value zeroPoint, Value lo
   return b.convert(b.create<AtenClampOp>(rounded, low, high), dtype);
 }
 
-static FailureOr<Value> DecomposeQuantizedDecomposedQuantizePerTensor(QuantizedDecomposedQuantizePerTensorOp op, Decomposer &b) {
+static FailureOr<Value> DecomposeQuantizedDecomposedQuantizePerTensor(QuantizedDecomposedQuantizePerTensorOp op,
+                                                                      Decomposer &b) {
   Type f32 = b.getBuilder().getF32Type();
   auto scale = getConstantNumber(op.getScale());
   if (!scale)
@@ -47,8 +48,8 @@ static FailureOr<Value> DecomposeQuantizedDecomposedQuantizePerTensor(QuantizedD
                   op.getQuantMax(), getResultDtype(op), b);
 }
 
-static FailureOr<Value> DecomposeQuantizedDecomposedQuantizePerTensorTensor(QuantizedDecomposedQuantizePerTensorTensorOp op,
-                                                         Decomposer &b) {
+static FailureOr<Value>
+DecomposeQuantizedDecomposedQuantizePerTensorTensor(QuantizedDecomposedQuantizePerTensorTensorOp op, Decomposer &b) {
   Type f32 = b.getBuilder().getF32Type();
   Value scale = b.convert(getOnly(op.getScale(), b), b.getBuilder().getF64Type());
   Value inverse = b.convert(b.create<AtenReciprocalOp>(scale), f32);
@@ -56,7 +57,8 @@ static FailureOr<Value> DecomposeQuantizedDecomposedQuantizePerTensorTensor(Quan
                   op.getQuantMax(), getResultDtype(op), b);
 }
 
-static FailureOr<Value> DecomposeQuantizedDecomposedQuantizePerChannel(QuantizedDecomposedQuantizePerChannelOp op, Decomposer &b) {
+static FailureOr<Value> DecomposeQuantizedDecomposedQuantizePerChannel(QuantizedDecomposedQuantizePerChannelOp op,
+                                                                       Decomposer &b) {
   auto axis = getConstantInt(op.getAxis());
   if (!axis)
     return b.unsupported("an axis that is not constant");
@@ -66,14 +68,16 @@ static FailureOr<Value> DecomposeQuantizedDecomposedQuantizePerChannel(Quantized
 }
 
 /// The same for each row; the zero point is added before the sum is rounded.
-static FailureOr<Value> DecomposeQuantizedDecomposedQuantizePerToken(QuantizedDecomposedQuantizePerTokenOp op, Decomposer &b) {
+static FailureOr<Value> DecomposeQuantizedDecomposedQuantizePerToken(QuantizedDecomposedQuantizePerTokenOp op,
+                                                                     Decomposer &b) {
   Value scaled = b.mulTensors(op.getInput(), b.create<AtenReciprocalOp>(op.getScales()));
   Value rounded = b.create<AtenRoundOp>(b.addTensors(scaled, op.getZeroPoints()));
   return b.convert(b.create<AtenClampOp>(rounded, op.getQuantMin(), op.getQuantMax()), getResultDtype(op));
 }
 
 /// (x - zero point) scale
-static FailureOr<Value> DecomposeQuantizedDecomposedDequantizePerTensor(QuantizedDecomposedDequantizePerTensorOp op, Decomposer &b) {
+static FailureOr<Value> DecomposeQuantizedDecomposedDequantizePerTensor(QuantizedDecomposedDequantizePerTensorOp op,
+                                                                        Decomposer &b) {
   auto scale = getConstantNumber(op.getScale());
   if (!scale)
     return b.unsupported("a scale that is not constant");
@@ -82,15 +86,17 @@ static FailureOr<Value> DecomposeQuantizedDecomposedDequantizePerTensor(Quantize
   return b.mulNumber(shifted, *scale);
 }
 
-static FailureOr<Value> DecomposeQuantizedDecomposedDequantizePerTensorTensor(QuantizedDecomposedDequantizePerTensorTensorOp op,
-                                                           Decomposer &b) {
+static FailureOr<Value>
+DecomposeQuantizedDecomposedDequantizePerTensorTensor(QuantizedDecomposedDequantizePerTensorTensorOp op,
+                                                      Decomposer &b) {
   Type dtype = getResultDtype(op);
   Value zeroPoint = b.convert(getOnly(op.getZeroPoint(), b), dtype);
   return b.mulTensors(b.subTensors(b.convert(op.getInput(), dtype), zeroPoint),
                       b.convert(getOnly(op.getScale(), b), dtype));
 }
 
-static FailureOr<Value> DecomposeQuantizedDecomposedDequantizePerChannel(QuantizedDecomposedDequantizePerChannelOp op, Decomposer &b) {
+static FailureOr<Value> DecomposeQuantizedDecomposedDequantizePerChannel(QuantizedDecomposedDequantizePerChannelOp op,
+                                                                         Decomposer &b) {
   auto axis = getConstantInt(op.getAxis());
   if (!axis)
     return b.unsupported("an axis that is not constant");
@@ -100,15 +106,17 @@ static FailureOr<Value> DecomposeQuantizedDecomposedDequantizePerChannel(Quantiz
   return b.convert(b.mulTensors(input, placeOnAxis(op.getScales(), input, *axis, b)), getResultDtype(op));
 }
 
-static FailureOr<Value> DecomposeQuantizedDecomposedDequantizePerToken(QuantizedDecomposedDequantizePerTokenOp op, Decomposer &b) {
+static FailureOr<Value> DecomposeQuantizedDecomposedDequantizePerToken(QuantizedDecomposedDequantizePerTokenOp op,
+                                                                       Decomposer &b) {
   Value shifted = b.subTensors(op.getInput(), op.getZeroPoints());
   return b.convert(b.mulTensors(shifted, op.getScales()), getResultDtype(op));
 }
 
 /// A scale and a zero point for each row, so that its least and its largest number, and 0, lie within
 /// the 256 values of eight bits.
-static Decomposed DecomposeQuantizedDecomposedChooseQparamsPerTokenAsymmetric(QuantizedDecomposedChooseQparamsPerTokenAsymmetricOp op,
-                                                 Decomposer &b) {
+static Decomposed
+DecomposeQuantizedDecomposedChooseQparamsPerTokenAsymmetric(QuantizedDecomposedChooseQparamsPerTokenAsymmetricOp op,
+                                                            Decomposer &b) {
   constexpr int64_t kLow = -128, kHigh = 127;
   Value last = b.list(ArrayRef<int64_t>{-1}), x = op.getInput();
   auto clamp = [&](Value value, Value low, Value high) { return b.create<AtenClampOp>(value, low, high); };
@@ -128,7 +136,10 @@ static Decomposed DecomposeQuantizedDecomposedChooseQparamsPerTokenAsymmetric(Qu
 }
 
 void torchc::populateQuantizationPatterns(RewritePatternSet &patterns) {
-  addDecompositions(patterns, DecomposeQuantizedDecomposedQuantizePerTensor, DecomposeQuantizedDecomposedQuantizePerTensorTensor, DecomposeQuantizedDecomposedQuantizePerChannel,
-                    DecomposeQuantizedDecomposedQuantizePerToken, DecomposeQuantizedDecomposedDequantizePerTensor, DecomposeQuantizedDecomposedDequantizePerTensorTensor,
-                    DecomposeQuantizedDecomposedDequantizePerChannel, DecomposeQuantizedDecomposedDequantizePerToken, DecomposeQuantizedDecomposedChooseQparamsPerTokenAsymmetric);
+  addDecompositions(patterns, DecomposeQuantizedDecomposedQuantizePerTensor,
+                    DecomposeQuantizedDecomposedQuantizePerTensorTensor, DecomposeQuantizedDecomposedQuantizePerChannel,
+                    DecomposeQuantizedDecomposedQuantizePerToken, DecomposeQuantizedDecomposedDequantizePerTensor,
+                    DecomposeQuantizedDecomposedDequantizePerTensorTensor,
+                    DecomposeQuantizedDecomposedDequantizePerChannel, DecomposeQuantizedDecomposedDequantizePerToken,
+                    DecomposeQuantizedDecomposedChooseQparamsPerTokenAsymmetric);
 }

@@ -14,8 +14,6 @@
 
 #include "torchc/Dialect/Torch/IR/Aliasing.h"
 
-#include "llvm/ADT/StringSwitch.h"
-
 using namespace mlir;
 using namespace torchc;
 
@@ -122,40 +120,18 @@ LogicalResult GraphImporter::importInlinedGraph(const CapturedNode &node, const 
   return success();
 }
 
-std::string GraphImporter::selectScalarOp(StringRef operation, ValueRange operands) {
-  auto kindOf = [](Value value) -> StringRef {
-    return llvm::TypeSwitch<Type, StringRef>(value.getType())
-        .Case<torch::IntType>([](Type) { return "int"; })
-        .Case<torch::FloatType>([](Type) { return "float"; })
-        .Case<torch::BoolType>([](Type) { return "bool"; })
-        .Default([](Type) { return ""; });
-  };
-  StringRef name = llvm::StringSwitch<StringRef>(operation)
-                       .Case("mod", "remainder")
-                       .Case("truediv", "div")
-                       .Case("and_", "__and__")
-                       .Case("or_", "__or__")
-                       .Case("not_", "__not__")
-                       .Default(operation);
-  std::string overload;
-  if (!operands.empty())
-    overload = kindOf(operands.front());
-  if (operands.size() == 2 && kindOf(operands[1]) != overload)
-    overload += "_" + kindOf(operands[1]).str();
-  // The schemas of these have no overload for the types they are common for.
-  if (name == "pow" && overload == "int")
-    overload = "int_to_int";
-  if (name == "__not__")
-    return "torch.aten.__not__";
-  return ("torch.aten." + name + "." + overload).str();
-}
-
 LogicalResult GraphImporter::importNode(const CapturedNode &node, Scope &scope) {
   Location loc = getLocation(node, builder.getContext());
   if (auto inlined = getInlinedGraph(node))
     return importInlinedGraph(node, *inlined->graph, inlined->operands, scope);
   if (node.target == "operator.getitem")
     return importGetItem(loc, node, scope);
+  if (node.target == "higher_order.cond")
+    return importCond(loc, node, scope);
+  if (node.target == "higher_order.while_loop")
+    return importWhileLoop(loc, node, scope);
+  if (node.target == "higher_order.scan" || node.target == "higher_order.map_impl")
+    return importScan(loc, node, scope);
 
   std::string opName = "torch." + node.target;
   auto schema = lookupSchema(opName);
@@ -163,8 +139,8 @@ LogicalResult GraphImporter::importNode(const CapturedNode &node, Scope &scope) 
       schema ? importSchemaOperands(loc, node, *schema, scope) : importPlainOperands(loc, node, scope);
   if (failed(operands))
     return failure();
-  StringRef operation = node.target;
-  if (operation.consume_front("operator."))
-    opName = selectScalarOp(operation, *operands);
+  if (!schema && node.outputs.size() == 1)
+    if (Value number = createScalarOp(loc, node.target, *operands))
+      return define(loc, node.outputs.front(), number, scope);
   return createOp(loc, node, opName, *operands, scope);
 }

@@ -49,10 +49,28 @@ private:
   mlir::LogicalResult importNode(const CapturedNode &node, Scope &scope);
   mlir::LogicalResult importInlinedGraph(const CapturedNode &node, const CapturedGraph &graph,
                                          llvm::ArrayRef<std::pair<std::string, Argument>> operands, Scope &scope);
+  // ControlFlow.cpp
+  mlir::LogicalResult importCond(mlir::Location loc, const CapturedNode &node, Scope &scope);
+  mlir::LogicalResult importWhileLoop(mlir::Location loc, const CapturedNode &node, Scope &scope);
+  /// "higher_order.scan", and "higher_order.map_impl", a scan that carries nothing.
+  mlir::LogicalResult importScan(mlir::Location loc, const CapturedNode &node, Scope &scope);
+  mlir::FailureOr<const CapturedGraph *> getGraph(mlir::Location loc, const CapturedNode &node, size_t position);
+  mlir::FailureOr<Values> importOperands(mlir::Location loc, const CapturedNode &node, size_t position,
+                                         const Scope &scope);
+  mlir::FailureOr<Values> importRegion(mlir::Location loc, const CapturedGraph &graph, mlir::ValueRange inputs);
+  mlir::LogicalResult defineResults(mlir::Location loc, const CapturedNode &node, mlir::ValueRange results,
+                                    Scope &scope);
+  mlir::Value toValue(mlir::Location loc, mlir::Value value);
+  mlir::Value toType(mlir::Location loc, mlir::Value value, mlir::Type type);
+  mlir::Value toCondition(mlir::Location loc, mlir::Value value);
+
   mlir::LogicalResult importGetItem(mlir::Location loc, const CapturedNode &node, Scope &scope);
-  /// The op of integer arithmetic for the operands' types: "operator.add" of
-  /// two ints is `torch.aten.add.int`.
-  std::string selectScalarOp(llvm::StringRef operation, mlir::ValueRange operands);
+  // ScalarImport.cpp
+  /// The value of an operator on numbers, "operator.add" say; null for an operator
+  /// or operands that torchc does not know.
+  mlir::Value createScalarOp(mlir::Location loc, llvm::StringRef target, mlir::ValueRange operands);
+  mlir::Value toNumber(mlir::Location loc, mlir::Value number, llvm::StringRef kind);
+
   mlir::FailureOr<Values> importSchemaOperands(mlir::Location loc, const CapturedNode &node,
                                                llvm::ArrayRef<SchemaArgument> schema, const Scope &scope);
   mlir::FailureOr<Values> importPlainOperands(mlir::Location loc, const CapturedNode &node, const Scope &scope);

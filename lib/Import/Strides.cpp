@@ -51,7 +51,8 @@ static bool canBeView(ArrayRef<int64_t> tensorSizes, ArrayRef<int64_t> strides, 
 }
 
 std::optional<bool> torchc::givesView(const CapturedNode &node, const TensorMeta &tensor) {
-  static const llvm::StringSet<> reshapes = {"aten.reshape", "aten.reshape_as", "aten.flatten.using_ints", "aten.ravel"};
+  static const llvm::StringSet<> reshapes = {"aten.reshape", "aten.reshape_as", "aten.flatten.using_ints",
+                                             "aten.ravel"};
   if (node.outputs.size() != 1 || node.outputs.front().type.kind != ValueType::Kind::Tensor)
     return std::nullopt;
   const TensorMeta &result = node.outputs.front().type.tensor;

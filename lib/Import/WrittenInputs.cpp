@@ -21,10 +21,10 @@ static std::optional<RegisteredOperationName> lookupOp(const CapturedNode &node,
 bool torchc::isInPlace(const CapturedNode &node, MLIRContext *context) {
   if (auto op = lookupOp(node, context))
     return op->hasTrait<torch::IsInPlace>();
-  // By torch's convention: "aten.index_put_", but not "aten.__and__".
+  // By torch's convention: "aten.index_put_", but not "aten.__and__", nor Python's "operator.and_".
   SmallVector<StringRef> parts;
   StringRef(node.target).split(parts, '.');
-  return parts.size() > 1 && parts[1].ends_with("_") && !parts[1].ends_with("__");
+  return parts.size() > 1 && parts[0] != "operator" && parts[1].ends_with("_") && !parts[1].ends_with("__");
 }
 
 /// Whether a result may be the first argument, or a view of it.
@@ -57,6 +57,11 @@ public:
 private:
   void visit(const CapturedNode &node, Roots &roots);
   void visitInlined(const CapturedNode &node, const InlinedGraph &inlined, Roots &roots);
+  /// A region of control flow works on values: what it writes is its own.
+  void visitRegion(const CapturedGraph &graph) {
+    Roots inner;
+    visit(graph, inner);
+  }
 
   MLIRContext *context;
 };
@@ -78,6 +83,9 @@ void Finder::visitInlined(const CapturedNode &node, const InlinedGraph &inlined,
 void Finder::visit(const CapturedNode &node, Roots &roots) {
   if (auto inlined = getInlinedGraph(node))
     return visitInlined(node, *inlined, roots);
+  for (const auto &[name, argument] : node.arguments)
+    if (const auto *graph = std::get_if<std::shared_ptr<CapturedGraph>>(&argument.value); graph && *graph)
+      visitRegion(**graph);
   bool writes = isInPlace(node, context);
   result.hasInPlaceOps |= writes;
   std::string root = node.arguments.empty() ? "" : lookupRoot(node.arguments.front().second, roots);

@@ -40,10 +40,13 @@ void Aliases::defineView(Value tensor, Value viewed, ViewStep step) {
   tensors[tensor] = &alias;
 }
 
-void Aliases::defineSuspect(Value tensor, Value value, Value other) {
-  Storage &storage = *define(tensor, value).storage, &suspect = getStorage(other);
-  storage.suspects.push_back(&suspect);
-  suspect.suspects.push_back(&storage);
+void Aliases::defineSuspect(Value tensor, Value value, ValueRange others) {
+  Storage &storage = *define(tensor, value).storage;
+  for (Value other : others) {
+    Storage &suspect = getStorage(other);
+    storage.suspects.push_back(&suspect);
+    suspect.suspects.push_back(&storage);
+  }
 }
 
 void Aliases::review(Value tensor, ViewStep step) {

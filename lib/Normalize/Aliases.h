@@ -50,8 +50,8 @@ public:
   void defineAlias(mlir::Value tensor, mlir::Value other);
   /// `tensor` is a view of `viewed`.
   void defineView(mlir::Value tensor, mlir::Value viewed, ViewStep step);
-  /// `tensor` holds `value`, in memory that may be that of `other`.
-  void defineSuspect(mlir::Value tensor, mlir::Value value, mlir::Value other);
+  /// `tensor` holds `value`, in memory that may be that of any of `others`.
+  void defineSuspect(mlir::Value tensor, mlir::Value value, mlir::ValueRange others);
   /// `tensor` itself becomes a view of what it was, as by unsqueeze_.
   void review(mlir::Value tensor, ViewStep step);
 

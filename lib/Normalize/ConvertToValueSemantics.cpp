@@ -14,6 +14,7 @@
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/SymbolTable.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 namespace torchc {
 #define GEN_PASS_DEF_CONVERTTOVALUESEMANTICS
@@ -71,6 +72,8 @@ private:
   OpBuilder builder;
   Aliases aliases;
   llvm::DenseMap<Attribute, Value> globalTensors;
+  /// The tensors that an op which gives a list takes.
+  llvm::DenseMap<Value, SmallVector<Value>> sourcesOfLists;
   SmallVector<FlatSymbolRefAttr> writtenGlobals;
   SmallVector<Operation *> erased;
 };
@@ -110,6 +113,12 @@ Value FunctionConverter::read(Value value, Operation *reader, AtenBuilder &b) {
 }
 
 LogicalResult FunctionConverter::convertOnValues(Operation *op, AtenBuilder &b) {
+  SmallVector<Value> sources;
+  for (Value operand : op->getOperands()) {
+    auto list = operand.getDefiningOp<PrimListConstructOp>();
+    llvm::copy_if(list ? ValueRange(list.getElements()) : ValueRange(operand), std::back_inserter(sources),
+                  [&](Value value) { return aliases.contains(value); });
+  }
   for (OpOperand &operand : op->getOpOperands()) {
     Value value = read(operand.get(), op, b);
     if (!value)
@@ -119,6 +128,11 @@ LogicalResult FunctionConverter::convertOnValues(Operation *op, AtenBuilder &b) 
   for (Value result : op->getResults()) {
     if (!isMutable(result.getType()))
       continue;
+    if (isa<ListType>(result.getType())) {
+      result.setType(convertType(result.getType()));
+      sourcesOfLists[result] = sources;
+      continue;
+    }
     if (!isa<NonValueTensorType>(result.getType()))
       return emitErrorAt(op) << "a result of type " << result.getType() << " cannot be followed";
     result.setType(convertType(result.getType()));
@@ -261,6 +275,18 @@ LogicalResult FunctionConverter::definePart(Operation *op, Value whole, int64_t 
   return success();
 }
 
+/// Whether mutable tensors enter or leave the regions of `op`. Asked before anything
+/// is converted: a converted tensor has the type of a value.
+static bool sharesMutable(Operation *op) {
+  SetVector<Value> captured;
+  getUsedValuesDefinedAbove(op->getRegions(), captured);
+  auto isMutableValue = [](Value value) { return isMutable(value.getType()); };
+  bool areArgumentsMutable = llvm::any_of(op->getRegions(), [&](Region &region) {
+    return llvm::any_of(region, [&](Block &block) { return llvm::any_of(block.getArguments(), isMutableValue); });
+  });
+  return touchesMutable(op) || llvm::any_of(captured, isMutableValue) || areArgumentsMutable;
+}
+
 LogicalResult FunctionConverter::convertOp(Operation *op) {
   // A tensor that was visited has the type of a value already.
   auto touches = [&](Operation *op) {
@@ -268,10 +294,12 @@ LogicalResult FunctionConverter::convertOp(Operation *op) {
   };
   bool isTouched = touches(op);
   if (op->getNumRegions() > 0) {
-    auto found =
-        op->walk([&](Operation *inner) { return touches(inner) ? WalkResult::interrupt() : WalkResult::advance(); });
-    if (isTouched || found.wasInterrupted())
-      return emitErrorAt(op) << "control flow over mutable tensors";
+    for (Region &region : op->getRegions())
+      for (Block &block : region)
+        for (Operation &inner : llvm::make_early_inc_range(block))
+          if (failed(convertOp(&inner)))
+            return failure();
+    return success();
   }
   if (!isTouched)
     return success();
@@ -315,6 +343,14 @@ LogicalResult FunctionConverter::convertOp(Operation *op) {
     return success();
   }
   if (auto unpack = dyn_cast<PrimListUnpackOp>(op)) {
+    if (auto sources = sourcesOfLists.find(unpack.getOperand()); sources != sourcesOfLists.end()) {
+      // The schema of meshgrid, for one, does not say that its results are views.
+      for (Value part : unpack.getResults()) {
+        part.setType(convertType(part.getType()));
+        aliases.defineSuspect(part, part, sources->second);
+      }
+      return success();
+    }
     erased.push_back(op);
     for (auto [i, part] : llvm::enumerate(unpack.getResults()))
       if (failed(definePart(op, unpack.getOperand(), i, part, b)))
@@ -404,6 +440,13 @@ LogicalResult FunctionConverter::convert() {
     return success();
   if (!function.getBody().hasOneBlock())
     return function.emitError("control flow over mutable tensors");
+  Operation *sharing = nullptr;
+  function.walk([&](Operation *op) {
+    if (op != function.getOperation() && op->getNumRegions() > 0 && sharesMutable(op))
+      sharing = op;
+  });
+  if (sharing)
+    return emitErrorAt(sharing) << "control flow over mutable tensors";
   Block &block = function.getBody().front();
   for (BlockArgument argument : block.getArguments()) {
     if (!isMutable(argument.getType()))

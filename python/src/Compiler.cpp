@@ -235,7 +235,8 @@ NB_MODULE(_compiler, m) {
   m.attr("version") = TORCHC_VERSION;
   nb::class_<PythonCompilation>(m, "Compilation", "One model on its way through the stages; for one thread at a time.")
       .def(nb::init<const std::string &, const std::vector<std::string> &, bool, const std::string &,
-                    const std::optional<std::pair<std::string, std::string>> &, const std::vector<std::string> &, unsigned>(),
+                    const std::optional<std::pair<std::string, std::string>> &, const std::vector<std::string> &,
+                    unsigned>(),
            nb::arg("target_cpu"), nb::arg("input_shapes"), nb::arg("trust_model"), nb::arg("dump_stages"),
            nb::arg("parameters").none(), nb::arg("custom_ops"), nb::arg("opt_level"))
       .def("read_file", &PythonCompilation::readFile, nb::arg("path"), nb::arg("progress").none())

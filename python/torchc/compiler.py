@@ -1,5 +1,6 @@
 """Compiles models in process."""
 import inspect
+import io
 import os
 import re
 import sys
@@ -187,7 +188,8 @@ def compile(model, args=None, kwargs=None, *, dynamic_shapes=None, output_type="
     """Compiles a model.
 
     model: a torch.nn.Module, a function, a torch.fx.GraphModule, a torch.export.ExportedProgram, a
-        torch.jit.ScriptModule, or the path of a model file.
+        torch.jit.ScriptModule, or the path of a model file; or a dict of ExportedPrograms, the entry points of one
+        program by name, which share weights and state of the same name.
     args, kwargs: example inputs, as the model is called with them; one tensor stands for a tuple of it. A
         module, a function or a GraphModule is exported with them; a ScriptModule gets their types and shapes.
     dynamic_shapes: as for torch.export.export.
@@ -226,6 +228,8 @@ def import_model(model, args=None, kwargs=None, *, dynamic_shapes=None, use_trac
 
     from torchc.graph import write_exported_program
 
+    if isinstance(model, dict) and model and all(isinstance(p, torch.export.ExportedProgram) for p in model.values()):
+        return Module.from_bytes(_save_programs(model), "the ExportedPrograms", **options)
     if use_tracing:
         if kwargs or dynamic_shapes is not None:
             raise ValueError("use_tracing takes positional inputs of fixed shapes")
@@ -241,6 +245,14 @@ def import_model(model, args=None, kwargs=None, *, dynamic_shapes=None, use_trac
         raise ValueError("an ExportedProgram has its inputs and their shapes; they cannot be given")
     text, tensors = write_exported_program(model)
     return Module.from_graphs([("forward", text)], tensors, **options)
+
+
+def _save_programs(programs):
+    from torch.export.pt2_archive._package import package_pt2
+
+    content = io.BytesIO()
+    package_pt2(content, exported_programs=programs)
+    return content.getvalue()
 
 
 def export(model, args, kwargs=None, *, dynamic_shapes=None):
@@ -277,8 +289,6 @@ def _wrap(function):
 
 
 def _save_script(model):
-    import io
-
     import torch
 
     buffer = io.BytesIO()

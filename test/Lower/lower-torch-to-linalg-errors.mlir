@@ -30,3 +30,15 @@ func.func @mixed_factors(%a: !torch.vtensor<[2,2],f32>, %b: !torch.vtensor<[2,2]
   %r = torch.aten.mm %a, %b : !torch.vtensor<[2,2],f32>, !torch.vtensor<[2,2],f64> -> !torch.vtensor<[2,2],f32>
   return %r : !torch.vtensor<[2,2],f32>
 }
+
+// -----
+
+func.func @float_of_branch(%condition: !torch.bool, %a: !torch.float) -> !torch.float {
+  // expected-error @+1 {{unsupported op prim.If (x1): a value of type !torch.float leaves a region; make it a tensor}}
+  %0 = torch.prim.If %condition -> (!torch.float) {
+    torch.prim.If.yield %a : !torch.float
+  } else {
+    torch.prim.If.yield %a : !torch.float
+  }
+  return %0 : !torch.float
+}

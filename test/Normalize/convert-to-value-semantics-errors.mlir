@@ -52,3 +52,17 @@ func.func @expanded(%x: !torch.tensor<[1],f32>) -> !torch.tensor<[3],f32> {
   %c = torch.aten.relu_ %b : !torch.tensor<[3],f32> -> !torch.tensor<[3],f32>
   return %c : !torch.tensor<[3],f32>
 }
+
+// -----
+
+func.func @region(%condition: !torch.bool, %x: !torch.tensor<[2],f32>) -> !torch.tensor<[2],f32> {
+  %a = torch.aten.neg %x : !torch.tensor<[2],f32> -> !torch.tensor<[2],f32>
+  // expected-error @+1 {{torch.prim.If: control flow over mutable tensors}}
+  torch.prim.If %condition -> () {
+    %b = torch.aten.relu_ %a : !torch.tensor<[2],f32> -> !torch.tensor<[2],f32>
+    torch.prim.If.yield
+  } else {
+    torch.prim.If.yield
+  }
+  return %a : !torch.tensor<[2],f32>
+}

@@ -155,3 +155,28 @@ func.func @index_fill(%x: !torch.tensor<[5],f32>, %i: !torch.tensor<[2],si64>) -
   %w = torch.aten.index_fill_.int_Scalar %base, %zero, %i, %zero : !torch.tensor<[5],f32>, !torch.int, !torch.tensor<[2],si64>, !torch.int -> !torch.tensor<[5],f32>
   return %base : !torch.tensor<[5],f32>
 }
+
+// A region mutates tensors of its own; what it reads of a mutable tensor is its value then.
+// CHECK-LABEL: func.func @region
+// CHECK-SAME: %[[CONDITION:.*]]: !torch.bool, %[[X:.*]]: !torch.vtensor<[2],f32>
+// CHECK: %[[NEG:.*]] = torch.aten.neg %[[X]]
+// CHECK: %[[IF:.*]] = torch.prim.If %[[CONDITION]]
+// CHECK: %[[RELU:.*]] = torch.aten.relu %[[NEG]]
+// CHECK: torch.prim.If.yield %[[RELU]]
+// CHECK: torch.prim.If.yield %[[NEG]]
+// CHECK: %[[EXP:.*]] = torch.aten.exp %[[NEG]]
+// CHECK: return %[[IF]], %[[EXP]]
+func.func @region(%condition: !torch.bool, %x: !torch.tensor<[2],f32>) -> (!torch.vtensor<[2],f32>, !torch.tensor<[2],f32>) {
+  %neg = torch.aten.neg %x : !torch.tensor<[2],f32> -> !torch.tensor<[2],f32>
+  %value = torch.copy.to_vtensor %neg : !torch.vtensor<[2],f32>
+  %if = torch.prim.If %condition -> (!torch.vtensor<[2],f32>) {
+    %own = torch.copy.to_tensor %value : !torch.tensor<[2],f32>
+    %relu = torch.aten.relu_ %own : !torch.tensor<[2],f32> -> !torch.tensor<[2],f32>
+    %result = torch.copy.to_vtensor %own : !torch.vtensor<[2],f32>
+    torch.prim.If.yield %result : !torch.vtensor<[2],f32>
+  } else {
+    torch.prim.If.yield %value : !torch.vtensor<[2],f32>
+  }
+  %exp = torch.aten.exp_ %neg : !torch.tensor<[2],f32> -> !torch.tensor<[2],f32>
+  return %if, %exp : !torch.vtensor<[2],f32>, !torch.tensor<[2],f32>
+}

@@ -22,6 +22,7 @@
 #include "GraphReader.h"
 #include "GuardReader.h"
 #include "JsonCursor.h"
+#include "MergePrograms.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/FormatVariadic.h"
@@ -61,7 +62,8 @@ private:
   }
 
   bool expectText(StringRef member, StringRef expected);
-  bool findModel(std::string &name);
+  bool findModels(std::vector<std::string> &names);
+  bool readModel(const std::string &model, CapturedProgram &program);
   bool readProgram(const std::string &model, CapturedProgram &program);
   bool readTensors(StringRef dataFolder, const std::string &config, CapturedProgram &program);
   void readTensor(StringRef dataFolder, StringRef name, JsonCursor payload, CapturedProgram &program);
@@ -199,6 +201,10 @@ static SymbolRange readRange(StringRef symbol, JsonCursor cursor) {
     range.max = cursor["max_val"].getInteger();
   if (range.min > range.max)
     cursor.fail("the range is empty");
+  // Tracing takes sizes for 2 or more. torch writes that as a range, and runs the
+  // program with sizes of 0 and 1 all the same.
+  if (range.min == 2)
+    range.min = 0;
   return range;
 }
 
@@ -275,27 +281,39 @@ bool ArchiveReader::expectText(StringRef member, StringRef expected) {
          fail("'" + member + "' says '" + text->take_front(40).trim() + "' where this reader knows '" + expected + "'");
 }
 
-/// An archive may hold several models; which one is meant would be a guess.
-bool ArchiveReader::findModel(std::string &name) {
-  for (StringRef member : archive.getNames()) {
-    if (!member.consume_front(path("models/")) || !member.consume_back(".json"))
-      continue;
-    if (!name.empty())
-      return fail("the archive holds several models, '" + name + "' and '" + member + "': save one a file",
-                  CaptureFailure::UnsupportedOp);
-    name = member.str();
-  }
-  return !name.empty() || fail("the archive holds no models/*.json");
+/// The names of the archive's models, sorted.
+bool ArchiveReader::findModels(std::vector<std::string> &names) {
+  for (StringRef member : archive.getNames())
+    if (member.consume_front(path("models/")) && member.consume_back(".json"))
+      names.push_back(member.str());
+  llvm::sort(names);
+  return !names.empty() || fail("the archive holds no models/*.json");
+}
+
+bool ArchiveReader::readModel(const std::string &model, CapturedProgram &program) {
+  return readProgram(model, program) && readTensors("data/weights", model + "_weights_config.json", program) &&
+         readTensors("data/constants", model + "_constants_config.json", program);
 }
 
 CaptureResult ArchiveReader::read() {
   CapturedProgram program;
-  std::string model;
-  if (expectText("archive_format", "pt2") && expectText("archive_version", "0") && expectText("byteorder", "little") &&
-      findModel(model) && readProgram(model, program) &&
-      readTensors("data/weights", model + "_weights_config.json", program) &&
-      readTensors("data/constants", model + "_constants_config.json", program))
-    result.program = std::move(program);
+  std::vector<std::string> models;
+  if (!expectText("archive_format", "pt2") || !expectText("archive_version", "0") ||
+      !expectText("byteorder", "little") || !findModels(models))
+    return std::move(result);
+  // One model is `forward`, several are entry points under their own names.
+  if (models.size() == 1) {
+    if (!readModel(models.front(), program))
+      return std::move(result);
+  } else {
+    for (const std::string &model : models) {
+      CapturedProgram one;
+      if (!readModel(model, one))
+        return std::move(result);
+      mergeProgram(std::move(one), model, program);
+    }
+  }
+  result.program = std::move(program);
   return std::move(result);
 }
 

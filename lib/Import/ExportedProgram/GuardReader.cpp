@@ -46,9 +46,23 @@ private:
     return "";
   }
 
+  /// A word, "or" say, that is no start of a longer one.
+  bool consumeWord(StringRef word) {
+    StringRef after = rest.ltrim(' ');
+    if (!after.consume_front(word) || (!after.empty() && (isAlnum(after.front()) || after.front() == '_')))
+      return false;
+    rest = after;
+    return true;
+  }
+
+  Operand parseDisjunction();
+  Operand parseConjunction();
+  Operand parseNegation();
+  Operand parseComparison();
   Operand parseSum();
   Operand parseProduct();
   Operand parseFactor();
+  Operand parseCall(const std::string &target);
   Operand parseAtom();
   Operand parseSize();
   Argument apply(const std::string &target, std::vector<std::pair<std::string, Argument>> arguments,
@@ -100,9 +114,16 @@ GuardParser::Operand GuardParser::parseSize() {
 
 GuardParser::Operand GuardParser::parseAtom() {
   if (consume("(")) {
-    Operand inner = parseSum();
+    Operand inner = parseDisjunction();
     return consume(")") ? inner : std::nullopt;
   }
+  static constexpr std::pair<StringLiteral, StringLiteral> functions[] = {
+      {"Max(", "torch.sym_max"},         {"max(", "torch.sym_max"}, {"Min(", "torch.sym_min"},
+      {"min(", "torch.sym_min"},         {"Mod(", "operator.mod"},  {"PythonMod(", "operator.mod"},
+      {"FloorDiv(", "operator.floordiv"}};
+  for (auto [name, target] : functions)
+    if (consume(name))
+      return parseCall(target.str());
   if (consume("L"))
     return parseSize();
   int64_t integer;
@@ -110,6 +131,19 @@ GuardParser::Operand GuardParser::parseAtom() {
   if (rest.consumeInteger(10, integer))
     return std::nullopt;
   return Argument{integer};
+}
+
+/// The arguments of a function of two or more; more are taken one after the other.
+GuardParser::Operand GuardParser::parseCall(const std::string &target) {
+  Operand value = parseSum();
+  unsigned count = 1;
+  for (; value && consume(","); ++count) {
+    Operand other = parseSum();
+    if (!other)
+      return std::nullopt;
+    value = compute(target, *value, *other);
+  }
+  return value && count > 1 && consume(")") ? value : std::nullopt;
 }
 
 GuardParser::Operand GuardParser::parseFactor() {
@@ -163,18 +197,61 @@ GuardParser::Operand GuardParser::parseSum() {
   return value;
 }
 
-std::vector<CapturedNode> GuardParser::parse(const std::string &message) {
+GuardParser::Operand GuardParser::parseComparison() {
   static constexpr std::pair<StringLiteral, StringLiteral> comparisons[] = {
       {"==", "operator.eq"}, {"!=", "operator.ne"}, {"<=", "operator.le"},
       {">=", "operator.ge"}, {"<", "operator.lt"},  {">", "operator.gt"}};
   Operand left = parseSum();
-  StringRef token = takeOperator({"==", "!=", "<=", ">=", "<", ">"});
-  Operand right = token.empty() ? std::nullopt : parseSum();
-  if (!left || !right || !rest.trim().empty())
-    return {};
+  StringRef token = left ? takeOperator({"==", "!=", "<=", ">=", "<", ">"}) : "";
+  if (token.empty())
+    return left;
+  Operand right = parseSum();
+  if (!right)
+    return std::nullopt;
   const auto *comparison = find_if(comparisons, [&](const auto &entry) { return entry.first == token; });
-  Argument holds = compute(comparison->second.str(), *left, *right, ValueType::Kind::Bool);
-  nodes.push_back({"aten._assert_scalar", {{"self", holds}, {"assert_msg", {message}}}, {}, {}, ""});
+  return compute(comparison->second.str(), *left, *right, ValueType::Kind::Bool);
+}
+
+GuardParser::Operand GuardParser::parseNegation() {
+  if (!consumeWord("not"))
+    return parseComparison();
+  Operand value = ++depth > kMaxDepth ? std::nullopt : parseNegation();
+  --depth;
+  return value ? Operand(apply("torch.sym_not", {{"a", *value}}, ValueType::Kind::Bool)) : std::nullopt;
+}
+
+GuardParser::Operand GuardParser::parseConjunction() {
+  Operand value = parseNegation();
+  while (value && (consumeWord("and") || consume("&"))) {
+    Operand other = parseNegation();
+    if (!other)
+      return std::nullopt;
+    value = compute("operator.and_", *value, *other, ValueType::Kind::Bool);
+  }
+  return value;
+}
+
+GuardParser::Operand GuardParser::parseDisjunction() {
+  if (depth > kMaxDepth)
+    return std::nullopt;
+  ++depth;
+  Operand value = parseConjunction();
+  while (value && (consumeWord("or") || consume("|"))) {
+    Operand other = parseConjunction();
+    if (!other)
+      return std::nullopt;
+    value = compute("operator.or_", *value, *other, ValueType::Kind::Bool);
+  }
+  --depth;
+  return value;
+}
+
+std::vector<CapturedNode> GuardParser::parse(const std::string &message) {
+  Operand holds = parseDisjunction();
+  if (!holds || !rest.trim().empty() || nodes.empty() ||
+      nodes.back().outputs.front().type.kind != ValueType::Kind::Bool)
+    return {};
+  nodes.push_back({"aten._assert_scalar", {{"self", *holds}, {"assert_msg", {message}}}, {}, {}, ""});
   return std::move(nodes);
 }
 

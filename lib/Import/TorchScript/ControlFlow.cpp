@@ -161,7 +161,7 @@ void Interpreter::runSymbolicIf(const Node *node, const c10::IValue &condition) 
   if (onTrue.leaves.size() != onFalse.leaves.size())
     throw unsupported("unsupported condition on data: its branches give lists "
                       "of different length");
-  CapturedNode &cond = recorder.addNode("cond");
+  CapturedNode &cond = recorder.addNode("higher_order.cond");
   Stack leaves;
   auto addOutput = [&](const c10::IValue &a, const c10::IValue &b, CapturedValue value) {
     onTrue.graph->outputs.push_back(recorder.toArgument(a));
@@ -339,7 +339,7 @@ void Interpreter::runSymbolicLoop(const Node *node, int64_t iteration, const c10
   condGraph->outputs.push_back(goOn);
   recorder.closeRegion();
 
-  CapturedNode &loop = recorder.addNode("while_loop");
+  CapturedNode &loop = recorder.addNode("higher_order.while_loop");
   loop.arguments = {{"cond_graph", {condGraph}}, {"body_graph", {bodyGraph}}, {"carried_inputs", {std::move(initial)}}};
   Stack final;
   for (size_t i = 0; i < before.size(); ++i) {

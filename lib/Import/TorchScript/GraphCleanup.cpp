@@ -110,7 +110,8 @@ private:
       for (CapturedGraph *graph : nested)
         graph->inputs.push_back({name, types.at(name)});
     }
-    node.arguments.push_back({node.target == "cond" ? "operands" : "additional_inputs", {std::move(operands)}});
+    node.arguments.push_back(
+        {node.target == "higher_order.cond" ? "operands" : "additional_inputs", {std::move(operands)}});
     for (CapturedGraph *graph : nested)
       close(*graph);
   }

@@ -21,7 +21,8 @@ void removeDeadNodes(CapturedGraph &graph);
 std::vector<std::string> getFreeNames(const CapturedGraph &graph);
 
 /// Makes what nested graphs read from outside their inputs, and operands of
-/// their node: `operands` of "cond", `additional_inputs` of "while_loop".
+/// their node: `operands` of "higher_order.cond", `additional_inputs` of
+/// "higher_order.while_loop".
 void closeRegions(CapturedGraph &graph);
 
 } // namespace torchc::torchscript

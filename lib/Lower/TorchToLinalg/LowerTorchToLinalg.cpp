@@ -65,6 +65,30 @@ static bool hasConvertedTypes(const TypeConverter &types, Operation *op) {
   return types.isLegal(op);
 }
 
+/// Floats that the caller passes or gets become tensors of rank 0: what is computed
+/// with them is computed in kernels, which take and give tensors.
+static void boxFloats(func::FuncOp function) {
+  if (function.isExternal())
+    return;
+  auto box = [](Type type) -> Type { return isa<mlir::FloatType>(type) ? RankedTensorType::get({}, type) : type; };
+  OpBuilder builder = OpBuilder::atBlockBegin(&function.getBody().front());
+  for (BlockArgument argument : function.getArguments()) {
+    if (!isa<mlir::FloatType>(argument.getType()))
+      continue;
+    argument.setType(box(argument.getType()));
+    auto number = tensor::ExtractOp::create(builder, argument.getLoc(), argument, ValueRange());
+    argument.replaceAllUsesExcept(number, number);
+  }
+  function.walk([&](func::ReturnOp op) {
+    builder.setInsertionPoint(op);
+    for (OpOperand &operand : op->getOpOperands())
+      if (auto type = dyn_cast<RankedTensorType>(box(operand.get().getType())); type && type != operand.get().getType())
+        operand.set(tensor::FromElementsOp::create(builder, op.getLoc(), type, operand.get()));
+  });
+  function.setType(FunctionType::get(function.getContext(), function.getBody().getArgumentTypes(),
+                                     llvm::map_to_vector(function.getResultTypes(), box)));
+}
+
 /// Erases constants, lists and casts without users.
 static void eraseUnused(ModuleOp module) {
   SmallVector<Operation *> candidates;
@@ -78,14 +102,14 @@ static void eraseUnused(ModuleOp module) {
 }
 
 /// Says of every op that is left which one it is and why. A container or a
-/// constant is left only because its user is.
+/// constant is left only because its user is, a terminator because its parent is.
 static LogicalResult reportRefusals(ModuleOp module, const LoweringContext &context) {
   UnsupportedOps unsupported, containers;
   module.walk([&](Operation *op) {
     if (!isa<TorchDialect>(op->getDialect()) && !isa<UnrealizedConversionCastOp>(op))
       return;
-    bool isContainer =
-        op->hasTrait<OpTrait::ConstantLike>() || isa<PrimListConstructOp, UnrealizedConversionCastOp>(op);
+    bool isContainer = op->hasTrait<OpTrait::ConstantLike>() || op->hasTrait<OpTrait::IsTerminator>() ||
+                       isa<PrimListConstructOp, UnrealizedConversionCastOp>(op);
     auto reason = context.refusals.find(op);
     if (isContainer)
       containers.add(getTorchName(op), op->getLoc(), "no value of this kind outlives the Lower stage");
@@ -125,6 +149,7 @@ void LowerTorchToLinalg::runOnOperation() {
   populateIndexingGatherPatterns(patterns, context);
   populateIndexingNonzeroPatterns(patterns, context);
   populateIndexingScatterPatterns(patterns, context);
+  populateControlFlowPatterns(patterns, context);
   populateCreationPatterns(patterns, context);
   populateScalarPatterns(patterns, context);
   populateSortPatterns(patterns, context);
@@ -143,6 +168,8 @@ void LowerTorchToLinalg::runOnOperation() {
   if (failed(applyPartialConversion(module, target, std::move(patterns))))
     return signalPassFailure();
 
+  for (auto function : module.getOps<func::FuncOp>())
+    boxFloats(function);
   eraseUnused(module);
   if (failed(reportRefusals(module, context)))
     signalPassFailure();

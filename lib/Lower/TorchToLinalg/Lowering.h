@@ -134,6 +134,7 @@ void populateIndexingSlicePatterns(mlir::RewritePatternSet &patterns, LoweringCo
 void populateIndexingGatherPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateIndexingNonzeroPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateIndexingScatterPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
+void populateControlFlowPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateCreationPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateScalarPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);
 void populateSortPatterns(mlir::RewritePatternSet &patterns, LoweringContext &context);

@@ -11,6 +11,8 @@
 #include "Sizes.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 
 using namespace mlir;
 using namespace torchc;
@@ -77,6 +79,10 @@ template <typename OpT, typename ArithOp> struct LowerIntOp : LowerOp<LowerIntOp
     return b.createOrFold<ArithOp>(b.get(op.getA()), b.get(op.getB()));
   }
 };
+using LowerPrimMaxInt = LowerIntOp<PrimMaxIntOp, arith::MaxSIOp>;
+using LowerPrimMinInt = LowerIntOp<PrimMinIntOp, arith::MinSIOp>;
+using LowerAten__And__Bool = LowerIntOp<Aten__And__BoolOp, arith::AndIOp>;
+using LowerAten__Or__Bool = LowerIntOp<Aten__Or__BoolOp, arith::OrIOp>;
 using LowerAtenAddInt = LowerIntOp<AtenAddIntOp, arith::AddIOp>;
 using LowerAtenSubInt = LowerIntOp<AtenSubIntOp, arith::SubIOp>;
 using LowerAtenMulInt = LowerIntOp<AtenMulIntOp, arith::MulIOp>;
@@ -129,6 +135,97 @@ using LowerAtenLeInt = LowerIntComparison<AtenLeIntOp, CmpIPredicate::sle>;
 using LowerAtenGtInt = LowerIntComparison<AtenGtIntOp, CmpIPredicate::sgt>;
 using LowerAtenGeInt = LowerIntComparison<AtenGeIntOp, CmpIPredicate::sge>;
 
+struct LowerAten__Not__ : LowerOp<LowerAten__Not__, Aten__Not__Op> {
+  using LowerOp::LowerOp;
+  FailureOr<Value> lower(Aten__Not__Op op, Lowering &b) const {
+    return b.createOrFold<arith::XOrIOp>(b.get(op.getSelf()), arith::ConstantIntOp::create(b, 1, 1));
+  }
+};
+
+//===----------------------------------------------------------------------===//
+// Floats: their arithmetic becomes part of the kernels that use them
+//===----------------------------------------------------------------------===//
+
+template <typename OpT, typename ArithOp> struct LowerFloatOp : LowerOp<LowerFloatOp<OpT, ArithOp>, OpT> {
+  using LowerOp<LowerFloatOp<OpT, ArithOp>, OpT>::LowerOp;
+  FailureOr<Value> lower(OpT op, Lowering &b) const {
+    return ArithOp::create(b, b.get(llvm::to_vector(op->getOperands()))).getResult();
+  }
+};
+using LowerAtenAddFloat = LowerFloatOp<AtenAddFloatOp, arith::AddFOp>;
+using LowerAtenSubFloat = LowerFloatOp<AtenSubFloatOp, arith::SubFOp>;
+using LowerAtenMulFloat = LowerFloatOp<AtenMulFloatOp, arith::MulFOp>;
+using LowerAtenDivFloat = LowerFloatOp<AtenDivFloatOp, arith::DivFOp>;
+using LowerAtenNegFloat = LowerFloatOp<AtenNegFloatOp, arith::NegFOp>;
+
+/// The second operand where it compares so to the first, else the first.
+template <typename OpT, arith::CmpFPredicate predicate>
+struct LowerFloatChoice : LowerOp<LowerFloatChoice<OpT, predicate>, OpT> {
+  using LowerOp<LowerFloatChoice<OpT, predicate>, OpT>::LowerOp;
+  FailureOr<Value> lower(OpT op, Lowering &b) const {
+    Value first = b.get(op.getA()), second = b.get(op.getB());
+    Value isSecond = arith::CmpFOp::create(b, predicate, second, first);
+    return arith::SelectOp::create(b, isSecond, second, first).getResult();
+  }
+};
+using LowerPrimMaxFloat = LowerFloatChoice<PrimMaxFloatOp, arith::CmpFPredicate::OGT>;
+using LowerPrimMinFloat = LowerFloatChoice<PrimMinFloatOp, arith::CmpFPredicate::OLT>;
+
+/// An integer computed of floats, which decides on shapes or branches: a kernel
+/// computes it as a tensor, of which it is the element.
+template <typename Compute> static Value computeInKernel(Lowering &b, Type type, Compute compute) {
+  Value empty = createEmpty(b, {}, type);
+  auto map = AffineMap::get(0, 0, b.getContext());
+  auto generic = linalg::GenericOp::create(b, TypeRange{empty.getType()}, ValueRange(), ValueRange{empty},
+                                           ArrayRef<AffineMap>{map}, ArrayRef<utils::IteratorType>{},
+                                           [&](OpBuilder &builder, Location loc, ValueRange) {
+                                             ImplicitLocOpBuilder inner(loc, builder);
+                                             linalg::YieldOp::create(inner, ValueRange{compute(inner)});
+                                           });
+  return tensor::ExtractOp::create(b, generic.getResult(0), ValueRange());
+}
+
+template <typename OpT, arith::CmpFPredicate predicate>
+struct LowerFloatComparison : LowerOp<LowerFloatComparison<OpT, predicate>, OpT> {
+  using LowerOp<LowerFloatComparison<OpT, predicate>, OpT>::LowerOp;
+  FailureOr<Value> lower(OpT op, Lowering &b) const {
+    Value first = b.get(op.getA()), second = b.get(op.getB());
+    return computeInKernel(b, b.getI1Type(), [&](ImplicitLocOpBuilder &inner) -> Value {
+      return arith::CmpFOp::create(inner, predicate, first, second);
+    });
+  }
+};
+using LowerAtenEqFloat = LowerFloatComparison<AtenEqFloatOp, arith::CmpFPredicate::OEQ>;
+using LowerAtenNeFloat = LowerFloatComparison<AtenNeFloatOp, arith::CmpFPredicate::UNE>;
+using LowerAtenLtFloat = LowerFloatComparison<AtenLtFloatOp, arith::CmpFPredicate::OLT>;
+using LowerAtenLeFloat = LowerFloatComparison<AtenLeFloatOp, arith::CmpFPredicate::OLE>;
+using LowerAtenGtFloat = LowerFloatComparison<AtenGtFloatOp, arith::CmpFPredicate::OGT>;
+using LowerAtenGeFloat = LowerFloatComparison<AtenGeFloatOp, arith::CmpFPredicate::OGE>;
+
+/// An int of a float, rounded by `RoundOp`.
+template <typename OpT, typename RoundOp> struct LowerToInt : LowerOp<LowerToInt<OpT, RoundOp>, OpT> {
+  using LowerOp<LowerToInt<OpT, RoundOp>, OpT>::LowerOp;
+  FailureOr<Value> lower(OpT op, Lowering &b) const {
+    Value number = b.get(op.getA());
+    return computeInKernel(b, b.getI64Type(), [&](ImplicitLocOpBuilder &inner) -> Value {
+      return arith::FPToSIOp::create(inner, inner.getI64Type(), RoundOp::create(inner, number));
+    });
+  }
+};
+using LowerAtenIntFloat = LowerToInt<AtenIntFloatOp, math::TruncOp>;
+using LowerAtenFloorFloat = LowerToInt<AtenFloorFloatOp, math::FloorOp>;
+using LowerAtenCeilFloat = LowerToInt<AtenCeilFloatOp, math::CeilOp>;
+
+template <typename OpT> struct LowerConversion : LowerOp<LowerConversion<OpT>, OpT> {
+  using LowerOp<LowerConversion<OpT>, OpT>::LowerOp;
+  FailureOr<Value> lower(OpT op, Lowering &b) const {
+    return convertElement(b, b.get(op.getA()), Lowering::getDtype(op.getA()), Lowering::getDtype(op.getResult()));
+  }
+};
+using LowerAtenIntBool = LowerConversion<AtenIntBoolOp>;
+using LowerAtenFloatInt = LowerConversion<AtenFloatIntOp>;
+using LowerAtenFloatBool = LowerConversion<AtenFloatBoolOp>;
+
 struct LowerAten_AssertScalar : LowerMultiResultOp<LowerAten_AssertScalar, Aten_AssertScalarOp> {
   using LowerMultiResultOp::LowerMultiResultOp;
   FailureOr<SmallVector<Value>> lower(Aten_AssertScalarOp op, Lowering &b) const {
@@ -148,6 +245,11 @@ void torchc::populateScalarPatterns(RewritePatternSet &patterns, LoweringContext
   addPatterns<LowerConstantInt, LowerConstantFloat, LowerConstantBool, LowerAtenSizeInt, LowerAtenSymSizeInt,
               LowerAtenSymNumel, LowerAtenItem, LowerAten_LocalScalarDense, LowerAtenAddInt, LowerAtenSubInt,
               LowerAtenMulInt, LowerAtenNegInt, LowerAtenFloordivInt, LowerAtenRemainderInt, LowerAtenEqInt,
-              LowerAtenNeInt, LowerAtenLtInt, LowerAtenLeInt, LowerAtenGtInt, LowerAtenGeInt, LowerAten_AssertScalar>(
-      patterns, context);
+              LowerPrimMaxInt, LowerPrimMinInt, LowerAten__And__Bool, LowerAten__Or__Bool, LowerAten__Not__,
+              LowerAtenAddFloat, LowerAtenSubFloat, LowerAtenMulFloat, LowerAtenDivFloat, LowerAtenNegFloat,
+              LowerPrimMaxFloat, LowerPrimMinFloat, LowerAtenEqFloat, LowerAtenNeFloat, LowerAtenLtFloat,
+              LowerAtenLeFloat, LowerAtenGtFloat, LowerAtenGeFloat, LowerAtenIntFloat, LowerAtenFloorFloat,
+              LowerAtenCeilFloat, LowerAtenIntBool, LowerAtenFloatInt, LowerAtenFloatBool, LowerAtenNeInt,
+              LowerAtenLtInt, LowerAtenLeInt, LowerAtenGtInt, LowerAtenGeInt, LowerAten_AssertScalar>(patterns,
+                                                                                                      context);
 }

@@ -149,10 +149,10 @@ def run_graph(graph, environment):
 def run_node(node, values):
     arguments = {n: to_python(a, values) for n, a in node["arguments"]}
     target = node["target"]
-    if target == "cond":
+    if target == "higher_order.cond":
         graph = arguments["true_graph" if arguments["pred"] else "false_graph"]
         results = run_nested(graph, arguments["operands"])
-    elif target == "while_loop":
+    elif target == "higher_order.while_loop":
         results = arguments["carried_inputs"]
         captured = arguments["additional_inputs"]
         while run_nested(arguments["cond_graph"], results + captured)[0]:

@@ -76,7 +76,7 @@ def test_state_is_not_folded(check_replay):
     inputs = [(torch.randn(3),) for _ in range(4)]
     program = check_replay(torch.jit.script(StateDecides()), inputs[0],
                            others=inputs[1:])
-    assert "cond" in program.targets()
+    assert "higher_order.cond" in program.targets()
 
 
 class BatchNormTraining(nn.Module):
@@ -152,7 +152,7 @@ def test_condition_on_data(check_replay):
     x = torch.randn(3, 4)
     inputs = [(x.abs(), torch.tensor(3.0)), (-x.abs(), torch.tensor(3.0))]
     program = check_replay(torch.jit.script(If()), inputs[0], others=inputs[1:])
-    assert program.targets().count("cond") == 1
+    assert program.targets().count("higher_order.cond") == 1
 
 
 class IfWrites(nn.Module):
@@ -206,7 +206,7 @@ def test_loop_on_data(check_replay):
     inputs = [(torch.rand(3) * scale + 0.1,) for scale in (1, 50, 200)]
     program = check_replay(torch.jit.script(While()), inputs[0],
                            others=inputs[1:])
-    assert program.targets().count("while_loop") == 1
+    assert program.targets().count("higher_order.while_loop") == 1
 
 
 class ForOnData(nn.Module):
@@ -244,7 +244,7 @@ def test_concrete_control_flow(check_replay):
     x = torch.randn(2, 4)
     program = check_replay(module, (x,))
     assert program.targets().count("aten.linear") == 3
-    assert "cond" not in program.targets()
+    assert "higher_order.cond" not in program.targets()
     check_replay(module, (x, x))
 
 

@@ -1,4 +1,4 @@
-//===- ScalarFolds.cpp - folds of ops on ints, sizes and lists ---===//
+//===- ScalarFolds.cpp - folds of ops on numbers, sizes and lists ---===//
 //
 // Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -11,6 +11,8 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/PatternMatch.h"
+
+#include <cmath>
 
 using namespace mlir;
 using namespace torchc::torch;
@@ -141,6 +143,87 @@ OpFoldResult AtenLtIntOp::fold(FoldAdaptor) { return foldComparison(getA(), getB
 OpFoldResult AtenLeIntOp::fold(FoldAdaptor) { return foldComparison(getA(), getB(), std::less_equal<int64_t>()); }
 OpFoldResult AtenGtIntOp::fold(FoldAdaptor) { return foldComparison(getA(), getB(), std::greater<int64_t>()); }
 OpFoldResult AtenGeIntOp::fold(FoldAdaptor) { return foldComparison(getA(), getB(), std::greater_equal<int64_t>()); }
+
+OpFoldResult PrimMaxIntOp::fold(FoldAdaptor) {
+  auto constants = getConstants(getA(), getB());
+  return constants ? OpFoldResult(getInt(getContext(), std::max(constants->first, constants->second))) : OpFoldResult();
+}
+OpFoldResult PrimMinIntOp::fold(FoldAdaptor) {
+  auto constants = getConstants(getA(), getB());
+  return constants ? OpFoldResult(getInt(getContext(), std::min(constants->first, constants->second))) : OpFoldResult();
+}
+
+//===----------------------------------------------------------------------===//
+// Floats and bools
+//===----------------------------------------------------------------------===//
+
+static Attribute getFloat(MLIRContext *context, double value) { return Builder(context).getF64FloatAttr(value); }
+static Attribute getFloat(MLIRContext *context, bool value) { return getBool(context, value); }
+
+/// `compute` of two constants.
+template <typename Compute> static OpFoldResult foldFloats(Value a, Value b, Compute compute) {
+  auto x = getConstantNumber(a), y = getConstantNumber(b);
+  return x && y ? OpFoldResult(getFloat(a.getContext(), compute(*x, *y))) : OpFoldResult();
+}
+OpFoldResult AtenAddFloatOp::fold(FoldAdaptor) { return foldFloats(getA(), getB(), std::plus<double>()); }
+OpFoldResult AtenSubFloatOp::fold(FoldAdaptor) { return foldFloats(getA(), getB(), std::minus<double>()); }
+OpFoldResult AtenMulFloatOp::fold(FoldAdaptor) { return foldFloats(getA(), getB(), std::multiplies<double>()); }
+/// Python raises an error where the divisor is zero.
+OpFoldResult AtenDivFloatOp::fold(FoldAdaptor) {
+  return getConstantNumber(getB()) == 0.0 ? OpFoldResult() : foldFloats(getA(), getB(), std::divides<double>());
+}
+OpFoldResult AtenEqFloatOp::fold(FoldAdaptor) { return foldFloats(getA(), getB(), std::equal_to<double>()); }
+OpFoldResult AtenNeFloatOp::fold(FoldAdaptor) { return foldFloats(getA(), getB(), std::not_equal_to<double>()); }
+OpFoldResult AtenLtFloatOp::fold(FoldAdaptor) { return foldFloats(getA(), getB(), std::less<double>()); }
+OpFoldResult AtenLeFloatOp::fold(FoldAdaptor) { return foldFloats(getA(), getB(), std::less_equal<double>()); }
+OpFoldResult AtenGtFloatOp::fold(FoldAdaptor) { return foldFloats(getA(), getB(), std::greater<double>()); }
+OpFoldResult AtenGeFloatOp::fold(FoldAdaptor) { return foldFloats(getA(), getB(), std::greater_equal<double>()); }
+/// max(a, b) of Python: b where it is greater, else a, also where one is NaN.
+OpFoldResult PrimMaxFloatOp::fold(FoldAdaptor) {
+  return foldFloats(getA(), getB(), [](double a, double b) { return b > a ? b : a; });
+}
+OpFoldResult PrimMinFloatOp::fold(FoldAdaptor) {
+  return foldFloats(getA(), getB(), [](double a, double b) { return b < a ? b : a; });
+}
+OpFoldResult AtenNegFloatOp::fold(FoldAdaptor) {
+  auto value = getConstantNumber(getA());
+  return value ? OpFoldResult(getFloat(getContext(), -*value)) : OpFoldResult();
+}
+
+/// An int of a float, where it fits.
+static OpFoldResult foldToInt(Value number, double (*round)(double)) {
+  auto value = getConstantNumber(number);
+  if (!value || !(std::abs(*value) < 0x1p62))
+    return {};
+  return getInt(number.getContext(), static_cast<int64_t>(round(*value)));
+}
+OpFoldResult AtenIntFloatOp::fold(FoldAdaptor) { return foldToInt(getA(), std::trunc); }
+OpFoldResult AtenFloorFloatOp::fold(FoldAdaptor) { return foldToInt(getA(), std::floor); }
+OpFoldResult AtenCeilFloatOp::fold(FoldAdaptor) { return foldToInt(getA(), std::ceil); }
+OpFoldResult AtenIntBoolOp::fold(FoldAdaptor) { return foldToInt(getA(), std::trunc); }
+static OpFoldResult foldToFloat(Value number) {
+  auto value = getConstantNumber(number);
+  return value ? OpFoldResult(getFloat(number.getContext(), *value)) : OpFoldResult();
+}
+OpFoldResult AtenFloatIntOp::fold(FoldAdaptor) { return foldToFloat(getA()); }
+OpFoldResult AtenFloatBoolOp::fold(FoldAdaptor) { return foldToFloat(getA()); }
+
+OpFoldResult Aten__And__BoolOp::fold(FoldAdaptor) {
+  auto a = getConstantBool(getA()), b = getConstantBool(getB());
+  if (a == false || b == true)
+    return getA();
+  return a == true || b == false ? OpFoldResult(getB()) : OpFoldResult();
+}
+OpFoldResult Aten__Or__BoolOp::fold(FoldAdaptor) {
+  auto a = getConstantBool(getA()), b = getConstantBool(getB());
+  if (a == true || b == false)
+    return getA();
+  return a == false || b == true ? OpFoldResult(getB()) : OpFoldResult();
+}
+OpFoldResult Aten__Not__Op::fold(FoldAdaptor) {
+  auto value = getConstantBool(getSelf());
+  return value ? OpFoldResult(getBool(getContext(), !*value)) : OpFoldResult();
+}
 
 //===----------------------------------------------------------------------===//
 // Numbers out of tensors

@@ -52,8 +52,64 @@ static ParseResult parseTwinTensorTypes(OpAsmParser &parser, Type &operand, Type
 }
 static void printTwinTensorTypes(OpAsmPrinter &printer, Operation *, Type, Type result) { printer << result; }
 
+/// `(t, t)`, also where there is none.
+static ParseResult parseParenthesizedTypes(OpAsmParser &parser, SmallVectorImpl<Type> &types) {
+  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren,
+                                        [&] { return parser.parseType(types.emplace_back()); });
+}
+static void printParenthesizedTypes(OpAsmPrinter &printer, Operation *, TypeRange types) {
+  printer << '(' << types << ')';
+}
+
 #define GET_OP_CLASSES
 #include "torchc/Dialect/Torch/IR/TorchOps.cpp.inc"
+
+//===----------------------------------------------------------------------===//
+// Control flow
+//===----------------------------------------------------------------------===//
+
+/// Types of values that may stand for each other: tensors that know more or
+/// less of their shape, else the same type.
+static bool areCompatible(Type a, Type b) {
+  auto first = dyn_cast<BaseTensorType>(a), second = dyn_cast<BaseTensorType>(b);
+  if (!first || !second)
+    return a == b;
+  if (isa<ValueTensorType>(a) != isa<ValueTensorType>(b))
+    return false;
+  bool haveDtypes = first.hasDtype() && second.hasDtype(), haveRanks = first.hasRank() && second.hasRank();
+  return (!haveDtypes || first.getDtype() == second.getDtype()) && (!haveRanks || first.getRank() == second.getRank());
+}
+
+static bool areCompatible(TypeRange a, TypeRange b) {
+  return a.size() == b.size() && llvm::all_of(llvm::zip_equal(a, b), [](auto pair) {
+           return areCompatible(std::get<0>(pair), std::get<1>(pair));
+         });
+}
+
+LogicalResult PrimIfOp::verify() {
+  for (Region &region : getOperation()->getRegions()) {
+    auto yield = dyn_cast<PrimIfYieldOp>(region.front().back());
+    if (!yield)
+      return emitOpError("has a region that does not end with torch.prim.If.yield");
+    if (!areCompatible(yield.getOperandTypes(), getResultTypes()))
+      return yield.emitOpError("yields other types than those of the results");
+  }
+  return success();
+}
+
+LogicalResult PrimLoopOp::verify() {
+  Block &body = getRegion().front();
+  auto condition = dyn_cast<PrimLoopConditionOp>(body.back());
+  if (!condition)
+    return emitOpError("has a region that does not end with torch.prim.Loop.condition");
+  if (body.getNumArguments() == 0 || !isa<IntType>(body.getArgument(0).getType()))
+    return emitOpError("has a region whose first argument is not an int");
+  TypeRange carried = TypeRange(body.getArgumentTypes()).drop_front();
+  if (!areCompatible(getIterArgsInit().getTypes(), carried) ||
+      !areCompatible(condition.getIterArgs().getTypes(), carried) || !areCompatible(getResultTypes(), carried))
+    return emitOpError("carries other types than those of the region's arguments");
+  return success();
+}
 
 //===----------------------------------------------------------------------===//
 // Folds

@@ -47,7 +47,7 @@ TEST(GraphCleanup, ClosesNestedGraphs) {
   auto inner = std::make_shared<CapturedGraph>();
   inner->outputs.push_back({ValueRef{"z"}});
   auto onTrue = std::make_shared<CapturedGraph>();
-  CapturedNode nested = makeNode("cond", {"p"}, "n");
+  CapturedNode nested = makeNode("higher_order.cond", {"p"}, "n");
   nested.arguments.push_back({"true_graph", {inner}});
   onTrue->nodes = {makeNode("aten.relu", {"x"}, "t"), nested};
   onTrue->outputs.push_back({ValueRef{"t"}});
@@ -57,7 +57,7 @@ TEST(GraphCleanup, ClosesNestedGraphs) {
 
   CapturedGraph graph;
   graph.inputs = {{"x", {}}, {"p", {}}};
-  CapturedNode cond = makeNode("cond", {"p"}, "c");
+  CapturedNode cond = makeNode("higher_order.cond", {"p"}, "c");
   cond.arguments.push_back({"true_graph", {onTrue}});
   cond.arguments.push_back({"false_graph", {onFalse}});
   graph.nodes = {makeNode("aten.abs", {"x"}, "y"), makeNode("aten.exp", {"x"}, "z"), cond};

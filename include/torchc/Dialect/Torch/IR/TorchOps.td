@@ -93,6 +93,51 @@ def Torch_PrimTupleUnpackOp : Torch_Op<"prim.TupleUnpack", [Pure]> {
 }
 
 //===----------------------------------------------------------------------===//
+// Control flow
+//===----------------------------------------------------------------------===//
+
+def Torch_PrimIfOp : Torch_Op<"prim.If", [NoRegionArguments, RecursiveMemoryEffects]> {
+  let summary = "One of two regions";
+  let description = [{
+    `%0 = torch.prim.If %condition -> (types) { ... torch.prim.If.yield ... } else { ... }`
+    is what the first region yields where the condition holds, else what the second does. What
+    they yield may know more of its shape than the result types do.
+  }];
+  let arguments = (ins Torch_BoolType:$condition);
+  let results = (outs Variadic<AnyTorch>:$results);
+  let regions = (region SizedRegion<1>:$thenRegion, SizedRegion<1>:$elseRegion);
+  let assemblyFormat = "$condition `->` custom<ParenthesizedTypes>(type($results)) $thenRegion `else` $elseRegion attr-dict";
+  let hasVerifier = 1;
+}
+def Torch_PrimIfYieldOp : Torch_Op<"prim.If.yield", [Terminator, Pure, HasParent<"PrimIfOp">]> {
+  let summary = "Ends a region of torch.prim.If with its results";
+  let arguments = (ins Variadic<AnyTorch>:$results);
+  let assemblyFormat = "attr-dict ($results^ `:` type($results))?";
+}
+def Torch_PrimLoopOp : Torch_Op<"prim.Loop", [RecursiveMemoryEffects]> {
+  let summary = "A loop that carries values";
+  let description = [{
+    Runs its region while the condition holds, `maxTripCount` times at most. The region's
+    arguments are the number of the iteration, from 0, and the carried values; it ends with
+    the condition to go on and the values of the next iteration. The carried values and the
+    results have the types of the region's arguments.
+  }];
+  let arguments = (ins Torch_IntType:$maxTripCount, Torch_BoolType:$initialCondition, Variadic<AnyTorch>:$iterArgsInit);
+  let results = (outs Variadic<AnyTorch>:$results);
+  let regions = (region SizedRegion<1>:$region);
+  let assemblyFormat = [{
+    $maxTripCount `,` $initialCondition `,` `init` `(` $iterArgsInit `)` $region
+    attr-dict `:` functional-type(operands, results)
+  }];
+  let hasVerifier = 1;
+}
+def Torch_PrimLoopConditionOp : Torch_Op<"prim.Loop.condition", [Terminator, Pure, HasParent<"PrimLoopOp">]> {
+  let summary = "Ends the region of torch.prim.Loop";
+  let arguments = (ins Torch_BoolType:$shouldContinue, Variadic<AnyTorch>:$iterArgs);
+  let assemblyFormat = "$shouldContinue `,` `iter` `(` ($iterArgs^ `:` type($iterArgs))? `)` attr-dict";
+}
+
+//===----------------------------------------------------------------------===//
 // Operators outside of the table, and conversions
 //===----------------------------------------------------------------------===//
 

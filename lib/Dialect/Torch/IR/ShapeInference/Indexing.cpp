@@ -209,7 +209,9 @@ void torchc::torch::addIndexingInference(InferenceTable &table) {
   table.add<AtenGatherOp>(inferGather);
   table.add<AtenIndexTensorOp>(inferIndex);
   table.addAll<AtenSliceScatterOp, AtenSelectScatterOp, AtenScatterSrcOp, AtenScatterReduceTwoOp, AtenIndexPutOp,
-               AtenTrilOp, AtenTriuOp>(inferLikeFirst);
+               AtenTrilOp, AtenTriuOp, AtenScatterValueOp, AtenScatterReduceOp, AtenScatterValueReduceOp,
+               AtenScatterAddOp, AtenIndexAddOp, AtenIndexReduceOp, AtenIndexCopyOp, AtenIndexFillIntScalarOp,
+               AtenIndexFillIntTensorOp, AtenPutOp, AtenMaskedScatterOp, AtenDiagonalScatterOp>(inferLikeFirst);
   table.addAll<AtenSplitTensorOp, AtenSplitWithSizesOp, AtenChunkOp>(inferListOf);
   table.addAll<AtenUnbindIntOp>(inferUnbind);
   table.add<AtenDiffOp>(inferDiff);

@@ -1,0 +1,108 @@
+"""Sizes that only a call knows: dynamic dims from 0 on, sizes that data decides, and the guards of an export."""
+import pytest
+import torch
+import torchc
+from torch import nn
+from torch.export import Dim
+
+
+def random(*shape):
+    return torch.randn(shape, generator=torch.Generator().manual_seed(1))
+
+
+def compile_model(model, inputs, dynamic_shapes):
+    return torchc.compile(torch.export.export(model, inputs, dynamic_shapes=dynamic_shapes))
+
+
+class Attention(nn.Module):
+    """Attention over a batch and a length that are both dynamic, with views, a mask and a mean."""
+
+    def __init__(self):
+        super().__init__()
+        self.project, self.out = nn.Linear(8, 24), nn.Linear(8, 8)
+
+    def forward(self, x):
+        b, n, _ = x.shape
+        q, k, v = self.project(x).view(b, n, 3, 2, 4).permute(2, 0, 3, 1, 4).unbind(0)
+        mask = torch.ones(n, n, dtype=torch.bool).tril()
+        y = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        y = self.out(y.transpose(1, 2).reshape(b, n, 8)) + x
+        return y, torch.cat([y, x], dim=1).flatten(1), y.sum(1), torch.arange(n) * 2
+
+
+class Convolutions(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.BatchNorm2d(4)
+
+    def forward(self, x):
+        y = torch.relu(self.norm(self.conv(x)))
+        return nn.functional.max_pool2d(y, 2), nn.functional.adaptive_avg_pool2d(y, 1).flatten(1)
+
+
+@pytest.mark.parametrize("make, shapes, dims", [
+    (Attention, [(3, 5, 8), (1, 1, 8), (2, 17, 8), (0, 4, 8), (2, 0, 8)], {0: Dim("b", min=0), 1: Dim("n", min=0)}),
+    (Convolutions, [(2, 3, 12, 10), (1, 3, 33, 20), (0, 3, 12, 10), (5, 3, 8, 9)],
+     {0: Dim("b", min=0), 2: Dim("h", min=8, max=64), 3: Dim("w", min=8, max=64)}),
+])
+def test_dims(make, shapes, dims):
+    torch.manual_seed(0)
+    model = make().eval()
+    with torch.no_grad():
+        program = compile_model(model, (random(*shapes[0]),), {"x": dims})
+        for shape in shapes:
+            torch.testing.assert_close(program(random(*shape)), model(random(*shape)), rtol=1e-4, atol=1e-5)
+
+
+class Nonzero(nn.Module):
+    def forward(self, x, mask):
+        places = (x > 0).nonzero()
+        return places, x[x > 0.5], x[mask], x[:, 1][mask] * 2, torch.masked_select(x, x < 0).sum()
+
+
+class MaskedWrites(nn.Module):
+    def forward(self, x, mask):
+        y = x.clone()
+        y[y > 0.5] = 0
+        y[mask] = y[mask] * 2 + 1
+        z = x.clone()
+        z[mask, 1:] = -7.0
+        return y, z
+
+
+class Item(nn.Module):
+    def forward(self, x, mask):
+        n = mask.sum().item()
+        torch._check(n >= 0)
+        torch._check(n <= x.shape[0])
+        return x[:n] * n, torch.zeros(n, 2) + 1, torch.arange(n)
+
+
+MASKS = [torch.tensor(m) for m in ([True, False, True, True], [False] * 4, [True] * 4)]
+
+
+@pytest.mark.parametrize("make", [Nonzero, MaskedWrites, Item])
+def test_data_decides(make):
+    inputs = [(random(4, 3) + shift, mask) for shift, mask in zip((0, -9, 9), MASKS)]
+    program = compile_model(make(), inputs[0], None)
+    for values in inputs:
+        torch.testing.assert_close(program(*values), make()(*values))
+
+
+class Guarded(nn.Module):
+    """Exports with conditions on its sizes, some with `or` and `max`."""
+
+    def forward(self, x, y):
+        if max(x.shape[0], y.shape[0]) > 4:
+            return x.sum() + y.sum()
+        return x.sum() - y.sum()
+
+
+def test_guards(capfd):
+    dims = {"x": {0: Dim.DYNAMIC}, "y": {0: Dim.DYNAMIC}}
+    program = compile_model(Guarded(), (random(7), random(3)), dims)
+    assert "not checked" not in capfd.readouterr().err
+    for n, m in ((7, 3), (3, 9), (5, 5), (6, 1)):
+        torch.testing.assert_close(program(random(n), random(m)), Guarded()(random(n), random(m)))
+    with pytest.raises(torchc.RunError, match="the sizes of the inputs do not fit the exported model"):
+        program(random(4), random(2))
