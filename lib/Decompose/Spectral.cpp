@@ -373,29 +373,60 @@ template <typename Op> static FailureOr<Value> decomposeManyDims(Op op, Kind kin
   return buildTransform(op, op.getSelf(), lengths, dims, op.getNorm(), kind, inverse, b);
 }
 
-#define TORCHC_TRANSFORM(NAME, SHAPE, KIND, INVERSE)                                                                   \
-  static FailureOr<Value> DecomposeAten##NAME(Aten##NAME##Op op, Decomposer &b) {                                      \
-    return decompose##SHAPE(op, Kind::KIND, INVERSE, b);                                                               \
-  }
-TORCHC_TRANSFORM(FftFft, OneDim, ComplexToComplex, false)
-TORCHC_TRANSFORM(FftIfft, OneDim, ComplexToComplex, true)
-TORCHC_TRANSFORM(FftRfft, OneDim, RealToComplex, false)
-TORCHC_TRANSFORM(FftIrfft, OneDim, ComplexToReal, true)
-TORCHC_TRANSFORM(FftHfft, OneDim, ComplexToReal, false)
-TORCHC_TRANSFORM(FftIhfft, OneDim, RealToComplex, true)
-TORCHC_TRANSFORM(FftFft2, ManyDims, ComplexToComplex, false)
-TORCHC_TRANSFORM(FftIfft2, ManyDims, ComplexToComplex, true)
-TORCHC_TRANSFORM(FftRfft2, ManyDims, RealToComplex, false)
-TORCHC_TRANSFORM(FftIrfft2, ManyDims, ComplexToReal, true)
-TORCHC_TRANSFORM(FftHfft2, ManyDims, ComplexToReal, false)
-TORCHC_TRANSFORM(FftIhfft2, ManyDims, RealToComplex, true)
-TORCHC_TRANSFORM(FftFftn, ManyDims, ComplexToComplex, false)
-TORCHC_TRANSFORM(FftIfftn, ManyDims, ComplexToComplex, true)
-TORCHC_TRANSFORM(FftRfftn, ManyDims, RealToComplex, false)
-TORCHC_TRANSFORM(FftIrfftn, ManyDims, ComplexToReal, true)
-TORCHC_TRANSFORM(FftHfftn, ManyDims, ComplexToReal, false)
-TORCHC_TRANSFORM(FftIhfftn, ManyDims, RealToComplex, true)
-#undef TORCHC_TRANSFORM
+static FailureOr<Value> DecomposeAtenFftFft(AtenFftFftOp op, Decomposer &b) {
+  return decomposeOneDim(op, Kind::ComplexToComplex, /*inverse=*/false, b);
+}
+static FailureOr<Value> DecomposeAtenFftIfft(AtenFftIfftOp op, Decomposer &b) {
+  return decomposeOneDim(op, Kind::ComplexToComplex, /*inverse=*/true, b);
+}
+static FailureOr<Value> DecomposeAtenFftRfft(AtenFftRfftOp op, Decomposer &b) {
+  return decomposeOneDim(op, Kind::RealToComplex, /*inverse=*/false, b);
+}
+static FailureOr<Value> DecomposeAtenFftIrfft(AtenFftIrfftOp op, Decomposer &b) {
+  return decomposeOneDim(op, Kind::ComplexToReal, /*inverse=*/true, b);
+}
+static FailureOr<Value> DecomposeAtenFftHfft(AtenFftHfftOp op, Decomposer &b) {
+  return decomposeOneDim(op, Kind::ComplexToReal, /*inverse=*/false, b);
+}
+static FailureOr<Value> DecomposeAtenFftIhfft(AtenFftIhfftOp op, Decomposer &b) {
+  return decomposeOneDim(op, Kind::RealToComplex, /*inverse=*/true, b);
+}
+static FailureOr<Value> DecomposeAtenFftFft2(AtenFftFft2Op op, Decomposer &b) {
+  return decomposeManyDims(op, Kind::ComplexToComplex, /*inverse=*/false, b);
+}
+static FailureOr<Value> DecomposeAtenFftIfft2(AtenFftIfft2Op op, Decomposer &b) {
+  return decomposeManyDims(op, Kind::ComplexToComplex, /*inverse=*/true, b);
+}
+static FailureOr<Value> DecomposeAtenFftRfft2(AtenFftRfft2Op op, Decomposer &b) {
+  return decomposeManyDims(op, Kind::RealToComplex, /*inverse=*/false, b);
+}
+static FailureOr<Value> DecomposeAtenFftIrfft2(AtenFftIrfft2Op op, Decomposer &b) {
+  return decomposeManyDims(op, Kind::ComplexToReal, /*inverse=*/true, b);
+}
+static FailureOr<Value> DecomposeAtenFftHfft2(AtenFftHfft2Op op, Decomposer &b) {
+  return decomposeManyDims(op, Kind::ComplexToReal, /*inverse=*/false, b);
+}
+static FailureOr<Value> DecomposeAtenFftIhfft2(AtenFftIhfft2Op op, Decomposer &b) {
+  return decomposeManyDims(op, Kind::RealToComplex, /*inverse=*/true, b);
+}
+static FailureOr<Value> DecomposeAtenFftFftn(AtenFftFftnOp op, Decomposer &b) {
+  return decomposeManyDims(op, Kind::ComplexToComplex, /*inverse=*/false, b);
+}
+static FailureOr<Value> DecomposeAtenFftIfftn(AtenFftIfftnOp op, Decomposer &b) {
+  return decomposeManyDims(op, Kind::ComplexToComplex, /*inverse=*/true, b);
+}
+static FailureOr<Value> DecomposeAtenFftRfftn(AtenFftRfftnOp op, Decomposer &b) {
+  return decomposeManyDims(op, Kind::RealToComplex, /*inverse=*/false, b);
+}
+static FailureOr<Value> DecomposeAtenFftIrfftn(AtenFftIrfftnOp op, Decomposer &b) {
+  return decomposeManyDims(op, Kind::ComplexToReal, /*inverse=*/true, b);
+}
+static FailureOr<Value> DecomposeAtenFftHfftn(AtenFftHfftnOp op, Decomposer &b) {
+  return decomposeManyDims(op, Kind::ComplexToReal, /*inverse=*/false, b);
+}
+static FailureOr<Value> DecomposeAtenFftIhfftn(AtenFftIhfftnOp op, Decomposer &b) {
+  return decomposeManyDims(op, Kind::RealToComplex, /*inverse=*/true, b);
+}
 
 void torchc::populateSpectralPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenFftFft, DecomposeAtenFftIfft, DecomposeAtenFftRfft, DecomposeAtenFftIrfft,

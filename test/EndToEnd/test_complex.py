@@ -31,7 +31,7 @@ FUNCTIONS = {
     "abs": lambda x, y: x.abs(), "angle": lambda x, y: x.angle(), "conj": lambda x, y: x.conj() * y,
     "exp": lambda x, y: x.exp(), "log": lambda x, y: x.log(), "sqrt": lambda x, y: x.sqrt(), "sgn": lambda x, y: x.sgn(),
     "sum": lambda x, y: x.sum(1), "mean": lambda x, y: y.mean((0, 1)), "cumsum": lambda x, y: x.cumsum(0),
-    "matmul": lambda x, y: x @ y.T, "real matmul": lambda x, y: x @ y.real.T,
+    "matmul": lambda x, y: x @ y.T, "linear": lambda x, y: torch.nn.functional.linear(x, y),
     "views": lambda x, y: x.T.reshape(2, -1)[:, 1:], "cat": lambda x, y: torch.cat([x, y.flip(0)], 1),
     "where": lambda x, y: torch.where(x.real > 0, x, y), "index": lambda x, y: x[torch.tensor([1, 0, 1])],
     "view_as_real": lambda x, y: torch.view_as_real(x) * 2, "equal": lambda x, y: x == x.clone(),

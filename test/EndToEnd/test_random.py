@@ -107,7 +107,6 @@ DISCRETE = {
     "randint_like": (lambda x: torch.randint_like(x, 2, 5), [0, 0, 1 / 3, 1 / 3, 1 / 3]),
     "random_": (lambda x: x.clone().random_(3), [1 / 3] * 3),
     "bernoulli": (lambda x: torch.bernoulli(x + 0.3), [0.7, 0.3]),
-    "bernoulli_": (lambda x: x.clone().bernoulli_(0.9), [0.1, 0.9]),
     "geometric_": (lambda x: x.clone().geometric_(0.5), [0] + [0.5**k for k in range(1, 30)]),
     "multinomial": (lambda x: torch.multinomial(x[:4] + torch.tensor([1.0, 0, 5, 2]), 60000, replacement=True),
                     [1 / 8, 0, 5 / 8, 2 / 8]),
