@@ -158,6 +158,11 @@ def test_training_an_mlp(in_pytorch):
     assert not in_pytorch()
 
 
+def test_training_an_embedding():
+    # Relative positions: as many rows of indices as columns.
+    check_training(nn.Sequential(nn.Embedding(4, 2), nn.Tanh()), torch.randint(4, (6, 6)))
+
+
 def test_training_with_attention():
     check_training(Attention(), torch.randint(11, (2, 5)))
 

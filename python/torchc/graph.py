@@ -67,12 +67,15 @@ def is_random(target):
 @functools.lru_cache(maxsize=None)
 def find_decompositions():
     """PyTorch's decompositions of the operators that torchc does not know. Those of random operators
-    would draw other numbers, and those of views would take constants apart."""
+    would draw other numbers, and those of views would take constants apart. An embedding's gradient becomes
+    a dozen operators, of which PyTorch would run one: it is left whole."""
     from torch._decomp import core_aten_decompositions, decomposition_table
 
     chosen = {}
     for table in (decomposition_table, core_aten_decompositions()):
         for op, decomposition in table.items():
+            if op is torch.ops.aten.embedding_dense_backward.default:
+                continue
             if not isinstance(op, torch._ops.OpOverload) or op.namespace != "aten" or is_known(op) or is_random(op):
                 continue
             if all(result.alias_info is None for result in op._schema.returns):
@@ -123,6 +126,12 @@ def explain(nodes):
         lines.append(f"{place + ': ' if place else ''}error: unsupported op {name} (x{len(found)})"
                      + (f": {reason}" if reason else ""))
     return UnsupportedOpError("\n".join(lines), [name for name, _ in uses])
+
+
+def _has_wide_mask(node):
+    """Whether the mask of a masked index operator is not of its indices' rank."""
+    mask, indices = node.args[1:3]
+    return any(index is not None and index.meta["val"].ndim != mask.meta["val"].ndim for index in indices)
 
 
 class GraphWriter:
@@ -261,6 +270,8 @@ class GraphWriter:
             given = [(formal.name, value) for formal, value in zip(formals, node.args)] + list(node.kwargs.items())
             if target._opname == "as_strided" and not node.args[0].meta["val"].is_contiguous():
                 raise Unsupported(node, "of a tensor that is not contiguous")
+            if target._opname == "_unsafe_masked_index_put_accumulate" and _has_wide_mask(node):
+                raise Unsupported(node, "with a mask of more dimensions than its indices")
             return [self._named(node, name, value) for name, value in given], "torch.ops." + describe_target(target)
         given = [(f"arg{i}", value) for i, value in enumerate(node.args)] + list(node.kwargs.items())
         if isinstance(target, torch._ops.HigherOrderOperator):
