@@ -277,8 +277,9 @@ class GraphWriter:
         if isinstance(target, torch._ops.HigherOrderOperator):
             return [self._named(node, name, value) for name, value in given], f"torch.ops.higher_order.{target.name()}"
         is_number = isinstance(node.meta.get("val"), (torch.SymInt, torch.SymFloat, torch.SymBool, int, float, bool))
-        if is_number and getattr(target, "__module__", None) == "_operator":
-            return [self._named(node, name, value) for name, value in given], f"_operator.{target.__name__}"
+        module = getattr(target, "__module__", None)  # torch.sym_max, math.ceil, ...
+        if is_number and module in ("_operator", "torch", "math"):
+            return [self._named(node, name, value) for name, value in given], f"{module}.{target.__name__}"
         raise Unsupported(node)
 
     def _named(self, node, name, value):
