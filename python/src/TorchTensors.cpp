@@ -10,7 +10,9 @@
 
 #include "DlpackTypes.h"
 
+#include <algorithm>
 #include <memory>
+#include <span>
 
 namespace nb = nanobind;
 using namespace torchc;
@@ -80,12 +82,13 @@ void TorchTensors::reset() {
 }
 
 static bool isContiguous(const DLTensor &view) {
-  if (!view.strides)
+  const std::span<const int64_t> shape(view.shape, static_cast<size_t>(view.ndim));
+  if (!view.strides || std::ranges::find(shape, 0) != shape.end())
     return true;
   int64_t stride = 1;
   for (int i = view.ndim; i-- != 0;) {
     if (view.shape[i] != 1 && view.strides[i] != stride)
-      return view.shape[i] == 0;
+      return false;
     stride *= view.shape[i];
   }
   return true;

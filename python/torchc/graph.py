@@ -397,8 +397,6 @@ def write_program(graph, input_specs, output_specs, symbols, in_spec="", out_spe
 def write_exported_program(program, prefix=""):
     """The text of an ExportedProgram, and its parameters, buffers and constants by name.
     Raises UnsupportedOpError, with all nodes that cannot be written."""
-    from torch.utils import _pytree
-
     if needs_decomposition(program.graph_module):
         program = program.run_decompositions(find_decompositions())
     constants = {}
@@ -415,9 +413,23 @@ def write_exported_program(program, prefix=""):
     inputs = [_tensor_spec("tensor_constant", name, target) for name, target in writer.lifted]
     inputs += [_write_input_spec(spec) for spec in signature.input_specs]
     outputs = [_write_output_spec(spec, argument) for spec, argument in zip(signature.output_specs, graph["outputs"])]
-    text = write_program(graph, inputs, outputs, symbols, _pytree.treespec_dumps(root.in_spec, protocol=1),
-                         _pytree.treespec_dumps(root.out_spec, protocol=1), getattr(program, "_guards_code", ()))
+    text = write_program(graph, inputs, outputs, symbols, _dump_spec(root.in_spec), _dump_spec(root.out_spec),
+                         getattr(program, "_guards_code", ()))
     return text, constants
+
+
+def _dump_spec(spec):
+    """The text of a pytree spec. PyTorch's own results, torch.return_types, have none: they are tuples."""
+    from torch.utils import _pytree
+
+    def as_tuples(node):
+        if node.is_leaf():
+            return node
+        children = [as_tuples(child) for child in node.children()]
+        is_result = getattr(node.type, "__module__", None) == "torch.return_types"
+        return _pytree.TreeSpec(*((tuple, None) if is_result else (node.type, node.context)), children)
+
+    return _pytree.treespec_dumps(as_tuples(spec), protocol=1)
 
 
 def _tensor_spec(kind, name, target):

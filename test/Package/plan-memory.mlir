@@ -81,7 +81,7 @@ vm.func @dynamic(%x: !vm.ref) -> !vm.ref {
 // CHECK-DAG: %[[BASE:.*]] = vm.mul_i64 %[[C64]], %[[N]]
 // CHECK-DAG: %[[SIZE:.*]] = vm.mul_i64 %[[C64]], %[[NN]]
 // CHECK-DAG: %[[END:.*]] = vm.add_i64 %[[BASE]], %[[SIZE]]
-// CHECK: %[[TOTAL:.*]] = vm.max_i64 %[[FIRST]], %[[END]]
+// CHECK: %[[TOTAL:.*]] = vm.max_i64 %[[END]], %[[FIRST]]
 // CHECK: %[[SLAB:.*]] = vm.slab_reserve %[[TOTAL]]
 // CHECK: vm.view %[[SLAB]], %{{.*}}, i8, [%{{.*}}]
 // CHECK: vm.view %[[SLAB]], %[[BASE]], i8
