@@ -3,7 +3,8 @@
  * A classifier in one program, without files, Python or a C++ library:
  *
  *   torchc-compile model.pt2 --emit=static-library -o classifier.a
- *   cc -O2 -Iruntime/include embed.c classifier.a build/lib/libtorchc-runtime.a -Wl,--gc-sections -s -o embed
+ *   cc -O2 -Iruntime/include embed.c classifier.a build/lib/libtorchc-runtime.a \
+ *     -Wl,--gc-sections,-z,noseparate-code -s -o embed
  *   ./embed < image.raw
  *
  * `python quickstart.py export .` writes the model.pt2, of 3 x 64 x 64 pixels and 10 classes. */

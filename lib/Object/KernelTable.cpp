@@ -53,7 +53,7 @@ private:
 };
 } // namespace
 
-/// void grid(const int64_t *constants, int64_t *extents)
+/// void grid(const int64_t *constants, int64_t *extents), named after the first kernel that has it
 static llvm::Function *emitGrid(const KernelEntry &kernel, llvm::Module &module) {
   llvm::IRBuilder<> b(module.getContext());
   auto *type = llvm::FunctionType::get(b.getVoidTy(), {b.getPtrTy(), b.getPtrTy()}, /*isVarArg=*/false);
@@ -74,9 +74,13 @@ llvm::Expected<ObjectBytes> torchc::emitKernelTable(llvm::ArrayRef<KernelEntry> 
   auto *kernelType = llvm::FunctionType::get(b.getInt32Ty(), /*isVarArg=*/false);
   auto *entryType = llvm::StructType::get(b.getPtrTy(), b.getPtrTy());
   llvm::SmallVector<llvm::Constant *> entries;
+  llvm::DenseMap<AffineMap, llvm::Function *> grids;
   for (const KernelEntry &kernel : kernels) {
     auto *run = llvm::Function::Create(kernelType, llvm::GlobalValue::ExternalLinkage, kernel.name, module);
-    entries.push_back(llvm::ConstantStruct::get(entryType, {emitGrid(kernel, module), run}));
+    llvm::Function *&grid = grids[kernel.workgroups];
+    if (!grid)
+      grid = emitGrid(kernel, module);
+    entries.push_back(llvm::ConstantStruct::get(entryType, {grid, run}));
   }
   // struct torchc_kernel_table { uint32_t abi_version, count; torchc_kernel kernels[]; }
   auto *array = llvm::ConstantArray::get(llvm::ArrayType::get(entryType, entries.size()), entries);

@@ -61,8 +61,9 @@ private:
 
 class Encoder {
 public:
-  Encoder(ModuleTables &tables, Bytecode &bytecode)
-      : tables(tables), bytecode(bytecode), messages(tables.header.messages), texts(bytecode.debugInfo.texts) {}
+  Encoder(ModuleTables &tables, Bytecode &bytecode, bool withSources)
+      : tables(tables), bytecode(bytecode), withSources(withSources), messages(tables.header.messages),
+        texts(bytecode.debugInfo.texts) {}
 
   LogicalResult encode(vm::FuncOp function, runtime::schema::FunctionT &entry);
 
@@ -77,6 +78,7 @@ private:
 
   ModuleTables &tables;
   Bytecode &bytecode;
+  const bool withSources;
   Pool messages, texts;
   std::map<std::vector<uint16_t>, uint32_t> lists;
 
@@ -246,7 +248,7 @@ LogicalResult Encoder::encode(Operation &op) {
   if (auto branch = dyn_cast<vm::BrOp>(op))
     for (bool references : {false, true})
       encodeMoves(branch.getArguments(), branch.getToBlock()->getArguments(), references);
-  if (auto dispatch = dyn_cast<vm::DispatchOp>(op))
+  if (auto dispatch = dyn_cast<vm::DispatchOp>(op); dispatch && withSources)
     addSources(dispatch);
   Instruction instruction = make(interface.getOpcode());
   nextOperand = nextResult = nextSegment = nextSuccessor = 0;
@@ -297,8 +299,8 @@ LogicalResult Encoder::encode(vm::FuncOp function, runtime::schema::FunctionT &e
   return success();
 }
 
-LogicalResult torchc::encodeBytecode(ModuleTables &tables, Bytecode &bytecode) {
-  Encoder encoder(tables, bytecode);
+LogicalResult torchc::encodeBytecode(ModuleTables &tables, Bytecode &bytecode, bool withSources) {
+  Encoder encoder(tables, bytecode, withSources);
   for (auto [function, entry] : llvm::zip_equal(tables.functions, tables.header.functions))
     if (failed(encoder.encode(function, *entry)))
       return failure();

@@ -21,8 +21,9 @@ struct Bytecode {
 };
 
 /// Encodes all functions of `tables`, whose registers are allocated, and completes
-/// the tables of functions and messages.
-mlir::LogicalResult encodeBytecode(ModuleTables &tables, Bytecode &bytecode);
+/// the tables of functions and messages. `withSources`: the debug info also says what
+/// each dispatch computes.
+mlir::LogicalResult encodeBytecode(ModuleTables &tables, Bytecode &bytecode, bool withSources);
 
 } // namespace torchc
 

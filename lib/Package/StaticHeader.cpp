@@ -189,13 +189,7 @@ extern "C" {{
 extern const torchc_linked_program {1}_program;
 
 static inline torchc_status *{1}_create(torchc_session **session) {{
-  torchc_program *program;
-  torchc_status *status = torchc_program_link(&{1}_program, &program);
-  if (status)
-    return status;
-  status = torchc_session_create(program, NULL, NULL, session);
-  torchc_program_free(program);
-  return status;
+  return torchc_linked_create_session(&{1}_program, session);
 }
 {5}
 #ifdef __cplusplus

@@ -221,8 +221,9 @@ static void describeProducer(ModuleOp module, const ProducerInfo &info, schema::
   header.producer->source_hash = info.sourceHash;
 }
 
-static LogicalResult prepare(ModuleOp module, const ProducerInfo &producer, ModuleTables &tables, Bytecode &bytecode) {
-  if (failed(collectTables(module, tables)) || failed(encodeBytecode(tables, bytecode)))
+static LogicalResult prepare(ModuleOp module, const ProducerInfo &producer, ModuleTables &tables, Bytecode &bytecode,
+                             bool withSources = true) {
+  if (failed(collectTables(module, tables)) || failed(encodeBytecode(tables, bytecode, withSources)))
     return failure();
   describeProducer(module, producer, tables.header);
   return success();
@@ -260,8 +261,15 @@ ExitCode torchc::writeVmfbFile(ModuleOp module, StringRef path, const ProducerIn
 FailureOr<ModuleBytes> torchc::writeModuleBytes(ModuleOp module, const ProducerInfo &producer) {
   ModuleTables tables;
   Bytecode bytecode;
-  if (failed(prepare(module, producer, tables, bytecode)))
+  if (failed(prepare(module, producer, tables, bytecode, /*withSources=*/false)))
     return failure();
+  // Nobody asks for them there.
+  for (auto &constant : tables.header.constants)
+    constant->name.clear();
+  for (auto &entry : tables.header.exports) {
+    entry->input_spec.clear();
+    entry->output_spec.clear();
+  }
   FileLayout layout(tables, bytecode);
   layout.plan();
   ModuleBytes result;

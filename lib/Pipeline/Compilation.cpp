@@ -183,6 +183,12 @@ ExitCode Compilation::runStage(Stage stage) {
   return dump(stage);
 }
 
+void Compilation::chooseForm(const Emission &emission) {
+  options.pipeline.optimizeForSize = emission.isStaticLibrary;
+  if (emission.isStaticLibrary && options.pipeline.target.cpu.empty())
+    options.pipeline.target.cpu = "common";
+}
+
 ExitCode Compilation::runTo(Stage last) {
   if (reached > last)
     return fail(ExitCode::Usage, "the IR is at the " + getStageName(reached) + " stage, after " + getStageName(last));

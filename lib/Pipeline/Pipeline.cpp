@@ -106,8 +106,10 @@ static void addDispatchPasses(OpPassManager &manager, const PipelineOptions &opt
 static void addCodegenPasses(OpPassManager &manager, const PipelineOptions &options) {
   EmitKernelsOptions target;
   target.triple = options.target.triple;
-  target.cpu = options.target.cpu;
+  if (!options.target.cpu.empty())
+    target.cpu = options.target.cpu;
   target.features = options.target.features;
+  target.optimizeForSize = options.optimizeForSize;
   manager.addPass(createEmitKernels(target));
   OpPassManager &functions = manager.nest<dispatch::ExecutableOp>().nest<ModuleOp>().nest<LLVM::LLVMFuncOp>();
   functions.addPass(createExpandMath());

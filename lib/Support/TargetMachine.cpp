@@ -76,7 +76,7 @@ static std::string suggest(StringRef name, ArrayRef<StringRef> known) {
 static LogicalResult checkCpu(const CpuVariant &target, const llvm::MCSubtargetInfo &baseline, EmitErrorFn emitError) {
   if (baseline.isCPUStringValid(target.cpu))
     return success();
-  SmallVector<StringRef> known{"host", "portable"};
+  SmallVector<StringRef> known{"host", "portable", "common"};
   for (const llvm::SubtargetSubTypeKV &cpu : baseline.getAllProcessorDescriptions())
     // The list also names CPUs of 32 bits, which cannot run the code.
     if (!baseline.getTargetTriple().isX86() || StringRef(cpu.Key).starts_with("x86-64") ||
@@ -96,12 +96,14 @@ FailureOr<std::vector<CpuVariant>> torchc::resolveTargets(StringRef triple, Stri
   SmallVector<StringRef> names, list;
   cpus.split(list, ',', /*MaxSplit=*/-1, /*KeepEmpty=*/false);
   for (StringRef name : list)
-    if (name != "portable")
+    if (name != "portable" && name != "common")
       names.push_back(name);
-    else if (machine.isX86())
-      names.append({"x86-64-v2", "x86-64-v3", "x86-64-v4"});
-    else
+    else if (!machine.isX86())
       names.push_back("generic");
+    else if (name == "common")
+      names.push_back("x86-64-v3");
+    else
+      names.append({"x86-64-v2", "x86-64-v3", "x86-64-v4"});
   if (names.empty())
     return emitError() << "no CPU to make code for";
 

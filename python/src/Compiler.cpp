@@ -73,6 +73,7 @@ public:
     std::optional<Emission> emission = parseEmission(stage);
     if (!emission)
       throw nb::value_error(("'" + stage + "' is not a stage").c_str());
+    compilation.chooseForm(*emission);
     return run(progress, [&] { return compilation.runTo(emission->stage); });
   }
 

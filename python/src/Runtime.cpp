@@ -12,6 +12,7 @@
 #include "DlpackTypes.h"
 #include "TorchTensors.h"
 
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
@@ -19,6 +20,7 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -95,9 +97,15 @@ nb::object reinterpret(const InputArray &array, const std::string &name) {
 // Programs
 //===----------------------------------------------------------------------===//
 
-Program loadFile(const std::string &path) {
+LoadOptions makeLoadOptions(const std::optional<std::string> &variant) {
+  LoadOptions options;
+  options.variant = variant ? variant->c_str() : nullptr;
+  return options;
+}
+
+Program loadFile(const std::string &path, const std::optional<std::string> &variant) {
   nb::gil_scoped_release unlock;
-  Result<Program> program = Program::load(path.c_str(), LoadOptions());
+  Result<Program> program = Program::load(path.c_str(), makeLoadOptions(variant));
   if (!program.isOk()) {
     nb::gil_scoped_acquire lock;
     raise(loadError, program.getStatus());
@@ -105,9 +113,9 @@ Program loadFile(const std::string &path) {
   return program.take();
 }
 
-Program loadBytes(nb::bytes bytes) {
+Program loadBytes(nb::bytes bytes, const std::optional<std::string> &variant) {
   std::span<const uint8_t> span(reinterpret_cast<const uint8_t *>(bytes.c_str()), bytes.size());
-  Result<Program> program = Program::copyBytes(span, LoadOptions());
+  Result<Program> program = Program::copyBytes(span, makeLoadOptions(variant));
   if (!program.isOk())
     raise(loadError, program.getStatus());
   return program.take();
@@ -126,6 +134,19 @@ Program borrowBuffer(nb::ndarray<const uint8_t, nb::ndim<1>, nb::c_contig, nb::d
     raise(loadError, program.getStatus());
   owner.release();
   return program.take();
+}
+
+/// The CPU names of the variants, and of the one that runs.
+nb::tuple listVariants(const Program &program) {
+  nb::list names;
+  nb::object chosen = nb::none();
+  for (unsigned i = 0; i < program.getLibraryCount(); ++i) {
+    const LibraryInfo library = program.getLibrary(i);
+    names.append(library.cpu);
+    if (library.isChosen)
+      chosen = nb::str(library.cpu);
+  }
+  return nb::make_tuple(names, chosen);
 }
 
 unsigned findFunction(const Program &program, const std::string &name) {
@@ -434,9 +455,10 @@ NB_MODULE(_runtime, m) {
   }));
 
   nb::class_<Program>(m, "Program", "A verified program; immutable, shared by any number of sessions.")
-      .def_static("load", &loadFile, nb::arg("path"))
-      .def_static("from_bytes", &loadBytes, nb::arg("data"))
+      .def_static("load", &loadFile, nb::arg("path"), nb::arg("variant").none() = nb::none())
+      .def_static("from_bytes", &loadBytes, nb::arg("data"), nb::arg("variant").none() = nb::none())
       .def_static("borrow", &borrowBuffer, nb::arg("buffer"))
+      .def_prop_ro("variants", &listVariants)
       .def_prop_ro("functions", &listFunctions)
       .def_prop_ro("state", &listState)
       .def("describe", &describeFunction, nb::arg("function"));

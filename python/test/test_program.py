@@ -253,6 +253,22 @@ def test_saved_and_loaded(affine, tmp_path):
     check(torchc.load(str(tmp_path / "m.vmfb"), threads=2)(x), affine(x))
 
 
+def test_variants(tmp_path):
+    exported = torch.export.export(Affine(), (torch.ones(3, 4),))
+    program = torchc.compile(exported, target_cpu="x86-64,x86-64-v2")
+    assert program.variants == ["x86-64-v2", "x86-64"] and program.variant == "x86-64-v2"
+    program.save(tmp_path / "m.vmfb")
+    x = torch.randn(3, 4)
+    for source in (tmp_path / "m.vmfb", (tmp_path / "m.vmfb").read_bytes()):
+        for variant in program.variants:
+            loaded = torchc.load(source, variant=variant)
+            assert loaded.variant == variant
+            check(loaded(x), program(x))
+        assert pickle.loads(pickle.dumps(loaded)).variant == variant
+    with pytest.raises(torchc.LoadError, match="no variant 'z80'; there are: x86-64-v2 x86-64"):
+        torchc.load(tmp_path / "m.vmfb", variant="z80")
+
+
 def test_pickled(affine):
     x = torch.randn(3, 4)
     check(pickle.loads(pickle.dumps(affine))(x), affine(x))

@@ -61,8 +61,9 @@ class Module:
 
     def run_to(self, stage):
         """Takes the module through all stages up to one, named as for `torchc-compile --emit` or as an
-        output type. Returns the module itself. Raises CompileError."""
-        name = _OUTPUT_TYPES.get(stage) or _find(stage, _STAGES, "stage")
+        output type; "static-library" is the last one with small kernels. Returns the module itself.
+        Raises CompileError."""
+        name = _OUTPUT_TYPES.get(stage) or (stage if stage == "static-library" else _find(stage, _STAGES, "stage"))
         self._check(self._native.run_to(name, self._progress))
         return self
 
@@ -177,7 +178,7 @@ def _finish(read, output, emit, target_backends, input_type):
         raise ValueError("a static library is two files: it needs an output")
     module = read()
     if emit == "static-library":
-        return module.run_to("package").save_static_library(output)
+        return module.run_to("static-library").save_static_library(output)
     module.run_to(emit)
     return module.to_bytes() if output is None else module.save(output)
 

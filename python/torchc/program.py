@@ -40,7 +40,7 @@ def find_torch():
     return torch
 
 
-def load(source, *, threads=1, parameters=None, ops=None):
+def load(source, *, threads=1, parameters=None, ops=None, variant=None):
     """Loads a .vmfb file, which is mapped and must not change, or the bytes of one.
 
     threads: threads that run one call; 0 takes one a CPU.
@@ -50,15 +50,16 @@ def load(source, *, threads=1, parameters=None, ops=None):
     ops: functions for the custom ops that the program calls (`torchc-compile --custom-ops`), by name, such as
         "mylib::foo". They are called as the operator is, with numpy arrays for tensors, which they only read
         and do not keep, and return an array or a tuple of them.
+    variant: the CPU whose kernels to run, one of `Program.variants`; None takes the best that this CPU runs.
     Returns a Program. Raises LoadError where the file is missing, damaged, of another version, or
     made for another CPU. Imports no PyTorch.
     """
-    options = threads, parameters, ops
+    options = threads, parameters, ops, variant
     if isinstance(source, (bytes, bytearray, memoryview)):
         data = bytes(source)
-        return Program(_runtime.Program.from_bytes(data), lambda: data, *options)
+        return Program(_runtime.Program.from_bytes(data, variant), lambda: data, *options)
     path = os.fspath(source)
-    native = _runtime.Program.load(path)
+    native = _runtime.Program.load(path, variant)
     # An open file keeps the bytes where `save` finds them, whatever becomes of the name.
     file = open(path, "rb")
 
@@ -108,9 +109,9 @@ class Program:
     the GIL. Programs can be pickled. Raises RunError, which says what was expected and what it got.
     """
 
-    def __init__(self, native, read, threads, parameters, ops):
+    def __init__(self, native, read, threads, parameters, ops, variant):
         self._native = native
-        self._options = threads, parameters, ops
+        self._options = threads, parameters, ops, variant
         bindings = [(name, _make_op(function)) for name, function in (ops or {}).items()]
         self._session = _runtime.create_session(native, find_device(threads), _read_parameters(parameters), bindings)
         self._read = read
@@ -125,6 +126,16 @@ class Program:
     def functions(self):
         """The names of the entry points."""
         return list(self._signatures)
+
+    @property
+    def variants(self):
+        """The CPUs that there are kernels for, best first."""
+        return self._native.variants[0]
+
+    @property
+    def variant(self):
+        """The one of `variants` whose kernels run; None where the program has no kernels."""
+        return self._native.variants[1]
 
     def signature(self, function="forward"):
         """The inputs and outputs of an entry point: name, kind, dtype and dims of each. A dim is an
@@ -241,8 +252,8 @@ class Program:
         return function
 
 
-def _restore(data, threads, parameters, ops):
-    return load(data, threads=threads, parameters=parameters, ops=ops)
+def _restore(data, threads, parameters, ops, variant):
+    return load(data, threads=threads, parameters=parameters, ops=ops, variant=variant)
 
 
 def _count_plain(signature, input_spec, output_spec):

@@ -10,6 +10,7 @@
 #include "torchc/runtime.hpp"
 
 #include <filesystem>
+#include <fstream>
 #include <gtest/gtest.h>
 #include <thread>
 
@@ -138,6 +139,35 @@ TEST_F(CustomOpTest, MustBeThereAndFit) {
     return torchc::Status();
   };
   EXPECT_STREQ(create(op)->call("f", {makeTensor({1})}).status().message(), "f: mylib::scale did not set result 0");
+}
+
+TEST(CppApi, Variants) {
+  ModuleBuilder builder;
+  for (const char *name : {"add_constant", "number_groups", "fail_from", "sum_row"})
+    builder.addKernel(name, 0, 0, 0);
+  std::ifstream file(TORCHC_TEST_KERNELS, std::ios::binary);
+  const std::vector<uint8_t> kernels{std::istreambuf_iterator<char>(file), {}};
+  for (const char *cpu : {"best", "plain"})
+    builder.addLibrary(cpu, {}, kernels);
+  const std::vector<uint8_t> bytes = builder.build();
+  const auto load = [&](const char *variant) {
+    torchc::LoadOptions options;
+    options.variant = variant;
+    return torchc::Program::copyBytes(bytes.data(), bytes.size(), options);
+  };
+  for (const char *variant : {"best", "plain"}) {
+    auto program = load(variant);
+    ASSERT_TRUE(program);
+    ASSERT_EQ(program->variantCount(), 2u);
+    EXPECT_EQ(program->variant(0)->is_chosen, variant == std::string("best"));
+    EXPECT_EQ(program->variant(1)->is_chosen, variant == std::string("plain"));
+    EXPECT_EQ(program->variant(1)->size, kernels.size());
+  }
+  EXPECT_TRUE(load(nullptr)->variant(0)->is_chosen);
+  EXPECT_STREQ(load(nullptr)->variant(1)->cpu, "plain");
+  EXPECT_EQ(load("worst").status().code(), TORCHC_INVALID_ARGUMENT);
+  EXPECT_STREQ(load("worst").status().message(), "no variant 'worst'; there are: best plain");
+  EXPECT_STREQ(load(nullptr)->variant(2).status().message(), "there is no variant 2");
 }
 
 TEST(CppApi, StateParametersAndOutputs) {

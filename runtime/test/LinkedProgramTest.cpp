@@ -8,6 +8,7 @@
 
 #include "ModuleBuilder.h"
 #include "torchc/linked.h"
+#include "torchc/runtime/Format.h"
 #include "torchc/runtime/Session.h"
 
 #include <gtest/gtest.h>
@@ -77,6 +78,42 @@ TEST(LinkedProgram, RunsOnTheCallersMemory) {
   EXPECT_EQ(describe(torchc_session_call_buffers(session, 1, &input, &output)), "there is no function number 1");
   EXPECT_EQ(describe(torchc_session_call_buffers(session, 0, &input, &output)), "ok");
   torchc_session_free(session);
+}
+
+TEST(LinkedProgram, MakesASessionInOneStep) {
+  const AlignedBytes bytes(makeProgram());
+  const torchc_kernel_table *tables[] = {nullptr, &torchc_kernels};
+  const torchc_linked_program linked = {bytes.get().data(), bytes.get().size(), tables, 2};
+  torchc_session *session;
+  ASSERT_EQ(describe(torchc_linked_create_session(&linked, &session)), "ok");
+  const int64_t n = 3;
+  std::vector<float> x(3, 1), y(3, 0);
+  const torchc_buffer input = {x.data(), &n}, output = {y.data(), &n};
+  ASSERT_EQ(describe(torchc_session_call_buffers(session, 0, &input, &output)), "ok");
+  EXPECT_EQ(y, std::vector<float>(3, 101));
+  torchc_session_free(session);
+}
+
+TEST(LinkedProgram, SaysWhatASessionInOneStepLacks) {
+  ModuleBuilder builder;
+  builder.addParameter("model", "weight", ElementType::I64, {2});
+  const unsigned f = builder.addFunction("f", "", "ref", 0, 1, "Parameter r0 <- 0\nRet [r0]");
+  builder.addExport("f", f, {}, {"w:i64[2]"});
+  const AlignedBytes bytes(builder.build());
+  const torchc_linked_program linked = {bytes.get().data(), bytes.get().size(), nullptr, 0};
+  torchc_session *session;
+  EXPECT_EQ(describe(torchc_linked_create_session(&linked, &session)),
+            "the program needs custom ops or parameters: create its session with options");
+}
+
+TEST(LinkedProgram, RefusesAnotherVersion) {
+  std::vector<uint8_t> module = makeProgram();
+  FilePrologue &prologue = *reinterpret_cast<FilePrologue *>(module.data());
+  prologue.formatMajor += 1;
+  const AlignedBytes bytes(module);
+  const torchc_linked_program linked = {bytes.get().data(), bytes.get().size(), nullptr, 0};
+  torchc_program *program;
+  EXPECT_NE(describe(torchc_program_link(&linked, &program)).find("this runtime reads"), std::string::npos);
 }
 
 TEST(LinkedProgram, RefusesOtherKernels) {

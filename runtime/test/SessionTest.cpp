@@ -449,6 +449,36 @@ TEST_F(KernelTest, DispatchesOverAnyNumberOfThreads) {
   }
 }
 
+TEST_F(KernelTest, WorkGroupsAreSteps) {
+  // f(x: i64[3]): as many work groups that do nothing.
+  const unsigned f = builder.addFunction("f", "ref", "", 6, 1, R"(
+    ConstI64 i3 <- 0
+    ConstI64 i4 <- 1
+    ConstI64 i5 <- 2
+    LoadI64 i0 <- r0 i3
+    LoadI64 i1 <- r0 i4
+    LoadI64 i2 <- r0 i5
+    Dispatch 2 [] [i0 i1 i2 i0 i3]
+    Dispatch 2 [] [i0 i1 i2 i0 i3]
+    Ret [])");
+  builder.addExport("f", f, {"x:i64[3]"}, {});
+  const int64_t most = UINT32_MAX;
+  const auto callWith = [&](uint64_t maxSteps, std::vector<int64_t> groups) {
+    SessionOptions options;
+    options.maxSteps = maxSteps;
+    create(options);
+    return call("f", {makeTensor<int64_t>(ElementType::I64, {3}, groups)}, 0);
+  };
+  EXPECT_EQ(callWith(9 + 2 * 24, {2, 3, 4}), "ok");
+  EXPECT_EQ(session->getStats().dispatches, 2u);
+  EXPECT_EQ(callWith(9 + 2 * 24 - 1, {2, 3, 4}), "f: the limit of 56 steps is reached");
+  EXPECT_EQ(callWith(8 + 24, {2, 3, 4}), "f: the limit of 32 steps is reached");
+  EXPECT_EQ(session->getStats().dispatches, 1u); // None of the second one's groups has run.
+  EXPECT_EQ(callWith(1000, {most, most, 1}), "f: the limit of 1000 steps is reached");
+  EXPECT_EQ(callWith(UINT64_MAX, {most, most, most}), "f: kernel 'fail_from': 4294967295 work groups");
+  EXPECT_EQ(callWith(9, {0, 1, 1}), "ok");
+}
+
 TEST_F(KernelTest, ScratchBelongsToAWorker) {
   const unsigned f = builder.addFunction("f", "ref", "ref", 2, 2, R"(
     TensorDim i0 <- r0 0

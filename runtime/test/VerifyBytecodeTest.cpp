@@ -213,7 +213,7 @@ TEST_F(VerifyBytecode, StackSize) {
   for (unsigned i = 0; i < 10; ++i)
     builder.addFunction("f", "", "", 0, 65535,
                         i == 0 ? "Ret []" : "Call [] <- " + std::to_string(i - 1) + " []\nRet []");
-  EXPECT_EQ(load(builder), "function 'f', instruction 1: the call stack needs more than 67108864 bytes");
+  EXPECT_EQ(load(builder), "function 'f': the call stack needs more than 67108864 bytes");
 }
 
 TEST_F(VerifyBytecode, BranchWorkIsBounded) {

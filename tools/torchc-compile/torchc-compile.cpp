@@ -83,10 +83,10 @@ void addOptions(CLI::App &app, Arguments &arguments, CompileOptions &options) {
 
   const char *target = "Target";
   app.add_option("--target-cpu", options.pipeline.target.cpu,
-                 "CPUs to make code for, side by side: LLVM's names, host (this machine), portable (x86-64-v2, v3, v4)")
+                 "CPUs to make code for, side by side: LLVM's names, host (this machine), portable (x86-64-v2, v3, v4: "
+                 "the default), common (x86-64-v3: the default for a static library)")
       ->group(target)
-      ->type_name("LIST")
-      ->capture_default_str();
+      ->type_name("LIST");
   app.add_option("--target-features", options.pipeline.target.features, "Features to add or leave out: +avx2,-fma")
       ->group(target)
       ->type_name("LIST");
@@ -135,6 +135,7 @@ ExitCode compile(const Arguments &arguments, const CompileOptions &options) {
     return ExitCode::Usage;
   }
   Compilation compilation(options);
+  compilation.chooseForm(*emission);
   running = &compilation;
   llvm::scope_exit stop([] { running = nullptr; });
   if (ExitCode code = compilation.read(arguments.input); code != ExitCode::Success)

@@ -27,7 +27,8 @@ def EmitKernels : Pass<"torchc-emit-kernels", "::mlir::ModuleOp"> {
     Option<"triple", "triple", "std::string", [{""}], "Target triple; empty: this machine's">,
     Option<"cpu", "cpu", "std::string", [{"portable"}],
            "CPUs to make variants for, a comma list: names as LLVM spells them, host, portable">,
-    Option<"features", "features", "std::string", [{""}], "CPU features added to the CPU's own">
+    Option<"features", "features", "std::string", [{""}], "CPU features added to the CPU's own">,
+    Option<"optimizeForSize", "optimize-for-size", "bool", "false", "Small code rather than the last percents of speed">
   ];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::scf::SCFDialect",

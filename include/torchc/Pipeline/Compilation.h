@@ -81,6 +81,9 @@ public:
   ExitCode read(std::unique_ptr<llvm::MemoryBuffer> content, llvm::StringRef name);
   /// Takes what a reader captured; `name` begins the messages.
   ExitCode read(const CaptureResult &captured, llvm::StringRef name);
+  /// What is to be written in the end, said before the stages that must know: a static
+  /// library is small and, unless CPUs are named, for one; a .vmfb is fast.
+  void chooseForm(const Emission &emission);
   /// Takes the model through all stages up to and including `last`. IR that
   /// was read goes on from the stage that it is at, which `last` is not before.
   ExitCode runTo(Stage last);

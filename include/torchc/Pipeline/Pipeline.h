@@ -36,9 +36,9 @@ llvm::StringRef getStageName(Stage stage);
 
 /// The machine that code is made for.
 struct TargetOptions {
-  std::string triple;           ///< Empty: this machine's.
-  std::string cpu = "portable"; ///< A comma list of CPUs, see `resolveTargets`.
-  std::string features;         ///< Such as "+avx2,-fma", added to each CPU's.
+  std::string triple;   ///< Empty: this machine's.
+  std::string cpu;      ///< A comma list of CPUs, see `resolveTargets`. Empty: "portable".
+  std::string features; ///< Such as "+avx2,-fma", added to each CPU's.
 };
 
 /// Options of the whole way.
@@ -47,6 +47,8 @@ struct PipelineOptions {
   /// 0: kernels as the model states them, one op each, and no optimisation by LLVM;
   /// 3: the fastest program.
   unsigned optLevel = 3;
+  /// Small kernels rather than the last percents of speed.
+  bool optimizeForSize = false;
   /// Parameters and buffers are read at run time, from this scope, and are no part of the
   /// program.
   std::optional<std::string> parameterScope;

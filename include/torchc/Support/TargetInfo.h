@@ -18,6 +18,8 @@ struct TargetInfo {
   CpuVariant variant;
   unsigned vectorBits = 128;
   unsigned vectorRegisters = 16;
+  /// Small code rather than the last percents of speed.
+  bool prefersSize = false;
 
   /// How many elements of `bits` one vector register holds.
   unsigned getLanes(unsigned bits) const { return vectorBits / bits; }

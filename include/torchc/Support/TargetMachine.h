@@ -28,9 +28,9 @@ struct CpuVariant {
 using EmitErrorFn = llvm::function_ref<mlir::InFlightDiagnostic()>;
 
 /// The variants that code is made for. `cpus` is a comma list of names of CPUs as
-/// LLVM spells them, of "host", this machine with its features, and of
-/// "portable": x86-64-v2, -v3 and -v4, or generic where the architecture has no
-/// levels. An empty triple is this machine's. `features` is added to every variant's
+/// LLVM spells them, of "host", this machine with its features, of "portable":
+/// x86-64-v2, -v3 and -v4, and of "common", the middle one of these; both are generic where
+/// the architecture has no levels. An empty triple is this machine's. `features` is added to every variant's
 /// own, so that it wins. Each variant comes once, in the order of the list. Fails,
 /// with an error from `emitError`, for names that this LLVM lacks.
 mlir::FailureOr<std::vector<CpuVariant>> resolveTargets(llvm::StringRef triple, llvm::StringRef cpus,

@@ -258,8 +258,9 @@ ContractionNest::Sums ContractionNest::emitSteps(Indices loops, ValueRange inits
   };
   int64_t product = 1;
   size_t unrolled = steps.size();
+  const int64_t most = emitter.getTarget().prefersSize ? 1 : kUnrolledSteps;
   while (unrolled != 0 && steps[unrolled - 1].extent.isConstant() && !isWindow(steps[unrolled - 1].last) &&
-         product * steps[unrolled - 1].extent.offset <= kUnrolledSteps)
+         product * steps[unrolled - 1].extent.offset <= most)
     product *= steps[--unrolled].extent.offset;
   std::function<Sums(size_t, ValueRange)> emitFrom = [&](size_t depth, ValueRange carried) -> Sums {
     if (depth == steps.size())

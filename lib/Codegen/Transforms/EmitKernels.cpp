@@ -66,6 +66,7 @@ void EmitKernels::runOnOperation() {
     FailureOr<TargetInfo> target = TargetInfo::get(variant, emitError);
     if (failed(target))
       return signalPassFailure();
+    target->prefersSize = optimizeForSize;
     OpBuilder b(&getContext());
     auto executable =
         dispatch::ExecutableOp::create(b, loc, variant.cpu, variant.triple, variant.cpu, variant.features, nullptr);

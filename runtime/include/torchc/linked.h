@@ -35,9 +35,16 @@ typedef struct torchc_buffer {
   const int64_t *dims;
 } torchc_buffer;
 
-/* The program, with the kernels that suit this CPU.
- * Errors: TORCHC_INVALID_MODULE, TORCHC_INCOMPATIBLE (no kernels suit it). */
+/* The program, with the kernels that suit this CPU. Nothing of it is verified: it is as
+ * trustworthy as the executable's code.
+ * Errors: TORCHC_INCOMPATIBLE (no kernels suit the CPU; a runtime of another version). */
 TORCHC_API torchc_status *torchc_program_link(const torchc_linked_program *linked, torchc_program **program);
+
+/* A session of the program in the calling thread. torchc_program_link followed by
+ * torchc_session_create gives one with threads, parameters, custom ops or limits; an
+ * executable that does without has no code for them. Errors: as above; TORCHC_INVALID_ARGUMENT
+ * (the program has custom ops). */
+TORCHC_API torchc_status *torchc_linked_create_session(const torchc_linked_program *linked, torchc_session **session);
 
 /* Calls a function on buffers, one for each input and each output of its signature;
  * outputs overlap nothing. Once a function has been called with the largest shapes,

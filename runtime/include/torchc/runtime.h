@@ -146,11 +146,12 @@ typedef struct torchc_load_options {
   size_t struct_size;
   int verify_constants; /* Read all constants, whatever their size, and check them. */
   int inspect_only;     /* Load no native code: the program cannot run. */
-  const char *variant;  /* CPU name of the kernels to take; NULL: the best that this CPU runs. */
+  const char *variant;  /* Kernels to take, by torchc_variant_info.cpu; NULL: the best that this CPU runs. */
 } torchc_load_options;
 
 /* Maps a file, which must not change while the program lives.
- * Errors: TORCHC_IO, TORCHC_INVALID_MODULE, TORCHC_INCOMPATIBLE. */
+ * Errors: TORCHC_IO, TORCHC_INVALID_MODULE, TORCHC_INCOMPATIBLE (no kernels for this CPU, or
+ * not the ones that are asked for), TORCHC_INVALID_ARGUMENT (no such variant). */
 TORCHC_API torchc_status *torchc_program_load(const char *path, const torchc_load_options *options,
                                               torchc_program **program);
 /* Copies bytes of any alignment. Errors: as above, but for TORCHC_IO. */
@@ -231,6 +232,19 @@ TORCHC_API torchc_status *torchc_program_get_state(const torchc_program *program
 /* Custom ops, by name. */
 TORCHC_API uint32_t torchc_program_get_op_count(const torchc_program *program);
 TORCHC_API torchc_status *torchc_program_get_op(const torchc_program *program, uint32_t index, const char **name);
+
+/* All kernels, for one kind of CPU. Variants stand best first. */
+typedef struct torchc_variant_info {
+  size_t struct_size;
+  const char *arch; /* "x86_64" */
+  const char *cpu;  /* "x86-64-v3" */
+  uint64_t size;    /* Of the machine code in the file, in bytes. */
+  int is_chosen;    /* The one that runs. */
+} torchc_variant_info;
+
+TORCHC_API uint32_t torchc_program_get_variant_count(const torchc_program *program);
+TORCHC_API torchc_status *torchc_program_get_variant(const torchc_program *program, uint32_t index,
+                                                     torchc_variant_info *info);
 
 typedef struct torchc_kernel_info {
   size_t struct_size;
@@ -316,7 +330,7 @@ typedef struct torchc_op {
 
 typedef struct torchc_session_options {
   size_t struct_size;
-  uint64_t max_steps;        /* Instructions of a call; 0: no limit */
+  uint64_t max_steps;        /* Instructions and work groups of a call; 0: no limit */
   uint64_t max_memory_bytes; /* Intermediate tensors, outputs and state; 0: no limit */
   const torchc_op *ops;      /* All of the size that the first one has; copied. */
   uint32_t op_count;

@@ -198,7 +198,8 @@ private:
 struct LoadOptions {
   bool verifyConstants = false;
   bool inspectOnly = false;
-  const char *variant = nullptr; ///< CPU name of the kernels to take; the best that this CPU runs.
+  /// The kernels to take, by torchc_variant_info::cpu; nullptr: the best that this CPU runs.
+  const char *variant = nullptr;
 };
 
 /// A verified program.
@@ -240,6 +241,10 @@ public:
   }
   Result<torchc_symbol_info> symbol(uint32_t function, uint32_t index) const {
     return info<torchc_symbol_info>(torchc_program_get_symbol, function, index);
+  }
+  uint32_t variantCount() const { return torchc_program_get_variant_count(get()); }
+  Result<torchc_variant_info> variant(uint32_t index) const {
+    return info<torchc_variant_info>(torchc_program_get_variant, index);
   }
   uint32_t parameterCount() const { return torchc_program_get_parameter_count(get()); }
   Result<torchc_parameter_info> parameter(uint32_t index) const {
@@ -316,7 +321,7 @@ struct CustomOp {
 };
 
 struct SessionOptions {
-  uint64_t maxSteps = 0;       ///< Instructions of a call; 0: no limit.
+  uint64_t maxSteps = 0;       ///< Instructions and work groups of a call; 0: no limit.
   uint64_t maxMemoryBytes = 0; ///< 0: no limit.
   std::vector<CustomOp> ops;
   const Parameters *parameters = nullptr;

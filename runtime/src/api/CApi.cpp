@@ -204,6 +204,16 @@ torchc_status *torchc_program_get_output(const torchc_program *program, uint32_t
   return nullptr;
 }
 
+uint32_t torchc_program_get_variant_count(const torchc_program *program) { return program->program.getLibraryCount(); }
+
+torchc_status *torchc_program_get_variant(const torchc_program *program, uint32_t index, torchc_variant_info *info) {
+  if (torchc_status *error = checkIndex("variant", index, program->program.getLibraryCount()))
+    return error;
+  const LibraryInfo found = program->program.getLibrary(index);
+  writeInfo({0, found.arch, found.cpu, found.bytes, found.isChosen}, info);
+  return nullptr;
+}
+
 uint32_t torchc_program_get_kernel_count(const torchc_program *program) { return program->program.getKernelCount(); }
 
 torchc_status *torchc_program_get_kernel(const torchc_program *program, uint32_t kernel, torchc_kernel_info *info) {
@@ -457,10 +467,21 @@ void torchc_session_free(torchc_session *session) { freeHandle(session); }
 
 static_assert(sizeof(torchc_buffer) == sizeof(Buffer) && offsetof(torchc_buffer, dims) == offsetof(Buffer, dims));
 
+static Result<Program> linkProgram(const torchc_linked_program &linked) {
+  return Program::link({static_cast<const uint8_t *>(linked.bytes), linked.size},
+                       {linked.libraries, linked.library_count});
+}
+
 torchc_status *torchc_program_link(const torchc_linked_program *linked, torchc_program **program) {
-  return give(Program::link({static_cast<const uint8_t *>(linked->bytes), linked->size},
-                            {linked->libraries, linked->library_count}),
-              program);
+  return give(linkProgram(*linked), program);
+}
+
+torchc_status *torchc_linked_create_session(const torchc_linked_program *linked, torchc_session **session) {
+  auto program = linkProgram(*linked);
+  if (!program.isOk())
+    return wrap(program.takeStatus());
+  auto created = Session::create(*program);
+  return created.isOk() ? create(session, Array<torchc_op>(), created.take()) : wrap(created.takeStatus());
 }
 
 torchc_status *torchc_session_call_buffers(torchc_session *session, uint32_t function, const torchc_buffer *inputs,

@@ -20,11 +20,11 @@ Status ProgramImpl::load(std::span<const uint8_t> bytes, const LoadOptions &opti
   fileSize = bytes.size();
   TORCHC_ASSIGN_OR_RETURN(module, ModuleFile::read(bytes, options.verifyConstants));
   TORCHC_RETURN_IF_ERROR(verifyTables(module));
-  TORCHC_RETURN_IF_ERROR(verifyBytecode(module, stacks));
+  TORCHC_RETURN_IF_ERROR(verifyBytecode(module));
   TORCHC_RETURN_IF_ERROR(verifyDebugInfo(module));
+  TORCHC_RETURN_IF_ERROR(measureStacks(module, stacks));
   if (options.kernels) {
-    TORCHC_ASSIGN_OR_RETURN(image, ElfImage::link(*options.kernels, module.header->kernels()->size()));
-    kernels = image.getKernels();
+    TORCHC_ASSIGN_OR_RETURN(kernels, linkKernels(*options.kernels, *module.header));
     canRun = true;
     return {};
   }
@@ -47,14 +47,19 @@ Status ProgramImpl::loadKernels() {
   return {};
 }
 
-Status ProgramImpl::linkKernels(std::span<const torchc_kernel_table *const> libraries) {
+Status ProgramImpl::link(std::span<const uint8_t> bytes, std::span<const torchc_kernel_table *const> libraries) {
+  fileSize = bytes.size();
+  TORCHC_ASSIGN_OR_RETURN(module, ModuleFile::link(bytes));
+  TORCHC_RETURN_IF_ERROR(measureStacks(module, stacks));
   if (libraries.size() != module.header->libraries()->size())
     return Status::error(StatusCode::InvalidModule, "%zu linked libraries for %u", libraries.size(),
                          module.header->libraries()->size());
-  if (library < 0)
+  canRun = true;
+  if (module.header->kernels()->size() == 0)
     return {};
-  TORCHC_ASSIGN_OR_RETURN(image, ElfImage::link(*libraries[size_t(library)], module.header->kernels()->size()));
-  kernels = image.getKernels();
+  TORCHC_ASSIGN_OR_RETURN(const unsigned choice, chooseLibrary(*module.header, ""));
+  library = int(choice);
+  TORCHC_ASSIGN_OR_RETURN(kernels, linkKernels(*libraries[choice], *module.header));
   return {};
 }
 
@@ -88,7 +93,8 @@ Result<Program> Program::load(const char *path, const LoadOptions &options) {
   return program;
 }
 
-Result<Program> Program::verifyBytes(std::span<const uint8_t> bytes, const LoadOptions &options) {
+Result<Program> Program::borrowBytes(std::span<const uint8_t> bytes, ReleaseFunction release, void *context,
+                                     const LoadOptions &options) {
   if (reinterpret_cast<uintptr_t>(bytes.data()) % kSectionAlignment != 0)
     return Status::error(StatusCode::InvalidArgument, "the bytes of a program are not aligned to %llu",
                          (unsigned long long)kSectionAlignment);
@@ -96,12 +102,6 @@ Result<Program> Program::verifyBytes(std::span<const uint8_t> bytes, const LoadO
   if (!program.impl)
     return Status::outOfMemory();
   TORCHC_RETURN_IF_ERROR(program.impl->load(bytes, options));
-  return program;
-}
-
-Result<Program> Program::borrowBytes(std::span<const uint8_t> bytes, ReleaseFunction release, void *context,
-                                     const LoadOptions &options) {
-  TORCHC_ASSIGN_OR_RETURN(Program program, verifyBytes(bytes, options));
   TORCHC_RETURN_IF_ERROR(program.impl->loadKernels());
   program.impl->release = release;
   program.impl->releaseContext = context;
@@ -109,8 +109,10 @@ Result<Program> Program::borrowBytes(std::span<const uint8_t> bytes, ReleaseFunc
 }
 
 Result<Program> Program::link(std::span<const uint8_t> bytes, std::span<const torchc_kernel_table *const> libraries) {
-  TORCHC_ASSIGN_OR_RETURN(Program program, verifyBytes(bytes, {}));
-  TORCHC_RETURN_IF_ERROR(program.impl->linkKernels(libraries));
+  Program program(ProgramImpl::create());
+  if (!program.impl)
+    return Status::outOfMemory();
+  TORCHC_RETURN_IF_ERROR(program.impl->link(bytes, libraries));
   return program;
 }
 

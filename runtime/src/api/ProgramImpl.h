@@ -26,9 +26,10 @@ struct ProgramImpl : Shared<ProgramImpl> {
 
   /// Verifies the bytes and chooses a library.
   Status load(std::span<const uint8_t> bytes, const LoadOptions &options);
-  /// Then: maps the library, or finds it in the executable.
+  /// Then: maps the library.
   Status loadKernels();
-  Status linkKernels(std::span<const torchc_kernel_table *const> libraries);
+  /// Both, for a program in the executable.
+  Status link(std::span<const uint8_t> bytes, std::span<const torchc_kernel_table *const> libraries);
 
   /// A constant as a read-only tensor; keeps the program alive.
   Result<Tensor> getConstant(unsigned ordinal);

@@ -128,6 +128,14 @@ Result<Session> Session::create(const Program &program, const Device &device, co
   return session;
 }
 
+Result<Session> Session::create(const Program &program) {
+  Session session(SessionImpl::create(program, Device::localSync()));
+  if (!session.impl)
+    return Status::outOfMemory();
+  TORCHC_RETURN_IF_ERROR(session.impl->prepare());
+  return session;
+}
+
 Session::~Session() {
   if (impl)
     impl->drop();

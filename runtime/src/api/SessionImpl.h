@@ -18,11 +18,26 @@ struct SessionImpl : Shared<SessionImpl> {
   SessionImpl(const Program &program, const Device &device) : program(program), device(device) {}
 
   Status prepare(const SessionOptions &options) {
-    if (!program.impl->canRun)
-      return Status::error(StatusCode::InvalidArgument, "the program was loaded without its kernels");
-    return machine.prepare(*program.impl, device.impl ? &device.impl->pool : nullptr, options);
+    TORCHC_RETURN_IF_ERROR(checkCanRun());
+    TORCHC_RETURN_IF_ERROR(machine.prepare(*program.impl, device.impl ? &device.impl->pool : nullptr, options.maxSteps,
+                                           options.maxMemoryBytes));
+    TORCHC_RETURN_IF_ERROR(machine.prepareParameters(options.parameters));
+    return machine.prepareExternals(options.externals);
+  }
+  /// Without options, and without the code for them.
+  Status prepare() {
+    TORCHC_RETURN_IF_ERROR(checkCanRun());
+    if (getModule().externals()->size() != 0 || getModule().parameters()->size() != 0)
+      return Status::error(StatusCode::InvalidArgument,
+                           "the program needs custom ops or parameters: create its session with options");
+    return machine.prepare(*program.impl, nullptr, 0, 0);
   }
 
+  Status checkCanRun() const {
+    return program.impl->canRun
+               ? Status()
+               : Status::error(StatusCode::InvalidArgument, "the program was loaded without its kernels");
+  }
   const schema::Module &getModule() const { return *program.impl->module.header; }
 
   /// Runs `use` unless the session is in use already.

@@ -44,9 +44,9 @@ enum State : uint8_t { None = 0, Avx = 0x06, Avx512 = 0xE6 };
 /// Where CPUID reports a feature (AMD64 Architecture Programmer's Manual, volume 3, appendix E;
 /// Intel SDM, volume 2, CPUID).
 struct Feature {
-  std::string_view name;
+  char name[20]; ///< Not an address: the table is part of small programs, and needs no relocations so.
   uint32_t leaf;
-  uint32_t subleaf;
+  uint8_t subleaf;
   Register where;
   uint8_t bit;
   State state;
@@ -142,7 +142,7 @@ uint64_t readEnabledState() {
 
 bool hasCpuFeature(std::string_view name) {
   for (const Feature &feature : kFeatures) {
-    if (feature.name != name)
+    if (name != feature.name)
       continue;
     uint32_t registers[4];
     if (!__get_cpuid_count(feature.leaf, feature.subleaf, &registers[Eax], &registers[Ebx], &registers[Ecx],
@@ -163,7 +163,7 @@ namespace {
 
 /// Bits of AT_HWCAP (which = 0) and AT_HWCAP2 (1), asm/hwcap.h of Linux.
 struct Feature {
-  std::string_view name;
+  char name[10];
   uint8_t which;
   uint8_t bit;
 };
@@ -178,7 +178,7 @@ constexpr Feature kFeatures[] = {
 
 bool hasCpuFeature(std::string_view name) {
   for (const Feature &feature : kFeatures)
-    if (feature.name == name)
+    if (name == feature.name)
       return getauxval(feature.which == 0 ? AT_HWCAP : AT_HWCAP2) >> feature.bit & 1;
   return false;
 }

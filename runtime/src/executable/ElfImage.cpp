@@ -263,16 +263,4 @@ Result<ElfImage> ElfImage::load(std::span<const uint8_t> file, size_t kernelCoun
   return image;
 }
 
-Result<ElfImage> ElfImage::link(const torchc_kernel_table &table, size_t kernelCount) {
-  if (table.abi_version != TORCHC_KERNEL_ABI_VERSION)
-    return Status::error(StatusCode::Incompatible, "the given kernels: ABI version %u, this runtime has %u",
-                         table.abi_version, TORCHC_KERNEL_ABI_VERSION);
-  if (table.count != kernelCount)
-    return Status::error(StatusCode::InvalidArgument, "%u kernels are given, the module has %zu", table.count,
-                         kernelCount);
-  ElfImage image;
-  image.kernels = {table.kernels, kernelCount};
-  return image;
-}
-
 } // namespace torchc::runtime

@@ -38,10 +38,6 @@ public:
   /// Errors: InvalidModule, saying what the object has that kernels may not have.
   static Result<ElfImage> load(std::span<const uint8_t> file, size_t kernelCount);
 
-  /// Kernels that are part of the host program. Errors: InvalidArgument (their number),
-  /// Incompatible (ABI).
-  static Result<ElfImage> link(const torchc_kernel_table &table, size_t kernelCount);
-
   std::span<const torchc_kernel> getKernels() const { return kernels; }
 
 private:

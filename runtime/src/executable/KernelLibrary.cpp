@@ -102,4 +102,14 @@ Result<ElfImage> loadKernels(const ModuleFile &module, unsigned library) {
   return ElfImage::load({module.base + object.offset(), object.size()}, module.header->kernels()->size());
 }
 
+Result<std::span<const torchc_kernel>> linkKernels(const torchc_kernel_table &table, const schema::Module &module) {
+  const unsigned count = module.kernels()->size();
+  if (table.abi_version != TORCHC_KERNEL_ABI_VERSION)
+    return Status::error(StatusCode::Incompatible, "the given kernels: ABI version %u, this runtime has %u",
+                         table.abi_version, TORCHC_KERNEL_ABI_VERSION);
+  if (table.count != count)
+    return Status::error(StatusCode::InvalidArgument, "%u kernels are given, the module has %u", table.count, count);
+  return std::span<const torchc_kernel>(table.kernels, count);
+}
+
 } // namespace torchc::runtime

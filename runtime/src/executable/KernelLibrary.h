@@ -26,6 +26,10 @@ Result<unsigned> chooseLibrary(const schema::Module &module, std::string_view va
 /// Loads the kernels of a library. Errors: InvalidModule.
 Result<ElfImage> loadKernels(const ModuleFile &module, unsigned library);
 
+/// Kernels that are part of the host program, one for each of the module's. Errors:
+/// InvalidArgument (their number), Incompatible (ABI).
+Result<std::span<const torchc_kernel>> linkKernels(const torchc_kernel_table &table, const schema::Module &module);
+
 } // namespace torchc::runtime
 
 #endif // TORCHC_RUNTIME_EXECUTABLE_KERNELLIBRARY_H

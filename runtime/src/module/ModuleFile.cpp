@@ -27,17 +27,22 @@ __attribute__((format(printf, 1, 2))) static Status invalid(const char *format, 
   return status;
 }
 
-static Status checkPrologue(const FilePrologue &prologue, uint64_t size) {
-  if (std::memcmp(prologue.magic, kMagic, sizeof kMagic) != 0)
-    return invalid("not a .vmfb file");
-  if (prologue.prologueChecksum != checksum64(&prologue, offsetof(FilePrologue, prologueChecksum)))
-    return invalid("damaged file: the prologue's checksum differs");
+static Status checkVersions(const FilePrologue &prologue) {
   if (prologue.formatMajor != kFormatMajor || prologue.formatMinor > kFormatMinor)
     return Status::error(StatusCode::Incompatible, "format version %u.%u; this runtime reads %u.0 to %u.%u",
                          prologue.formatMajor, prologue.formatMinor, kFormatMajor, kFormatMajor, kFormatMinor);
   if (prologue.formatMinor == kFormatMinor && prologue.opcodeTableHash != kOpcodeTableHash)
     return Status::error(StatusCode::Incompatible, "written by a compiler with another opcode table of format %u.%u",
                          kFormatMajor, kFormatMinor);
+  return {};
+}
+
+static Status checkPrologue(const FilePrologue &prologue, uint64_t size) {
+  if (std::memcmp(prologue.magic, kMagic, sizeof kMagic) != 0)
+    return invalid("not a .vmfb file");
+  if (prologue.prologueChecksum != checksum64(&prologue, offsetof(FilePrologue, prologueChecksum)))
+    return invalid("damaged file: the prologue's checksum differs");
+  TORCHC_RETURN_IF_ERROR(checkVersions(prologue));
   if (prologue.reserved0 != 0 || prologue.reserved1 != 0)
     return invalid("a reserved field of the prologue is set");
   if (prologue.fileSize != size)
@@ -76,8 +81,7 @@ class SectionReader {
 public:
   SectionReader(std::span<const uint8_t> bytes, uint64_t end) : bytes(bytes), end(end) {}
 
-  Status take(const schema::Section &section, const char *name, bool verifyChecksum,
-              std::span<const uint8_t> &contents) {
+  Status take(const schema::Section &section, const char *name, bool verifyChecksum) {
     if (section.size() == 0) {
       if (section.offset() != 0 || section.checksum() != 0)
         return invalid("the empty section '%s' has an offset or a checksum", name);
@@ -89,8 +93,7 @@ public:
     for (uint64_t i = end; i < start; ++i)
       if (bytes[i] != 0)
         return invalid("the padding before the section '%s' is not zero", name);
-    contents = bytes.subspan(start, section.size());
-    if (verifyChecksum && checksum64(contents.data(), contents.size()) != section.checksum())
+    if (verifyChecksum && checksum64(bytes.data() + start, section.size()) != section.checksum())
       return invalid("damaged file: the checksum of the section '%s' differs", name);
     end = start + section.size();
     return {};
@@ -118,28 +121,46 @@ Result<ModuleFile> ModuleFile::read(std::span<const uint8_t> bytes, bool verifyC
   if (header.size() < 8 || !isValidHeader(header))
     return invalid("the header is not a valid flatbuffer with at most %u libraries", kMaxLibraries);
 
-  ModuleFile module;
-  module.base = bytes.data();
-  module.header = schema::GetModule(header.data());
-  module.headerSize = header.size();
-  const schema::Module &table = *module.header;
+  const schema::Module &table = *schema::GetModule(header.data());
   SectionReader sections(bytes, sizeof(FilePrologue) + header.size());
-  std::span<const uint8_t> code, lists, library;
-  TORCHC_RETURN_IF_ERROR(sections.take(*table.bytecode(), "bytecode", true, code));
-  TORCHC_RETURN_IF_ERROR(sections.take(*table.operand_lists(), "operand lists", true, lists));
+  TORCHC_RETURN_IF_ERROR(sections.take(*table.bytecode(), "bytecode", true));
+  TORCHC_RETURN_IF_ERROR(sections.take(*table.operand_lists(), "operand lists", true));
   for (const schema::Library *entry : *table.libraries())
-    TORCHC_RETURN_IF_ERROR(sections.take(*entry->object(), entry->cpu()->c_str(), true, library));
-  TORCHC_RETURN_IF_ERROR(sections.take(*table.debug_info(), "debug info", true, module.debugInfo));
+    TORCHC_RETURN_IF_ERROR(sections.take(*entry->object(), entry->cpu()->c_str(), true));
+  TORCHC_RETURN_IF_ERROR(sections.take(*table.debug_info(), "debug info", true));
   const bool verifyData = verifyConstants || table.constant_data()->size() <= kAlwaysVerifiedConstants;
-  TORCHC_RETURN_IF_ERROR(sections.take(*table.constant_data(), "constants", verifyData, module.constants));
+  TORCHC_RETURN_IF_ERROR(sections.take(*table.constant_data(), "constants", verifyData));
   TORCHC_RETURN_IF_ERROR(sections.finish());
 
-  if (code.size() % sizeof(Instruction) != 0 || lists.size() % sizeof(uint16_t) != 0)
+  const uint64_t codeSize = table.bytecode()->size(), listsSize = table.operand_lists()->size();
+  if (codeSize % sizeof(Instruction) != 0 || listsSize % sizeof(uint16_t) != 0)
     return invalid("the bytecode ends within an instruction");
-  if (code.size() / sizeof(Instruction) > UINT32_MAX || lists.size() / sizeof(uint16_t) > UINT32_MAX)
+  if (codeSize / sizeof(Instruction) > UINT32_MAX || listsSize / sizeof(uint16_t) > UINT32_MAX)
     return invalid("the bytecode is too long");
-  module.code = {reinterpret_cast<const Instruction *>(code.data()), code.size() / sizeof(Instruction)};
-  module.lists = {reinterpret_cast<const uint16_t *>(lists.data()), lists.size() / sizeof(uint16_t)};
+  return view(bytes, header.size());
+}
+
+Result<ModuleFile> ModuleFile::link(std::span<const uint8_t> bytes) {
+  const auto &prologue = *reinterpret_cast<const FilePrologue *>(bytes.data());
+  TORCHC_RETURN_IF_ERROR(checkVersions(prologue));
+  ModuleFile module = view(bytes, prologue.headerSize);
+  if (!module.debugInfo.empty())
+    module.debug = flatbuffers::GetRoot<schema::DebugInfo>(module.debugInfo.data());
+  return module;
+}
+
+ModuleFile ModuleFile::view(std::span<const uint8_t> bytes, uint64_t headerSize) {
+  ModuleFile module;
+  module.base = bytes.data();
+  module.header = schema::GetModule(module.base + sizeof(FilePrologue));
+  module.headerSize = headerSize;
+  auto find = [&]<typename T>(const schema::Section &section, std::span<const T> &contents) {
+    contents = {reinterpret_cast<const T *>(module.base + section.offset()), section.size() / sizeof(T)};
+  };
+  find(*module.header->bytecode(), module.code);
+  find(*module.header->operand_lists(), module.lists);
+  find(*module.header->debug_info(), module.debugInfo);
+  find(*module.header->constant_data(), module.constants);
   return module;
 }
 

@@ -26,7 +26,8 @@ struct StackSize {
 };
 
 /// Views into the bytes of a file. `read` has checked the prologue, the flatbuffer's
-/// structure and the sections; `verifyTables` and `verifyBytecode` check the rest.
+/// structure and the sections; `verifyTables` and `verifyBytecode` check the rest. What
+/// `link` gives is of the compiler's making, and nothing needs to be checked.
 struct ModuleFile {
   const schema::Module *header = nullptr;
   uint64_t headerSize = 0; ///< Of the flatbuffer, in bytes.
@@ -42,6 +43,11 @@ struct ModuleFile {
   /// Errors: InvalidModule, Incompatible (format version).
   static Result<ModuleFile> read(std::span<const uint8_t> bytes, bool verifyConstants);
 
+  /// Bytes that are part of the executable, as trustworthy as the code around them. They
+  /// are held against the versions of this runtime only, which is linked from elsewhere.
+  /// Errors: Incompatible.
+  static Result<ModuleFile> link(std::span<const uint8_t> bytes);
+
   Status verifyConstantData() const;
 
   /// The list that an operand field refers to. The verifier has proved its bounds.
@@ -52,13 +58,21 @@ struct ModuleFile {
 
   /// What a Dispatch instruction computes; empty if the file does not say.
   std::span<const schema::Source> findSources(uint32_t instruction) const;
+
+private:
+  /// The sections, from where the header says that they are.
+  static ModuleFile view(std::span<const uint8_t> bytes, uint64_t headerSize);
 };
 
 /// Names, element types, dims, ranges and ordinals of every table but the code.
 Status verifyTables(const ModuleFile &module);
 
-/// Every function's instructions, in one pass. Fills `stacks`, one a function.
-Status verifyBytecode(const ModuleFile &module, Array<StackSize> &stacks);
+/// Every function's instructions, in one pass.
+Status verifyBytecode(const ModuleFile &module);
+
+/// Fills `stacks`, one a function. After verifyBytecode: calls must be of functions that
+/// stand before the caller. Errors: InvalidModule (64 MiB are too few).
+Status measureStacks(const ModuleFile &module, Array<StackSize> &stacks);
 
 /// The debug info, whose ordinals and ranges the rest takes as they are; sets `debug`.
 /// After verifyBytecode: it looks at opcodes.

@@ -19,11 +19,6 @@ namespace {
 /// the lists' lengths do not bound the work. This many registers a byte of code do.
 constexpr uint64_t kListWorkPerByte = 256;
 
-/// Registers of a call stack: 64 MiB with their references' shapes.
-constexpr uint64_t kMaxStackBytes = 64 << 20;
-constexpr uint64_t kRefBytes = 192, kI64Bytes = 8, kFrameBytes = 64;
-static_assert(sizeof(Tensor) <= kRefBytes);
-
 /// The registers of one bank that hold a value at the current instruction. A
 /// register is set if its stamp is that of the current block, so that a new
 /// block starts from nothing in no time.
@@ -47,13 +42,11 @@ private:
 
 class BytecodeVerifier {
 public:
-  BytecodeVerifier(const ModuleFile &file, Array<StackSize> &stacks)
-      : file(file), module(*file.header), stacks(stacks),
+  explicit BytecodeVerifier(const ModuleFile &file)
+      : file(file), module(*file.header),
         listWork((file.code.size_bytes() + file.lists.size_bytes()) * kListWorkPerByte) {}
 
   Status run() {
-    if (!stacks.resize(module.functions()->size()))
-      return Status::outOfMemory();
     uint16_t mostI64s = 0, mostRefs = 0;
     for (const schema::Function *entry : *module.functions()) {
       mostI64s = std::max(mostI64s, entry->i64_registers());
@@ -89,7 +82,6 @@ private:
 
   Status verifyFunction() {
     position = 0;
-    stack = {};
     TORCHC_RETURN_IF_ERROR(startEntryBlock());
     bool afterTerminator = false;
     for (; position < function->instruction_count(); ++position) {
@@ -108,12 +100,6 @@ private:
     --position;
     if (!afterTerminator)
       return invalid("the function does not end with a terminator");
-    stack.i64s += function->i64_registers();
-    stack.refs += function->ref_registers();
-    stack.frames += 1;
-    if (stack.i64s * kI64Bytes + stack.refs * kRefBytes + stack.frames * kFrameBytes > kMaxStackBytes)
-      return invalid("the call stack needs more than %llu bytes", (unsigned long long)kMaxStackBytes);
-    stacks[ordinal] = stack;
     return {};
   }
 
@@ -175,9 +161,6 @@ private:
     case OperandKind::Function:
       if (value >= ordinal)
         return invalid("a call of a function that does not stand before its caller");
-      stack.i64s = std::max(stack.i64s, stacks[value].i64s);
-      stack.refs = std::max(stack.refs, stacks[value].refs);
-      stack.frames = std::max(stack.frames, stacks[value].frames);
       return {};
     case OperandKind::External: return verifyOrdinal("external", value, module.externals()->size());
     case OperandKind::Kernel: return verifyOrdinal("kernel", value, module.kernels()->size());
@@ -293,20 +276,16 @@ private:
 
   const ModuleFile &file;
   const schema::Module &module;
-  Array<StackSize> &stacks;
   const schema::Function *function = nullptr;
   uint32_t ordinal = 0;
   uint64_t start = 0;    ///< Of the function in the bytecode.
   uint32_t position = 0; ///< In the function.
-  StackSize stack;       ///< The deepest callee's, until the function's end.
   LiveSet i64s, refs;
   uint64_t listWork; ///< Registers in lists that may still be looked at.
 };
 
 } // namespace
 
-Status verifyBytecode(const ModuleFile &module, Array<StackSize> &stacks) {
-  return BytecodeVerifier(module, stacks).run();
-}
+Status verifyBytecode(const ModuleFile &module) { return BytecodeVerifier(module).run(); }
 
 } // namespace torchc::runtime

@@ -19,7 +19,11 @@ namespace torchc::runtime {
 /// two dispatches of one call.
 static constexpr unsigned kSpinRounds = 1000;
 
+const ThreadPool::Functions ThreadPool::kFunctions = {
+    [](ThreadPool &pool, const Task &task) { pool.runOnThreads(task); }, [](ThreadPool &pool) { pool.stop(); }};
+
 Status ThreadPool::start(unsigned workers) {
+  functions = &kFunctions;
   workerCount = std::max(workers, 1u);
   process = getpid();
   if (!threads.resize(workerCount - 1))
@@ -34,7 +38,7 @@ Status ThreadPool::start(unsigned workers) {
   return {};
 }
 
-ThreadPool::~ThreadPool() {
+void ThreadPool::stop() {
   if (getpid() != process)
     return; // The threads stayed in the parent.
   isStopping.store(true);
@@ -104,7 +108,7 @@ void ThreadPool::waitForCompletion() {
   }
 }
 
-void ThreadPool::run(const Task &task) {
+void ThreadPool::runOnThreads(const Task &task) {
   if (task.count == 0)
     return;
   if (task.count == 1 || workerCount == 1 || isBusy.exchange(true, std::memory_order_acquire)) {

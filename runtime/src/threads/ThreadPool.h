@@ -39,7 +39,10 @@ public:
   ThreadPool() = default;
   ThreadPool(const ThreadPool &) = delete;
   ThreadPool &operator=(const ThreadPool &) = delete;
-  ~ThreadPool();
+  ~ThreadPool() {
+    if (functions)
+      functions->stop(*this);
+  }
 
   /// Starts `workers - 1` threads. Once only. Errors: ResourceExhausted.
   Status start(unsigned workers);
@@ -47,10 +50,18 @@ public:
   unsigned getWorkerCount() const { return unsigned(threads.size()) + 1; }
 
   /// Runs the task. If another thread's task holds the workers, the caller does all
-  /// of it itself. Thread-safe; not to be called from within a task.
-  void run(const Task &task);
+  /// of it itself. Thread-safe; not to be called from within a task. After `start`.
+  void run(const Task &task) { functions->run(*this, task); }
 
 private:
+  /// What threads need, known by address from `start` on: a program that starts none
+  /// links none of it.
+  struct Functions {
+    void (*run)(ThreadPool &pool, const Task &task);
+    void (*stop)(ThreadPool &pool);
+  };
+  static const Functions kFunctions;
+
   struct Thread {
     pthread_t handle;
     ThreadPool *pool;
@@ -58,11 +69,14 @@ private:
   };
 
   static void *threadMain(void *thread);
+  void runOnThreads(const Task &task);
+  void stop();
   void work(unsigned worker);
   bool takeItems(unsigned worker);
   void waitForWork();
   void waitForCompletion();
 
+  const Functions *functions = nullptr;
   Array<Thread> threads;
   unsigned workerCount = 1; ///< Set before the threads start.
   pid_t process = 0;        ///< The one that has the threads.

@@ -131,6 +131,8 @@ Status Machine::dispatch(const Instruction &instruction, const Frame &frame) {
   }
   if (items == 0)
     return {};
+  if (maxSteps != 0)
+    TORCHC_RETURN_IF_ERROR(takeSteps(items));
   ++dispatches;
   for (size_t i = 0; i < tensors.size(); ++i) {
     Tensor &tensor = frame.refs[tensors[i]];
@@ -146,8 +148,8 @@ Status Machine::dispatch(const Instruction &instruction, const Frame &frame) {
   args.constant_count = uint32_t(constants.size());
 
   Launch launch(code.run, args, workerCount, scratch, scratchStride, isCancelled);
-  if (profiler.onDispatch || profiler.onBatch)
-    profile(launch, items, instruction, frame);
+  if (profileDispatch)
+    (this->*profileDispatch)(launch, items, instruction, frame);
   else if (pool)
     pool->run({[](void *context, uint64_t begin, uint64_t end, unsigned worker) {
                  static_cast<Launch *>(context)->run(begin, end, worker);

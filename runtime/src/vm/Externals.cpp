@@ -42,7 +42,8 @@ static Result<Tensor> copyTensor(const Tensor &tensor) {
   return copy;
 }
 
-Status Machine::prepareExternals(const SessionOptions &options) {
+Status Machine::prepareExternals(std::span<const ExternalBinding> given) {
+  executeExternal = &Machine::callExternal;
   for (const schema::External *external : *program->module.header->externals()) {
     const char *name = external->name()->c_str();
     Text signature;
@@ -50,7 +51,7 @@ Status Machine::prepareExternals(const SessionOptions &options) {
         !appendKinds(signature, *external->results()))
       return Status::outOfMemory();
     const ExternalBinding *found = nullptr;
-    for (const ExternalBinding &binding : options.externals)
+    for (const ExternalBinding &binding : given)
       if (binding.name && external->name()->string_view() == binding.name)
         found = &binding;
     if (!found || !found->function)

@@ -39,15 +39,23 @@ Status Machine::call(const schema::Export &function, std::span<const Tensor> inp
   return status;
 }
 
+/// An instruction is a step, and so is a work group. For calls with a limit.
+Status Machine::takeSteps(uint64_t steps) {
+  if (steps > stepsLeft)
+    return Status::error(StatusCode::ResourceExhausted, "the limit of %llu steps is reached",
+                         (unsigned long long)maxSteps);
+  stepsLeft -= steps;
+  return {};
+}
+
 Status Machine::run(std::span<Tensor> outputs) {
-  uint64_t steps = maxSteps;
+  stepsLeft = maxSteps;
   while (true) {
     Frame &frame = frames[depth - 1];
     const Instruction &instruction = frame.code[frame.next++];
-    if (maxSteps != 0 && steps-- == 0)
-      return explain(Status::error(StatusCode::ResourceExhausted, "the limit of %llu steps is reached",
-                                   (unsigned long long)maxSteps),
-                     frame);
+    if (maxSteps != 0)
+      if (Status status = takeSteps(1); !status.isOk())
+        return explain(std::move(status), frame);
     if (isCancelled.load(std::memory_order_relaxed))
       return explain(cancelled(), frame);
     Status status;
@@ -75,7 +83,7 @@ Status Machine::execute(const Instruction &instruction, Frame &frame) {
   Tensor *refs = frame.refs;
   const Instruction &in = instruction;
   switch (Opcode(in.opcode)) {
-  case Opcode::CallExternal: return callExternal(in, frame);
+  case Opcode::CallExternal: return (this->*executeExternal)(in, frame);
   case Opcode::Fail: return failWithMessage(in.d);
   case Opcode::MovRef: refs[in.a] = refs[in.b]; return {};
   case Opcode::SelectRef: refs[in.a] = i64s[in.b] != 0 ? refs[in.c] : refs[in.d]; return {};

@@ -14,17 +14,16 @@ namespace torchc::runtime {
 
 Machine::~Machine() { std::free(scratch); }
 
-Status Machine::prepare(ProgramImpl &owner, ThreadPool *threads, const SessionOptions &options) {
+Status Machine::prepare(ProgramImpl &owner, ThreadPool *threads, uint64_t stepLimit, uint64_t maxMemoryBytes) {
   program = &owner;
   pool = threads;
   workerCount = pool ? pool->getWorkerCount() : 1;
-  maxSteps = options.maxSteps;
-  memory.setLimit(options.maxMemoryBytes);
+  maxSteps = stepLimit;
+  memory.setLimit(maxMemoryBytes);
   TORCHC_RETURN_IF_ERROR(prepareStack());
-  TORCHC_RETURN_IF_ERROR(prepareScratch(options.maxMemoryBytes));
-  TORCHC_RETURN_IF_ERROR(prepareTensors(options));
-  TORCHC_RETURN_IF_ERROR(resetGlobals());
-  return prepareExternals(options);
+  TORCHC_RETURN_IF_ERROR(prepareScratch(maxMemoryBytes));
+  TORCHC_RETURN_IF_ERROR(prepareConstants());
+  return resetGlobals();
 }
 
 /// All that any exported function needs at once, so that a call allocates nothing.
@@ -68,15 +67,18 @@ Status Machine::prepareScratch(uint64_t maxBytes) {
   return scratch ? Status() : Status::outOfMemory();
 }
 
-Status Machine::prepareTensors(const SessionOptions &options) {
-  const schema::Module &module = *program->module.header;
-  for (unsigned i = 0; i < module.constants()->size(); ++i) {
+Status Machine::prepareConstants() {
+  for (unsigned i = 0; i < program->module.header->constants()->size(); ++i) {
     TORCHC_ASSIGN_OR_RETURN(Tensor constant, program->getConstant(i));
     if (!constants.push(std::move(constant)))
       return Status::outOfMemory();
   }
-  for (const schema::Parameter *parameter : *module.parameters()) {
-    TORCHC_ASSIGN_OR_RETURN(Tensor tensor, findParameter(*parameter, options.parameters));
+  return {};
+}
+
+Status Machine::prepareParameters(const Parameters *given) {
+  for (const schema::Parameter *parameter : *program->module.header->parameters()) {
+    TORCHC_ASSIGN_OR_RETURN(Tensor tensor, findParameter(*parameter, given));
     if (!parameters.push(tensor.asReadOnly()))
       return Status::outOfMemory();
   }

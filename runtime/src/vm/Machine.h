@@ -32,13 +32,20 @@ public:
   Machine(const Machine &) = delete;
   ~Machine();
 
-  /// `pool` may be nullptr: kernels run in the calling thread.
-  Status prepare(ProgramImpl &program, ThreadPool *pool, const SessionOptions &options);
+  /// What every program needs. `pool` may be nullptr: kernels run in the calling thread. A
+  /// limit of 0 is none.
+  Status prepare(ProgramImpl &program, ThreadPool *pool, uint64_t maxSteps, uint64_t maxMemoryBytes);
+  /// Then what only some have; a program without them is ready.
+  Status prepareParameters(const Parameters *given);
+  Status prepareExternals(std::span<const ExternalBinding> given);
 
   /// Runs an exported function whose inputs have been checked.
   Status call(const schema::Export &function, std::span<const Tensor> inputs, std::span<Tensor> outputs);
 
-  void setProfiler(const Profiler &functions) { profiler = functions; }
+  void setProfiler(const Profiler &functions) {
+    profiler = functions;
+    profileDispatch = functions.onDispatch || functions.onBatch ? &Machine::profile : nullptr;
+  }
   /// Globals.cpp: what lasts from call to call. A view of an i64 is a tensor of rank 0; a
   /// global without a value is a null tensor. `checkGlobal` says whether `assignGlobal`
   /// may put `value` in its place.
@@ -74,7 +81,7 @@ private:
   // Machine.cpp
   Status prepareStack();
   Status prepareScratch(uint64_t maxBytes);
-  Status prepareTensors(const SessionOptions &options);
+  Status prepareConstants();
   Result<Tensor> findParameter(const schema::Parameter &parameter, const Parameters *given);
 
   // Interpreter.cpp
@@ -84,6 +91,7 @@ private:
   void enter(const Instruction &call, const Frame &caller);
   void leave(const Instruction &ret);
   Status explain(Status error, const Frame &frame) const;
+  Status takeSteps(uint64_t steps);
   static Status cancelled() { return Status::error(StatusCode::Cancelled, "the call is cancelled"); }
 
   // Globals.cpp
@@ -96,7 +104,6 @@ private:
   Status failWithMessage(uint32_t message) const;
 
   // Externals.cpp
-  Status prepareExternals(const SessionOptions &options);
   Status callExternal(const Instruction &instruction, Frame &frame);
 
   // Outputs.cpp
@@ -111,6 +118,7 @@ private:
   ProgramImpl *program = nullptr;
   ThreadPool *pool = nullptr;
   uint64_t maxSteps = 0;
+  uint64_t stepsLeft = 0; ///< Of the running call, if there is a limit.
 
   Array<Tensor> constants, parameters;
   Array<Global> globals;
@@ -130,6 +138,9 @@ private:
   Array<uint64_t> bindingLengths;
   Array<int64_t> kernelConstants;
   Profiler profiler;
+  // By address, so that a program that asks for neither links neither.
+  void (Machine::*profileDispatch)(Launch &, uint64_t, const Instruction &, const Frame &) = nullptr;
+  Status (Machine::*executeExternal)(const Instruction &, Frame &) = nullptr;
   uint64_t dispatches = 0;  ///< Those that ran a work group.
   uint64_t outputBytes = 0; ///< Of the last call that returned.
 

@@ -126,7 +126,9 @@ public:
                                      const LoadOptions &options);
 
   /// A program that is part of the executable, and so are its kernels: `libraries` has a
-  /// table for each of the module's, whose objects are absent. Errors as above.
+  /// table for each of the module's, whose objects are absent. The bytes are trusted as the
+  /// code beside them is: they are not verified. Errors: Incompatible (versions; no kernels
+  /// for this CPU).
   static Result<Program> link(std::span<const uint8_t> bytes, std::span<const torchc_kernel_table *const> libraries);
 
   /// Copies bytes of any alignment first.
@@ -185,8 +187,6 @@ public:
 private:
   friend struct SessionImpl;
   explicit Program(ProgramImpl *impl) : impl(impl) {}
-  /// A program of aligned bytes, verified; its kernels are still to come.
-  static Result<Program> verifyBytes(std::span<const uint8_t> bytes, const LoadOptions &options);
   ProgramImpl *impl;
 };
 

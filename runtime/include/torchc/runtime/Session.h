@@ -43,7 +43,7 @@ struct ExternalBinding {
 struct SessionOptions {
   std::span<const ExternalBinding> externals; ///< Copied.
   const Parameters *parameters = nullptr;     ///< Used by Session::create only.
-  uint64_t maxSteps = 0;                      ///< Instructions of a call; 0: no limit.
+  uint64_t maxSteps = 0;                      ///< Instructions and work groups of a call; 0: no limit.
   uint64_t maxMemoryBytes = 0;                ///< Slabs, outputs and globals; scratch memory apart; 0: no limit.
 };
 
@@ -71,6 +71,10 @@ public:
   /// Errors: InvalidArgument (an external or a parameter is missing or does not fit),
   /// ResourceExhausted.
   static Result<Session> create(const Program &program, const Device &device, const SessionOptions &options);
+
+  /// In the calling thread and without options: enough for a program without custom ops
+  /// and parameters. An executable that creates its sessions so links no code for them.
+  static Result<Session> create(const Program &program);
 
   Session(Session &&other) noexcept : impl(std::exchange(other.impl, nullptr)) {}
   Session &operator=(Session &&other) noexcept {
