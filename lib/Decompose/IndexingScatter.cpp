@@ -172,22 +172,26 @@ static FailureOr<Value> DecomposeAtenMaskedScatter(AtenMaskedScatterOp op, Decom
   return b.createAs<AtenReshapeOp>(op.getType(), result, b.list(b.sizes(x)));
 }
 
-/// x[indices] where the mask is true, else fill; where it is false, an index may lie outside.
-static FailureOr<SmallVector<Value>> maskIndices(Value list, Value mask, Decomposer &b) {
+/// Indices into `x` that stay inside of it: where a mask is false they may lie outside, and the mask may
+/// have more dims than they.
+static FailureOr<SmallVector<Value>> clampIndices(Value x, Value list, Decomposer &b) {
   auto indices = getListElements(list);
   if (!indices)
     return b.unsupported("indices of an unknown number");
-  for (Value &index : *indices) {
+  for (auto [dim, index] : llvm::enumerate(*indices)) {
     while (auto derefine = index.getDefiningOp<DerefineOp>())
       index = derefine.getOperand();
     if (isNone(index))
       return b.unsupported("a dim without indices");
-    index = b.where(mask, index, b.literal(getDtype(index), 0));
+    Value size = b.size(x, dim);
+    index = b.create<AtenClampOp>(index, b.sub(b.integer(0), size), b.sub(size, b.integer(1)));
   }
   return *indices;
 }
+
+/// x[indices] where the mask is true, else fill
 static FailureOr<Value> DecomposeAten_UnsafeMaskedIndex(Aten_UnsafeMaskedIndexOp op, Decomposer &b) {
-  auto indices = maskIndices(op.getIndices(), op.getMask(), b);
+  auto indices = clampIndices(op.getSelf(), op.getIndices(), b);
   if (failed(indices))
     return failure();
   Type anyShape = ValueTensorType::get(op.getContext(), false, {}, getDtype(indices->front()));
@@ -196,7 +200,7 @@ static FailureOr<Value> DecomposeAten_UnsafeMaskedIndex(Aten_UnsafeMaskedIndexOp
 }
 static FailureOr<Value> DecomposeAten_UnsafeMaskedIndexPutAccumulate(Aten_UnsafeMaskedIndexPutAccumulateOp op,
                                                                      Decomposer &b) {
-  auto indices = maskIndices(op.getIndices(), op.getMask(), b);
+  auto indices = clampIndices(op.getSelf(), op.getIndices(), b);
   if (failed(indices))
     return failure();
   Type anyShape = ValueTensorType::get(op.getContext(), false, {}, getDtype(indices->front()));

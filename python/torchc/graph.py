@@ -128,12 +128,6 @@ def explain(nodes):
     return UnsupportedOpError("\n".join(lines), [name for name, _ in uses])
 
 
-def _has_wide_mask(node):
-    """Whether the mask of a masked index operator is not of its indices' rank."""
-    mask, indices = node.args[1:3]
-    return any(index is not None and index.meta["val"].ndim != mask.meta["val"].ndim for index in indices)
-
-
 class GraphWriter:
     """Writes one graph. Names of symbols begin with `prefix`; tensors that the graph itself holds
     are collected in `constants` by name."""
@@ -270,8 +264,6 @@ class GraphWriter:
             given = [(formal.name, value) for formal, value in zip(formals, node.args)] + list(node.kwargs.items())
             if target._opname == "as_strided" and not node.args[0].meta["val"].is_contiguous():
                 raise Unsupported(node, "of a tensor that is not contiguous")
-            if target._opname == "_unsafe_masked_index_put_accumulate" and _has_wide_mask(node):
-                raise Unsupported(node, "with a mask of more dimensions than its indices")
             return [self._named(node, name, value) for name, value in given], "torch.ops." + describe_target(target)
         given = [(f"arg{i}", value) for i, value in enumerate(node.args)] + list(node.kwargs.items())
         if isinstance(target, torch._ops.HigherOrderOperator):

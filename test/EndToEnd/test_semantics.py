@@ -166,6 +166,16 @@ def test_single_sums_stay_accurate(dynamic, opt_level):
 
 
 @LEVELS
+def test_masked_indices(opt_level):
+    """Where the mask is false, an index may lie outside; the mask may have more dims than the indices."""
+    x, rows = torch.randn(5, 3), torch.tensor([[0, 4, 7], [4, -9, 2]])
+    mask = ((rows >= 0) & (rows < 5))[..., None]
+    check([lambda x, i, m, y: torch.ops.aten._unsafe_masked_index_put_accumulate(x, m, [i], y),
+           lambda x, i, m, y: torch.ops.aten._unsafe_masked_index(x[:, 0], m[..., 0], [i], 7)],
+          x, rows, mask, torch.randn(2, 3, 3), opt_level=opt_level, rtol=1e-6, atol=1e-6)
+
+
+@LEVELS
 def test_empty_tensors(opt_level):
     x, ids = torch.randn(0, 3), torch.zeros(0, dtype=torch.int64)
     check([lambda x, i: x.sum(), lambda x, i: x.sum(0), lambda x, i: x.prod(0), lambda x, i: x.mean(0), lambda x, i: x.mean(1),
