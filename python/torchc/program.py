@@ -109,7 +109,7 @@ class Program:
     the GIL. Programs can be pickled. Raises RunError, which says what was expected and what it got.
     """
 
-    def __init__(self, native, read, threads, parameters, ops, variant):
+    def __init__(self, native, read, threads, parameters, ops, variant=None):
         self._native = native
         self._options = threads, parameters, ops, variant
         bindings = [(name, _make_op(function)) for name, function in (ops or {}).items()]
