@@ -18,7 +18,7 @@ namespace torchc {
 struct ModuleBytes {
   runtime::schema::ModuleT header;
   /// The file, without what is not needed where it is linked: the machine code of its
-  /// libraries, names of constants, pytree specs, and what profiles would tell.
+  /// libraries, names of constants and kernels, pytree specs, and what profiles would tell.
   llvm::SmallVector<char, 0> file;
   /// One relocatable object for each library.
   std::vector<Bytes> objects;

@@ -263,9 +263,12 @@ FailureOr<ModuleBytes> torchc::writeModuleBytes(ModuleOp module, const ProducerI
   Bytecode bytecode;
   if (failed(prepare(module, producer, tables, bytecode, /*withSources=*/false)))
     return failure();
-  // Nobody asks for them there.
+  // Nobody asks for them there. What a kernel refuses comes with the line of the source,
+  // so that a number tells kernels apart.
   for (auto &constant : tables.header.constants)
     constant->name.clear();
+  for (auto [i, kernel] : llvm::enumerate(tables.header.kernels))
+    kernel->name = std::to_string(i);
   for (auto &entry : tables.header.exports) {
     entry->input_spec.clear();
     entry->output_spec.clear();

@@ -80,9 +80,21 @@ TEST(CpuFeatures, KnowsThisCpu) {
   EXPECT_FALSE(hasCpuFeature("telepathy"));
 #if defined(__x86_64__)
   EXPECT_TRUE(hasCpuFeature("sse2"));
-  EXPECT_EQ(hasCpuFeature("avx2"), bool(__builtin_cpu_supports("avx2")));
-  EXPECT_EQ(hasCpuFeature("avx512f"), bool(__builtin_cpu_supports("avx512f")));
-  EXPECT_EQ(hasCpuFeature("fma"), bool(__builtin_cpu_supports("fma")));
+#define EXPECT_FEATURE(name) EXPECT_EQ(hasCpuFeature(name), bool(__builtin_cpu_supports(name))) << name
+  EXPECT_FEATURE("cmov");
+  EXPECT_FEATURE("sse4.2");
+  EXPECT_FEATURE("popcnt");
+  EXPECT_FEATURE("avx2");
+  EXPECT_FEATURE("bmi2");
+  EXPECT_FEATURE("fma");
+  EXPECT_FEATURE("avx512f");
+  EXPECT_FEATURE("avx512vl");
+  EXPECT_FEATURE("avx512vbmi2");
+  EXPECT_FEATURE("vpclmulqdq");
+  EXPECT_FEATURE("sse4a");
+#undef EXPECT_FEATURE
+  for (const char *level : {"x86-64-v2", "x86-64-v3", "x86-64-v4"})
+    EXPECT_FALSE(getLevelFeatures(level).empty()) << level;
   EXPECT_NE(getLevelFeatures("x86-64-v3").find("avx2"), std::string_view::npos);
   EXPECT_TRUE(getLevelFeatures("znver3").empty());
 #endif

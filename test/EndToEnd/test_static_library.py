@@ -37,7 +37,7 @@ int main(void) {
 LARGEST = 100_000
 
 
-@pytest.mark.parametrize("name, dims", [("mlp", "3,"), ("mobilenet-v2-small", "")])
+@pytest.mark.parametrize("name, dims", [("mlp", "3,"), ("mobilenet-v2", "")])
 def test_linked_model_equals_eager(name, dims, tmp_path):
     case = find_case(name)
     path, model = write_model(case, "pt2", tmp_path)

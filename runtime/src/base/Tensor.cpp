@@ -57,6 +57,41 @@ Result<uint64_t> computeByteLength(ElementType type, std::span<const int64_t> di
   return isEmpty ? 0 : bytes;
 }
 
+Tensor &Tensor::operator=(const Tensor &other) {
+  if (this != &other) {
+    reset();
+    assign(other);
+  }
+  return *this;
+}
+
+Tensor &Tensor::operator=(Tensor &&other) noexcept {
+  if (this != &other) {
+    reset();
+    steal(other);
+  }
+  return *this;
+}
+
+void Tensor::reset() {
+  if (storage)
+    std::exchange(storage, nullptr)->drop();
+  data = nullptr;
+  byteLength = 0;
+  rank = 0;
+}
+
+Tensor Tensor::asReadOnly() const {
+  Tensor copy(*this);
+  copy.access = Access::ReadOnly;
+  return copy;
+}
+
+bool Tensor::overlaps(const Tensor &other) const {
+  return byteLength != 0 && other.byteLength != 0 && data < other.data + other.byteLength &&
+         other.data < data + byteLength;
+}
+
 void Tensor::assign(const Tensor &other) {
   if (other.isNull())
     return;

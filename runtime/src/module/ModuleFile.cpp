@@ -8,26 +8,9 @@
 
 #include "module/ModuleFile.h"
 
-#include "torchc/runtime/Format.h"
-
 namespace torchc::runtime {
 
-/// Constants up to this size are verified at every load.
-static constexpr uint64_t kAlwaysVerifiedConstants = 4 << 20;
-
-/// One a kind of CPU. Tables of a flatbuffer may refer to the same vector, so that each
-/// library costs as much time as the longest list of features in the header.
-static constexpr uint32_t kMaxLibraries = 64;
-
-__attribute__((format(printf, 1, 2))) static Status invalid(const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  Status status = Status::errorV(StatusCode::InvalidModule, format, arguments);
-  va_end(arguments);
-  return status;
-}
-
-static Status checkVersions(const FilePrologue &prologue) {
+Status checkVersions(const FilePrologue &prologue) {
   if (prologue.formatMajor != kFormatMajor || prologue.formatMinor > kFormatMinor)
     return Status::error(StatusCode::Incompatible, "format version %u.%u; this runtime reads %u.0 to %u.%u",
                          prologue.formatMajor, prologue.formatMinor, kFormatMajor, kFormatMajor, kFormatMinor);
@@ -35,109 +18,6 @@ static Status checkVersions(const FilePrologue &prologue) {
     return Status::error(StatusCode::Incompatible, "written by a compiler with another opcode table of format %u.%u",
                          kFormatMajor, kFormatMinor);
   return {};
-}
-
-static Status checkPrologue(const FilePrologue &prologue, uint64_t size) {
-  if (std::memcmp(prologue.magic, kMagic, sizeof kMagic) != 0)
-    return invalid("not a .vmfb file");
-  if (prologue.prologueChecksum != checksum64(&prologue, offsetof(FilePrologue, prologueChecksum)))
-    return invalid("damaged file: the prologue's checksum differs");
-  TORCHC_RETURN_IF_ERROR(checkVersions(prologue));
-  if (prologue.reserved0 != 0 || prologue.reserved1 != 0)
-    return invalid("a reserved field of the prologue is set");
-  if (prologue.fileSize != size)
-    return invalid("damaged file: %llu bytes, should be %llu", (unsigned long long)size,
-                   (unsigned long long)prologue.fileSize);
-  if (prologue.headerSize > size - sizeof(FilePrologue) || prologue.headerSize >= FLATBUFFERS_MAX_BUFFER_SIZE)
-    return invalid("the header leaves the file");
-  return {};
-}
-
-namespace {
-
-/// The root table as far as the number of its libraries.
-class LibraryCount : private flatbuffers::Table {
-public:
-  bool Verify(flatbuffers::Verifier &verifier) const {
-    constexpr auto field = schema::Module::VT_LIBRARIES;
-    if (!VerifyTableStart(verifier) || !VerifyOffsetRequired(verifier, field))
-      return false;
-    const auto *libraries = GetPointer<const flatbuffers::Vector<flatbuffers::Offset<schema::Library>> *>(field);
-    return verifier.VerifyVector(libraries) && libraries->size() <= kMaxLibraries && verifier.EndTable();
-  }
-};
-
-/// Structure only, in time linear in the header's size. A table takes 4 bytes, and 4
-/// more in the vector that refers to it, unless several references share one.
-bool isValidHeader(std::span<const uint8_t> header) {
-  flatbuffers::Verifier::Options options;
-  options.max_tables = flatbuffers::uoffset_t(header.size() / 8);
-  flatbuffers::Verifier first(header.data(), header.size(), options), whole(header.data(), header.size(), options);
-  return first.VerifyBuffer<LibraryCount>(schema::ModuleIdentifier()) && schema::VerifyModuleBuffer(whole);
-}
-
-/// Takes the sections in the order of the file.
-class SectionReader {
-public:
-  SectionReader(std::span<const uint8_t> bytes, uint64_t end) : bytes(bytes), end(end) {}
-
-  Status take(const schema::Section &section, const char *name, bool verifyChecksum) {
-    if (section.size() == 0) {
-      if (section.offset() != 0 || section.checksum() != 0)
-        return invalid("the empty section '%s' has an offset or a checksum", name);
-      return {};
-    }
-    const uint64_t start = (end + kSectionAlignment - 1) / kSectionAlignment * kSectionAlignment;
-    if (section.offset() != start || start > bytes.size() || section.size() > bytes.size() - start)
-      return invalid("the section '%s' is not at its place in the file", name);
-    for (uint64_t i = end; i < start; ++i)
-      if (bytes[i] != 0)
-        return invalid("the padding before the section '%s' is not zero", name);
-    if (verifyChecksum && checksum64(bytes.data() + start, section.size()) != section.checksum())
-      return invalid("damaged file: the checksum of the section '%s' differs", name);
-    end = start + section.size();
-    return {};
-  }
-
-  Status finish() const { return end == bytes.size() ? Status() : invalid("bytes follow the last section"); }
-
-private:
-  std::span<const uint8_t> bytes;
-  uint64_t end;
-};
-
-} // namespace
-
-Result<ModuleFile> ModuleFile::read(std::span<const uint8_t> bytes, bool verifyConstants) {
-  if (bytes.size() < sizeof(FilePrologue))
-    return invalid("not a .vmfb file: %zu bytes", bytes.size());
-  FilePrologue prologue;
-  std::memcpy(&prologue, bytes.data(), sizeof prologue);
-  TORCHC_RETURN_IF_ERROR(checkPrologue(prologue, bytes.size()));
-
-  const auto header = bytes.subspan(sizeof(FilePrologue), prologue.headerSize);
-  if (checksum64(header.data(), header.size()) != prologue.headerChecksum)
-    return invalid("damaged file: the header's checksum differs");
-  if (header.size() < 8 || !isValidHeader(header))
-    return invalid("the header is not a valid flatbuffer with at most %u libraries", kMaxLibraries);
-
-  const schema::Module &table = *schema::GetModule(header.data());
-  SectionReader sections(bytes, sizeof(FilePrologue) + header.size());
-  TORCHC_RETURN_IF_ERROR(sections.take(*table.bytecode(), "bytecode", true));
-  TORCHC_RETURN_IF_ERROR(sections.take(*table.operand_lists(), "operand lists", true));
-  for (const schema::Library *entry : *table.libraries())
-    TORCHC_RETURN_IF_ERROR(sections.take(*entry->object(), entry->cpu()->c_str(), true));
-  TORCHC_RETURN_IF_ERROR(sections.take(*table.debug_info(), "debug info", true));
-  const bool verifyData = verifyConstants || table.constant_data()->size() <= kAlwaysVerifiedConstants;
-  TORCHC_RETURN_IF_ERROR(sections.take(*table.constant_data(), "constants", verifyData));
-  TORCHC_RETURN_IF_ERROR(sections.finish());
-
-  const uint64_t codeSize = table.bytecode()->size(), listsSize = table.operand_lists()->size();
-  if (codeSize % sizeof(Instruction) != 0 || listsSize % sizeof(uint16_t) != 0)
-    return invalid("the bytecode ends within an instruction");
-  if (codeSize / sizeof(Instruction) > UINT32_MAX || listsSize / sizeof(uint16_t) > UINT32_MAX)
-    return invalid("the bytecode is too long");
-  return view(bytes, header.size());
 }
 
 Result<ModuleFile> ModuleFile::link(std::span<const uint8_t> bytes) {
@@ -162,12 +42,6 @@ ModuleFile ModuleFile::view(std::span<const uint8_t> bytes, uint64_t headerSize)
   find(*module.header->debug_info(), module.debugInfo);
   find(*module.header->constant_data(), module.constants);
   return module;
-}
-
-Status ModuleFile::verifyConstantData() const {
-  if (checksum64(constants.data(), constants.size()) != header->constant_data()->checksum() && !constants.empty())
-    return invalid("damaged file: the checksum of the section 'constants' differs");
-  return {};
 }
 
 const char *ModuleFile::findLocation(uint32_t instruction) const {

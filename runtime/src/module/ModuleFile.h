@@ -10,6 +10,7 @@
 #define TORCHC_RUNTIME_MODULE_MODULEFILE_H
 
 #include "base/Array.h"
+#include "torchc/runtime/Format.h"
 #include "torchc/runtime/Module_generated.h"
 #include "torchc/runtime/Opcodes.h"
 #include "torchc/runtime/Result.h"
@@ -63,6 +64,9 @@ private:
   /// The sections, from where the header says that they are.
   static ModuleFile view(std::span<const uint8_t> bytes, uint64_t headerSize);
 };
+
+/// Whether this runtime reads the file. Errors: Incompatible.
+Status checkVersions(const FilePrologue &prologue);
 
 /// Names, element types, dims, ranges and ordinals of every table but the code.
 Status verifyTables(const ModuleFile &module);

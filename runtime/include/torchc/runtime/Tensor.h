@@ -42,21 +42,12 @@ public:
   Tensor() = default;
   Tensor(const Tensor &other) { assign(other); }
   Tensor(Tensor &&other) noexcept { steal(other); }
-  Tensor &operator=(const Tensor &other) {
-    if (this != &other) {
-      reset();
-      assign(other);
-    }
-    return *this;
+  Tensor &operator=(const Tensor &other);
+  Tensor &operator=(Tensor &&other) noexcept;
+  ~Tensor() {
+    if (storage)
+      storage->drop();
   }
-  Tensor &operator=(Tensor &&other) noexcept {
-    if (this != &other) {
-      reset();
-      steal(other);
-    }
-    return *this;
-  }
-  ~Tensor() { reset(); }
 
   /// New memory, 64-byte aligned, undefined contents.
   /// Errors: InvalidArgument (type, rank > 16, dims), ResourceExhausted.
@@ -83,31 +74,18 @@ public:
   Access getAccess() const { return access; }
 
   /// The same elements, not to be written through this tensor.
-  Tensor asReadOnly() const {
-    Tensor copy(*this);
-    copy.access = Access::ReadOnly;
-    return copy;
-  }
+  Tensor asReadOnly() const;
 
   /// A part of this tensor's bytes under a new type and shape.
   Result<Tensor> view(uint64_t byteOffset, ElementType type, std::span<const int64_t> dims) const;
 
   /// Whether the two tensors have a byte in common.
-  bool overlaps(const Tensor &other) const {
-    return byteLength != 0 && other.byteLength != 0 && data < other.data + other.byteLength &&
-           other.data < data + byteLength;
-  }
+  bool overlaps(const Tensor &other) const;
 
   /// What both tensors keep alive, for comparison only.
   const Storage *getStorage() const { return storage; }
 
-  void reset() {
-    if (storage)
-      std::exchange(storage, nullptr)->drop();
-    data = nullptr;
-    byteLength = 0;
-    rank = 0;
-  }
+  void reset();
 
 private:
   void assign(const Tensor &other);
