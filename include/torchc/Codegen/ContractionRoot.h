@@ -40,6 +40,8 @@ struct ContractionRoot {
   /// Elements of `columns` at a point of the loops, but for n: the `width` columns of
   /// number `panel`. If `columns` is packed, `width` divides its panels.
   mlir::Value emitColumns(ValueEmitter &emitter, llvm::ArrayRef<Index> loops, Index panel, int64_t width) const;
+  /// Where these columns are in the packed tensor.
+  Indices getPackedPoint(ValueEmitter &emitter, llvm::ArrayRef<Index> loops, Index panel, int64_t width) const;
   /// Computes the kernel's `results` at a point of theirs from `sum`, an element of the
   /// output at `outputAt` without its init, and stores them.
   void storeResults(ValueEmitter &emitter, mlir::ValueRange results, llvm::ArrayRef<Index> at,

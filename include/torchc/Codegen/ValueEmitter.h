@@ -125,6 +125,9 @@ public:
 
   mlir::Value load(const Buffer &buffer, llvm::ArrayRef<Index> at);
   void store(mlir::Value value, const Buffer &buffer, llvm::ArrayRef<Index> at);
+  /// Asks for the cache line that lies `bytes` after an element of `tensor`, if that is in
+  /// memory, for the second-level cache. It may lie beyond the tensor's end.
+  void prefetch(mlir::Value tensor, llvm::ArrayRef<Index> at, Index bytes);
 
   //===--------------------------------------------------------------------===//
   // Lanes, scopes and loops

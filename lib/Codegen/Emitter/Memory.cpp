@@ -153,3 +153,13 @@ void ValueEmitter::store(Value value, const Buffer &buffer, ArrayRef<Index> at) 
     LLVM::masked_scatter::create(b, value, addresses, lanesMask, b.getI32IntegerAttr(size));
   }
 }
+
+void ValueEmitter::prefetch(Value tensor, ArrayRef<Index> at, Index bytes) {
+  const Buffer *buffer = findBuffer(tensor);
+  if (!buffer)
+    return;
+  Index offset = getOffset(*buffer, at);
+  Value pointer = emitPointer(*buffer, Index(offset.base, offset.offset));
+  pointer = LLVM::GEPOp::create(b, pointer.getType(), b.getI8Type(), pointer, ArrayRef<LLVM::GEPArg>{toValue(bytes)});
+  LLVM::Prefetch::create(b, pointer, /*rw=*/0, /*hint=*/2, /*cache=*/1);
+}

@@ -30,6 +30,9 @@
 // first-level cache: a work group copies them to scratch memory first. So it does with
 // pixels of a strided 1x1 convolution, which lie at several distances.
 //
+// While a tile computes, it fetches its share of the next panels from memory: weights are
+// read once a call, and a processor's own prefetching stops at every 4096 bytes.
+//
 // Grid: x blocks of panels, y blocks of at most kBlockRows rows (which stay in
 // the second-level cache while panels pass), z everything else: batch dims, and
 // image rows of a convolution. If those are short, pixels of several image rows
@@ -59,6 +62,9 @@ static constexpr int64_t kLargestPanelBytes = 1 << 20;
 /// Of the first-level cache: lines at this distance share a set, which holds so many.
 static constexpr int64_t kCacheSetDistance = 4096;
 static constexpr int64_t kCacheWays = 8;
+static constexpr int64_t kLineBytes = 64;
+/// How far ahead a product of few rows fetches: what memory delivers within its latency.
+static constexpr int64_t kBytesAhead = 1024;
 /// Rows between which panels are reused, so that several dims are worth joining.
 static constexpr int64_t kRowsOfMatrix = 48;
 /// Columns that a work group computes at least for each row that it copies.
@@ -89,7 +95,8 @@ private:
   void emitPanels(Index lower, Index upper, int64_t count);
   void emitPack(Index panel, int64_t number);
   void emitTiles(Index panel, int64_t panels);
-  void emitTile(Index row, int64_t rows, Index panel, int64_t panels);
+  void emitTile(Index tile, Index row, int64_t rows, Index panel, int64_t panels);
+  void emitPrefetch(ArrayRef<Index> loops, Index tile, Index panel, int64_t panels);
   void emitResults(ArrayRef<Indices> points, const Sums &sums, Index panel, int64_t panels);
   void emitResultRows(ArrayRef<Indices> points, ValueRange sums, Index panel, bool masked);
   /// Writes the loops over k; `body` gets all loop indices, those of k set.
@@ -108,10 +115,11 @@ private:
   SmallVector<Dim> rowDims; ///< m; several if image rows are joined in tiles.
   std::optional<Dim> columnDim;
   SmallVector<LoopGroup> steps;
-  int64_t packedWidth = 0;  ///< Columns of a panel in memory, if packed.
-  int64_t panelWidth = 0;   ///< Columns of a panel as the tile sees it.
-  int64_t tileRows = 0;     ///< Rows of a tile, at most.
-  int64_t panelsAtOnce = 1; ///< Panels of a tile.
+  int64_t packedWidth = 0;   ///< Columns of a panel in memory, if packed.
+  int64_t panelWidth = 0;    ///< Columns of a panel as the tile sees it.
+  int64_t tileRows = 0;      ///< Rows of a tile, at most.
+  int64_t panelsAtOnce = 1;  ///< Panels of a tile.
+  int64_t tilesPerBlock = 1; ///< Tiles of a work group that share its panels, at most.
   Index rows, columns, tiles, panels, tilesLower, tilesUpper;
   AffineExpr rowsExpr;
   std::optional<Buffer> packed; ///< Panels in scratch memory: [panel][k][NR].
@@ -369,7 +377,33 @@ void ContractionNest::emitPack(Index panel, int64_t number) {
   std::swap(target, packed);
 }
 
-void ContractionNest::emitTile(Index row, int64_t count, Index panel, int64_t panelCount) {
+/// At one step of a tile, fetches an equal part of the panels that follow. A product of
+/// few rows is through with its panels too soon for that: it fetches what lies a little
+/// ahead in each.
+void ContractionNest::emitPrefetch(ArrayRef<Index> loops, Index tile, Index panel, int64_t panelCount) {
+  if (!unpack || panelWidth != packedWidth || emitter.getTarget().prefersSize)
+    return;
+  if (fewRows) {
+    for (int64_t number = 0; number != panelCount; ++number)
+      emitter.prefetch(unpack.getSource(), root.getPackedPoint(emitter, loops, emitter.add(panel, number), packedWidth),
+                       kBytesAhead);
+    return;
+  }
+  Index stepCount(1), step;
+  for (const LoopGroup &group : steps) {
+    stepCount = emitter.mul(stepCount, group.extent);
+    step = emitter.add(emitter.mul(step, group.extent), loops[group.last]);
+  }
+  int64_t stepBytes = panelCount * packedWidth * unpack.getSourceType().getElementTypeBitWidth() / 8;
+  int64_t share = llvm::divideCeil(stepBytes, tilesPerBlock);
+  Index tileInBlock = emitter.sub(tile, tilesLower);
+  Index distance = emitter.mul(emitter.add(emitter.mul(tileInBlock, stepCount), step), share);
+  Indices next = root.getPackedPoint(emitter, getLoops(at), emitter.add(panel, panelCount), packedWidth);
+  for (int64_t line = 0; line < share; line += kLineBytes)
+    emitter.prefetch(unpack.getSource(), next, emitter.add(distance, line));
+}
+
+void ContractionNest::emitTile(Index tile, Index row, int64_t count, Index panel, int64_t panelCount) {
   ImplicitLocOpBuilder &b = emitter.getBuilder();
   SmallVector<Indices> points(count, at);
   for (int64_t i = 0; i != count; ++i)
@@ -380,6 +414,7 @@ void ContractionNest::emitTile(Index row, int64_t count, Index panel, int64_t pa
     SmallVector<Indices> rowLoops = llvm::map_to_vector(points, [&](const Indices &point) { return getLoops(point); });
     return emitSteps(getLoops(at), Sums(count * panelCount, zero), [&](ArrayRef<Index> loops, ValueRange carried) {
       Sums sums(carried), factors;
+      emitPrefetch(loops, tile, panel, panelCount);
       for (int64_t number = 0; number != panelCount; ++number)
         factors.push_back(emitColumns(loops, emitter.add(panel, number), number));
       for (int64_t i = 0; i != count; ++i) {
@@ -436,15 +471,15 @@ void ContractionNest::emitTiles(Index panel, int64_t panelCount) {
   if (rows.isConstant()) {
     int64_t count = llvm::divideCeil(rows.offset, tileRows), least = rows.offset / count, larger = rows.offset % count;
     emitter.emitLoop(tilesLower, emitter.min(tilesUpper, larger), 1,
-                     [&](Index tile) { emitTile(emitter.mul(tile, least + 1), least + 1, panel, panelCount); });
+                     [&](Index tile) { emitTile(tile, emitter.mul(tile, least + 1), least + 1, panel, panelCount); });
     emitter.emitLoop(emitter.max(tilesLower, larger), tilesUpper, 1, [&](Index tile) {
-      emitTile(emitter.add(emitter.mul(tile, least), larger), least, panel, panelCount);
+      emitTile(tile, emitter.add(emitter.mul(tile, least), larger), least, panel, panelCount);
     });
     return;
   }
   Index full = emitter.div(rows, tileRows);
   emitter.emitLoop(tilesLower, emitter.min(tilesUpper, full), 1,
-                   [&](Index tile) { emitTile(emitter.mul(tile, tileRows), tileRows, panel, panelCount); });
+                   [&](Index tile) { emitTile(tile, emitter.mul(tile, tileRows), tileRows, panel, panelCount); });
   // The last tile has fewer rows: tiles of 4, 2 and 1.
   emitter.emitLoop(emitter.max(tilesLower, full), tilesUpper, 1, [&](Index tile) {
     Index rest = emitter.mod(rows, tileRows);
@@ -452,7 +487,7 @@ void ContractionNest::emitTiles(Index panel, int64_t panelCount) {
          count /= 2) {
       Index before = emitter.mul(emitter.div(rest, 2 * count), 2 * count);
       emitter.emitLoop(0, emitter.mod(emitter.div(rest, count), 2), 1, [&](Index) {
-        emitTile(emitter.add(emitter.mul(tile, tileRows), before), count, panel, panelCount);
+        emitTile(tile, emitter.add(emitter.mul(tile, tileRows), before), count, panel, panelCount);
       });
     }
   });
@@ -490,7 +525,7 @@ Grid ContractionNest::emit() {
   bool copiesRows = isMatrix() && (rowDims.size() > 1 || rowsCollide());
   if ((copiesRows || root.op.getMatchingIndexingMap(root.rows).isProjectedPermutation()) && stepCount.isConstant())
     blockRows = std::min(blockRows, kBlockBytes / std::max<int64_t>(1, stepCount.offset * panelBytes / panelWidth));
-  int64_t tilesPerBlock = std::max<int64_t>(1, blockRows / tileRows);
+  tilesPerBlock = std::max<int64_t>(1, blockRows / tileRows);
   if (tiles.isConstant() && tiles.offset > 0)
     tilesPerBlock = llvm::divideCeil(tiles.offset, llvm::divideCeil(tiles.offset, tilesPerBlock));
   double rowsAtOnce = std::min<double>(assumed(rows), tilesPerBlock * tileRows);
@@ -525,7 +560,7 @@ Grid ContractionNest::emit() {
   Index upper = isOne(grid.x) ? panels : emitter.min(panels, emitter.add(lower, panelsPerBlock));
   if (copiesRows) {
     Type type = root.getAccumulatorType();
-    int64_t lineElements = 64 / (type.getIntOrFloatBitWidth() / 8);
+    int64_t lineElements = kLineBytes / (type.getIntOrFloatBitWidth() / 8);
     int64_t distance = (llvm::divideCeil(stepCount.offset, lineElements) | 1) * lineElements;
     Value memory = emitter.allocateScratch(tilesPerBlock * tileRows * distance * (type.getIntOrFloatBitWidth() / 8));
     copied = emitter.getBuffer(memory, type, {Index(tilesPerBlock * tileRows), Index(distance)}, false);

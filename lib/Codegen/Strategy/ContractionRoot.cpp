@@ -126,23 +126,31 @@ Value ContractionRoot::emitRowElement(ValueEmitter &emitter, ArrayRef<Index> loo
   return emitFactor(emitter, rows, emitter.emit(rows->get(), point));
 }
 
-Value ContractionRoot::emitColumns(ValueEmitter &emitter, ArrayRef<Index> loops, Index panel, int64_t width) const {
-  Index lane(nullptr, 0, 1), first = emitter.mul(panel, width);
+Indices ContractionRoot::getPackedPoint(ValueEmitter &emitter, ArrayRef<Index> loops, Index panel,
+                                        int64_t width) const {
   linalg::UnPackOp unpack = getUnpack();
-  Indices position(loops);
-  position[columnLoop] = unpack ? Index(0) : emitter.add(first, lane);
-  Indices point;
+  Indices position(loops), point;
+  position[columnLoop] = Index(0);
   for (AffineExpr expr : linalg().getMatchingIndexingMap(columns).getResults())
     point.push_back(emitter.evaluate(expr, position));
-  if (!unpack)
-    return emitFactor(emitter, columns, emitter.emit(columns->get(), point));
   int64_t packedWidth = unpack.getStaticInnerTiles()[0];
+  Index lane(nullptr, 0, 1), first = emitter.mul(panel, width);
   point[unpack.getInnerDimsPos()[0]] = width == packedWidth ? panel : emitter.div(first, packedWidth);
   Indices source;
   for (size_t i = 0; i != point.size(); ++i)
     source.push_back(point[unpack.getOuterDimsPerm().empty() ? i : unpack.getOuterDimsPerm()[i]]);
   source.push_back(width == packedWidth ? lane : emitter.add(emitter.mod(first, packedWidth), lane));
-  return emitFactor(emitter, columns, emitter.emit(unpack.getSource(), source));
+  return source;
+}
+
+Value ContractionRoot::emitColumns(ValueEmitter &emitter, ArrayRef<Index> loops, Index panel, int64_t width) const {
+  if (linalg::UnPackOp unpack = getUnpack())
+    return emitFactor(emitter, columns, emitter.emit(unpack.getSource(), getPackedPoint(emitter, loops, panel, width)));
+  Indices position(loops), point;
+  position[columnLoop] = emitter.add(emitter.mul(panel, width), Index(nullptr, 0, 1));
+  for (AffineExpr expr : linalg().getMatchingIndexingMap(columns).getResults())
+    point.push_back(emitter.evaluate(expr, position));
+  return emitFactor(emitter, columns, emitter.emit(columns->get(), point));
 }
 
 void ContractionRoot::storeResults(ValueEmitter &emitter, ValueRange results, ArrayRef<Index> at,
