@@ -94,7 +94,6 @@ def record(op, schema, family):
         results = [f"{constraint(argument_type(schema.returns[0]))}:$result"]
     else:
         results = [f"{constraint(argument_type(r))}:$result{i}" for i, r in enumerate(schema.returns)]
-    syntax = "" if schema.returns else "  let assemblyFormat = \"operands attr-dict `:` type(operands)\";\n"
     summary = str(schema).replace("\\", "\\\\").replace('"', '\\"')
     name = class_name(op)
     hook = ""
@@ -106,7 +105,7 @@ def record(op, schema, family):
         f'  let summary = "{summary}";\n'
         f'  let arguments = (ins {", ".join(operands)});\n'
         f'  let results = (outs {", ".join(results)});\n'
-        f"{syntax}{hook}}}\n"
+        f"{hook}}}\n"
     )
 
 

@@ -85,12 +85,20 @@ function(torchc_tablegen input output)
   add_dependencies(torchc-headers ${target})
 endfunction()
 
-# torchc_add_dialect(Name mnemonic): the dialect, ops, types and attributes of NameOps.td.
+# In how many parts the ops of the torch dialect are compiled.
+set(TORCHC_TORCH_OP_SHARDS 4)
+
+# torchc_add_dialect(Name mnemonic [SHARDS n]): the dialect, ops, types and attributes of
+# NameOps.td; the definitions of the ops in n parts, to be compiled side by side.
 function(torchc_add_dialect name mnemonic)
+  cmake_parse_arguments(ARG "" "SHARDS" "" ${ARGN})
+  if(ARG_SHARDS)
+    set(shards -op-shard-count=${ARG_SHARDS})
+  endif()
   torchc_tablegen(${name}Ops.td ${name}Dialect.h.inc -gen-dialect-decls -dialect=${mnemonic})
   torchc_tablegen(${name}Ops.td ${name}Dialect.cpp.inc -gen-dialect-defs -dialect=${mnemonic})
-  torchc_tablegen(${name}Ops.td ${name}Ops.h.inc -gen-op-decls)
-  torchc_tablegen(${name}Ops.td ${name}Ops.cpp.inc -gen-op-defs)
+  torchc_tablegen(${name}Ops.td ${name}Ops.h.inc -gen-op-decls ${shards})
+  torchc_tablegen(${name}Ops.td ${name}Ops.cpp.inc -gen-op-defs ${shards})
   torchc_tablegen(${name}Ops.td ${name}Types.h.inc -gen-typedef-decls -typedefs-dialect=${mnemonic})
   torchc_tablegen(${name}Ops.td ${name}Types.cpp.inc -gen-typedef-defs -typedefs-dialect=${mnemonic})
 endfunction()

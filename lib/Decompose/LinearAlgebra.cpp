@@ -68,7 +68,7 @@ Value torchc::buildLuSolve(LuFactors factors, Value rhs, bool left, bool transpo
 }
 
 void torchc::buildErrorCheck(Value status, StringRef name, Decomposer &b) {
-  Aten_LinalgCheckErrorsOp::create(b.getBuilder(), b.getLoc(), status, b.string(name), b.boolean(false));
+  Aten_LinalgCheckErrorsOp::create(b.getBuilder(), b.getLoc(), TypeRange(), {status, b.string(name), b.boolean(false)});
 }
 
 //===----------------------------------------------------------------------===//

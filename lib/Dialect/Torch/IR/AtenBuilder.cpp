@@ -86,7 +86,7 @@ Value AtenBuilder::size(Value tensor, int64_t dim) {
   int64_t axis = dim < 0 ? dim + type.getRank() : dim;
   if (!ShapedType::isDynamic(type.getSizes()[axis]))
     return integer(type.getSizes()[axis]);
-  return AtenSizeIntOp::create(builder, loc, tensor, integer(axis));
+  return createAs<AtenSizeIntOp>(IntType::get(builder.getContext()), tensor, integer(axis));
 }
 
 SmallVector<Value> AtenBuilder::sizes(Value tensor) {
@@ -98,21 +98,21 @@ SmallVector<Value> AtenBuilder::sizes(Value tensor) {
 
 Value AtenBuilder::add(Value a, Value b) {
   auto x = getConstantInt(a), y = getConstantInt(b);
-  return x && y ? integer(*x + *y) : AtenAddIntOp::create(builder, loc, a, b).getResult();
+  return x && y ? integer(*x + *y) : createAs<AtenAddIntOp>(IntType::get(builder.getContext()), a, b);
 }
 Value AtenBuilder::sub(Value a, Value b) {
   auto x = getConstantInt(a), y = getConstantInt(b);
-  return x && y ? integer(*x - *y) : AtenSubIntOp::create(builder, loc, a, b).getResult();
+  return x && y ? integer(*x - *y) : createAs<AtenSubIntOp>(IntType::get(builder.getContext()), a, b);
 }
 Value AtenBuilder::mul(Value a, Value b) {
   auto x = getConstantInt(a), y = getConstantInt(b);
-  return x && y ? integer(*x * *y) : AtenMulIntOp::create(builder, loc, a, b).getResult();
+  return x && y ? integer(*x * *y) : createAs<AtenMulIntOp>(IntType::get(builder.getContext()), a, b);
 }
 Value AtenBuilder::floordiv(Value a, Value b) {
   auto x = getConstantInt(a), y = getConstantInt(b);
   if (x && y && *y != 0)
     return integer(llvm::divideFloorSigned(*x, *y));
-  return AtenFloordivIntOp::create(builder, loc, a, b);
+  return createAs<AtenFloordivIntOp>(IntType::get(builder.getContext()), a, b);
 }
 
 //===----------------------------------------------------------------------===//

@@ -300,7 +300,7 @@ static LogicalResult listSizes(AtenSizeOp op, PatternRewriter &rewriter) {
   SmallVector<Value> sizes;
   for (int64_t dim = 0; dim < type.getRank(); ++dim) {
     Value index = ConstantIntOp::create(rewriter, op.getLoc(), dim);
-    sizes.push_back(AtenSizeIntOp::create(rewriter, op.getLoc(), op.getSelf(), index));
+    sizes.push_back(AtenSizeIntOp::create(rewriter, op.getLoc(), rewriter.getType<IntType>(), {op.getSelf(), index}));
   }
   rewriter.replaceOpWithNewOp<PrimListConstructOp>(op, cast<ListType>(op.getType()), sizes);
   return success();

@@ -21,10 +21,7 @@ void TorchDialect::initializeWeights() { weights = std::make_shared<WeightStore>
 void TorchDialect::initialize() {
   initializeWeights();
   registerTypes();
-  addOperations<
-#define GET_OP_LIST
-#include "torchc/Dialect/Torch/IR/TorchOps.cpp.inc"
-      >();
+  registerTorchDialectOperations(this);
 }
 
 Operation *TorchDialect::materializeConstant(OpBuilder &builder, Attribute value, Type type, Location loc) {

@@ -16,55 +16,6 @@ using namespace mlir;
 using namespace torchc::torch;
 
 //===----------------------------------------------------------------------===//
-// Text
-//===----------------------------------------------------------------------===//
-
-static ParseResult parseConstantInteger(OpAsmParser &parser, IntegerAttr &value) {
-  int64_t integer;
-  if (parser.parseInteger(integer))
-    return failure();
-  value = parser.getBuilder().getI64IntegerAttr(integer);
-  return success();
-}
-static void printConstantInteger(OpAsmPrinter &printer, Operation *, IntegerAttr value) {
-  printer << value.getValue().getSExtValue();
-}
-
-static ParseResult parseConstantFloat(OpAsmParser &parser, FloatAttr &value) {
-  return parser.parseAttribute(value, parser.getBuilder().getF64Type());
-}
-static void printConstantFloat(OpAsmPrinter &printer, Operation *, FloatAttr value) {
-  printer.printAttributeWithoutType(value);
-}
-
-/// Of `!torch.tensor` and `!torch.vtensor` only the result's is written.
-static ParseResult parseTwinTensorTypes(OpAsmParser &parser, Type &operand, Type &result) {
-  llvm::SMLoc loc = parser.getCurrentLocation();
-  if (parser.parseType(result))
-    return failure();
-  if (auto value = dyn_cast<ValueTensorType>(result))
-    operand = cast<BaseTensorType>(Type(value)).getNonValueType();
-  else if (auto nonValue = dyn_cast<NonValueTensorType>(result))
-    operand = cast<BaseTensorType>(Type(nonValue)).getValueType();
-  else
-    return parser.emitError(loc, "expected a torch tensor type");
-  return success();
-}
-static void printTwinTensorTypes(OpAsmPrinter &printer, Operation *, Type, Type result) { printer << result; }
-
-/// `(t, t)`, also where there is none.
-static ParseResult parseParenthesizedTypes(OpAsmParser &parser, SmallVectorImpl<Type> &types) {
-  return parser.parseCommaSeparatedList(AsmParser::Delimiter::Paren,
-                                        [&] { return parser.parseType(types.emplace_back()); });
-}
-static void printParenthesizedTypes(OpAsmPrinter &printer, Operation *, TypeRange types) {
-  printer << '(' << types << ')';
-}
-
-#define GET_OP_CLASSES
-#include "torchc/Dialect/Torch/IR/TorchOps.cpp.inc"
-
-//===----------------------------------------------------------------------===//
 // Control flow
 //===----------------------------------------------------------------------===//
 

@@ -26,6 +26,7 @@ def Torch_Dialect : Dialect {
     constants and aten ops is that of torch-mlir.
   }];
   let useDefaultTypePrinterParser = 1;
+  let usePropertiesForAttributes = 0;
   let hasConstantMaterializer = 1;
   let dependentDialects = ["mlir::ml_program::MLProgramDialect"];
   let extraClassDeclaration = [{
@@ -126,9 +127,22 @@ class TorchOptional<Type contained> : Type<
 
 class Torch_Op<string mnemonic, list<Trait> traits = []> : Op<Torch_Dialect, mnemonic, traits>;
 
-/// An operator of PyTorch's registry: operands and results as in its schema.
+/// An operator of PyTorch's registry: operands and results as in its schema. All
+/// share one builder, parser and printer: there are many, and the code that ODS
+/// writes for each of them takes minutes to compile.
 class Torch_AtenOp<string mnemonic, list<Trait> traits = []> : Torch_Op<mnemonic, traits> {
-  let assemblyFormat = "operands attr-dict `:` type(operands) `->` type(results)";
+  let skipDefaultBuilders = 1;
+  let builders = [OpBuilder<(ins "::mlir::TypeRange":$results, "::mlir::ValueRange":$operands), [{
+    $_state.addTypes(results);
+    $_state.addOperands(operands);
+  }]>];
+  let hasCustomAssemblyFormat = 1;
+  let extraClassDefinition = [{
+    ::mlir::ParseResult $cppClass::parse(::mlir::OpAsmParser &parser, ::mlir::OperationState &result) {
+      return parseAtenOp(parser, result);
+    }
+    void $cppClass::print(::mlir::OpAsmPrinter &printer) { printAtenOp(printer, *this); }
+  }];
 }
 
 /// The operator writes to its first operand and returns it.
