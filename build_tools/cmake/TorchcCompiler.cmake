@@ -9,24 +9,10 @@ find_package(MLIR REQUIRED CONFIG)
 find_package(LLD REQUIRED CONFIG)
 find_package(nlohmann_json REQUIRED)
 
-# All of MLIR and LLVM that there is; the linker takes what is used. The archives of MLIR name
-# LLVM's shared library as what they need.
-option(TORCHC_STATIC_LLVM "Link MLIR and LLVM as archives, so that programs need neither library" OFF)
+# All of MLIR and LLVM that there is; the linker takes what is used.
 set(TORCHC_MLIR_LIBRARIES MLIR LLVM)
-if(TORCHC_STATIC_LLVM)
-  set(archives)
-  foreach(library ${MLIR_EXPORTED_TARGETS} ${LLVM_EXPORTED_TARGETS} ${LLD_EXPORTED_TARGETS})
-    get_target_property(type ${library} TYPE)
-    if(type STREQUAL STATIC_LIBRARY)
-      list(APPEND archives ${library})
-      get_target_property(needed ${library} INTERFACE_LINK_LIBRARIES)
-      if(needed)
-        list(REMOVE_ITEM needed LLVM MLIR)
-        set_target_properties(${library} PROPERTIES INTERFACE_LINK_LIBRARIES "${needed}")
-      endif()
-    endif()
-  endforeach()
-  set(TORCHC_MLIR_LIBRARIES -Wl,--start-group ${archives} -Wl,--end-group)
+if(TORCHC_STATIC_DEPENDENCIES)
+  include(TorchcArchives)
 endif()
 
 include_directories(${PROJECT_SOURCE_DIR}/include ${PROJECT_BINARY_DIR}/include)

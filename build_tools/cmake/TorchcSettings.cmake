@@ -12,6 +12,11 @@ set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/lib)
 
 add_compile_options(-Wall -Wextra -Wno-unused-parameter -fvisibility-inlines-hidden -ffunction-sections -fdata-sections)
 
+option(TORCHC_STATIC_DEPENDENCIES "Link LLVM, MLIR and others as archives, so that programs run where they are not" OFF)
+if(TORCHC_STATIC_DEPENDENCIES)
+  list(PREPEND CMAKE_FIND_LIBRARY_SUFFIXES ${CMAKE_STATIC_LIBRARY_SUFFIX})
+endif()
+
 find_program(CCACHE_PROGRAM ccache)
 if(CCACHE_PROGRAM)
   # Precompiled headers go through ccache only with these.

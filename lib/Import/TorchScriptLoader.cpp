@@ -42,7 +42,10 @@ CaptureFunction openReader(std::string &reason) {
       continue;
     void *library = dlopen(candidate.c_str(), RTLD_NOW | RTLD_LOCAL);
     if (!library) {
-      reason = std::string("cannot open the TorchScript reader: ") + dlerror();
+      reason =
+          std::string("cannot open the TorchScript reader, which needs the libtorch of PyTorch " TORCHC_TORCH_VERSION
+                      " (a .pt2 file of torch.export needs none): ") +
+          dlerror();
       return nullptr;
     }
     auto function = reinterpret_cast<CaptureFunction>(dlsym(library, "torchcCaptureTorchScript"));

@@ -23,8 +23,9 @@
 #include <chrono>
 #include <future>
 
-/// torchc-compile's own.
+// Those of the tools.
 int torchcCompileMain(int argc, char **argv);
+int torchcOptMain(int argc, char **argv);
 
 namespace nb = nanobind;
 using namespace torchc;
@@ -218,13 +219,14 @@ std::vector<std::pair<std::string, std::string>> listStages() {
   };
 }
 
-/// Runs torchc-compile; returns its exit code.
-int runCompile(std::vector<std::string> arguments) {
+/// Runs torchc-compile or torchc-opt, as its name is the first argument; returns its exit code.
+int runTool(std::vector<std::string> arguments) {
   std::vector<char *> pointers;
   for (std::string &argument : arguments)
     pointers.push_back(argument.data());
   pointers.push_back(nullptr);
-  return torchcCompileMain(static_cast<int>(arguments.size()), pointers.data());
+  auto main = arguments.front() == "torchc-opt" ? torchcOptMain : torchcCompileMain;
+  return main(static_cast<int>(arguments.size()), pointers.data());
 }
 
 } // namespace
@@ -253,5 +255,5 @@ NB_MODULE(_compiler, m) {
       .def_prop_ro("stage", &PythonCompilation::getStage);
   m.def("list_ops", &listOps);
   m.def("list_stages", &listStages);
-  m.def("main", &runCompile, nb::arg("argv"));
+  m.def("run_tool", &runTool, nb::arg("argv"));
 }

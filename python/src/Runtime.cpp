@@ -469,24 +469,32 @@ NB_MODULE(_runtime, m) {
   nb::class_<PythonSession>(m, "Session", "A program's state for one caller.")
       .def("reset",
            [](PythonSession &session) { raiseIfError(session.exclusively([&] { return session.session->reset(); })); })
-      .def("get_state",
-           [](PythonSession &session, const std::string &name) {
-             return exportTensor(
-                 takeOrRaise(session.exclusively([&] { return session.session->getState(name); }), runError));
-           })
-      .def("set_state",
-           [](PythonSession &session, const std::string &name, const InputArray &array) {
-             Tensor tensor = borrowArray(array);
-             raiseIfError(session.exclusively([&] { return session.session->setState(name, tensor); }));
-           })
-      .def("save_state",
-           [](PythonSession &session, const std::string &path) {
-             raiseIfError(session.exclusively([&] { return session.session->saveState(path.c_str()); }));
-           })
-      .def("load_state",
-           [](PythonSession &session, const std::string &path) {
-             raiseIfError(session.exclusively([&] { return session.session->loadState(path.c_str()); }));
-           })
+      .def(
+          "get_state",
+          [](PythonSession &session, const std::string &name) {
+            return exportTensor(
+                takeOrRaise(session.exclusively([&] { return session.session->getState(name); }), runError));
+          },
+          nb::arg("name"))
+      .def(
+          "set_state",
+          [](PythonSession &session, const std::string &name, const InputArray &array) {
+            Tensor tensor = borrowArray(array);
+            raiseIfError(session.exclusively([&] { return session.session->setState(name, tensor); }));
+          },
+          nb::arg("name"), nb::arg("array"))
+      .def(
+          "save_state",
+          [](PythonSession &session, const std::string &path) {
+            raiseIfError(session.exclusively([&] { return session.session->saveState(path.c_str()); }));
+          },
+          nb::arg("path"))
+      .def(
+          "load_state",
+          [](PythonSession &session, const std::string &path) {
+            raiseIfError(session.exclusively([&] { return session.session->loadState(path.c_str()); }));
+          },
+          nb::arg("path"))
       .def("start_profile", &startProfile)
       .def("stop_profile", &stopProfile)
       .def(

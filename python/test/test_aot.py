@@ -162,6 +162,45 @@ def test_symbolic_traces_need_inputs():
     check(run(torchc.fx.FxImporter().import_graph_module(graph, example_inputs=X), X), graph(X))
 
 
+def test_tensors_of_several_graphs():
+    """With a tracker, a tensor is one however many graphs hold it, under whatever name."""
+    table = torch.arange(3.0)
+
+    class Keeps(nn.Module):
+        def __init__(self, name):
+            super().__init__()
+            self.name = name
+            self.register_buffer(name, table)
+
+        def forward(self, x):
+            return x + getattr(self, self.name)
+
+    x, names = torch.ones(3), []
+    for tracker in (None, torchc.fx.RefTracker()):
+        importer = torchc.fx.FxImporter(py_attr_tracker=tracker, literal_resolver_callback=lambda name, value: names.append(name))
+        importer.import_graph_module(make_fx(lambda x: x * table)(x), func_name="graph")
+        importer.import_program(torch.export.export(Keeps("a"), (x,)), func_name="first")
+        importer.import_frozen_program(torch.export.export(Keeps("b"), (x,)), func_name="second")
+        program = torchc.load(importer.module.run_to("vmfb").to_bytes())
+        check([program.call(name, x) for name in ("graph", "first", "second")], [x * table, x + table, x + table])
+    assert names[:3] == [names[0], "a", "b"] and names[3:] == [names[0]] * 3
+
+
+def test_tied_weights_with_a_tracker():
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4))
+    model[1].weight = model[0].weight
+    importer = torchc.fx.FxImporter(py_attr_tracker=torchc.fx.RefTracker())
+    check(run(importer.import_program(torch.export.export(model, (X,))), X), model(X))
+
+
+def test_graphs_of_another_release(monkeypatch):
+    monkeypatch.setattr("torch._export.serde.schema.SCHEMA_VERSION", (9, 0))
+    with pytest.raises(torchc.TorchcError, match="graphs of version 9; torchc knows version 8"):
+        torchc.fx.FxImporter()
+    graph = make_fx(lambda x: x + 1)(X)
+    check(run(torchc.fx.FxImporter(config_check=False).import_graph_module(graph), X), X + 1)
+
+
 def test_frozen_programs_and_literals():
     model = nn.Linear(4, 2)
     program = torch.export.export(model, (X,))

@@ -156,6 +156,8 @@ class Deep(torch.nn.Module):
 
 
 def test_ctrl_c_stops_a_compilation():
+    # A shell's background jobs ignore it.
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
     text_and_tensors = torch.export.export(Deep(), (torch.ones(7, 7),))
     interrupted = threading.Event()
 
@@ -173,4 +175,5 @@ def test_ctrl_c_stops_a_compilation():
             time.sleep(1)
     finally:
         thread.join()
+        signal.signal(signal.SIGINT, previous)
     assert torchc.compile(lambda x: x + 1, torch.ones(2))(torch.ones(2)).tolist() == [2, 2]

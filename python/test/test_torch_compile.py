@@ -129,6 +129,57 @@ def test_dtypes():
     check(compile(f)(*inputs), f(*inputs))
 
 
+class Frozen(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.ReLU())
+        self.calls = nn.Buffer(torch.zeros(()))
+
+    def forward(self, x):
+        self.calls.add_(1)
+        return self.layers(x) * self.calls
+
+
+def test_frozen_weights(in_pytorch, tmp_path):
+    model, x = Frozen().eval(), torch.randn(2, 4)
+    reference = copy.deepcopy(model)
+    compiled = compile(model, options={"freezing": True, "fallback": False, "dump_stages": str(tmp_path)})
+    with torch.no_grad():
+        for _ in range(2):  # What the model writes is no weight.
+            check(compiled(x), reference(x))
+    (stages,) = tmp_path.iterdir()
+    header = next(line for line in (stages / "1-import.mlir").read_text().splitlines() if "func.func @forward" in line)
+    assert header.count("%arg") == 2 and not in_pytorch()  # x and the counter.
+
+
+@pytest.mark.parametrize("change", ["written", "replaced", "loaded"])
+def test_frozen_weights_that_change(change, in_pytorch):
+    model, x = nn.Sequential(nn.Linear(4, 3), nn.Tanh()), torch.randn(2, 4)
+    compiled = compile(model, options={"freezing": True})
+    with torch.no_grad():
+        check(compiled(x), model(x))
+        if change == "written":
+            model[0].bias.add_(2)
+        elif change == "replaced":
+            model[0].weight = nn.Parameter(torch.randn(3, 4))
+        else:
+            model.load_state_dict({name: torch.randn_like(value) for name, value in model.state_dict().items()})
+        for _ in range(2):
+            check(compiled(x), model(x))
+    (line,) = in_pytorch()
+    count = {"written": 1, "replaced": 1, "loaded": 2}[change]
+    assert line.startswith(f"torchc: {count} frozen weights have changed: the graph is compiled again")
+
+
+def test_weights_that_are_not_frozen_change():
+    model, x = nn.Sequential(nn.Linear(4, 3), nn.Tanh()), torch.randn(2, 4)
+    compiled = compile(model)
+    with torch.no_grad():
+        for _ in range(3):
+            check(compiled(x), model(x))
+            model[0].weight.data.mul_(2)
+
+
 # Training.
 
 

@@ -1,6 +1,7 @@
 """`python -m torchc compile model.pt2 -o model.vmfb`: the tools, as torchc-compile and the others are."""
 import os
 import shutil
+import signal
 import sys
 
 _TOOLS = ("compile", "run", "opt", "dump", "as")
@@ -13,10 +14,11 @@ def main():
               "Runs torchc-compile, torchc-run, ...; each has its own --help.", file=sys.stdout if is_help else sys.stderr)
         return 0 if is_help else 2
     name = f"torchc-{sys.argv[1]}"
-    if name == "torchc-compile":
+    if name in ("torchc-compile", "torchc-opt"):
         from torchc import _compiler
 
-        return _compiler.main([name, *sys.argv[2:]])
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python would wait until the tool returns.
+        return _compiler.run_tool([name, *sys.argv[2:]])
     package = os.path.dirname(os.path.abspath(__file__))
     # An installed package has its tools inside; in a build folder they are where the build leaves them.
     for folder in (os.path.join(package, "bin"), os.path.join(package, "..", "..", "bin")):

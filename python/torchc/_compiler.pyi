@@ -37,5 +37,5 @@ class Compilation:
 
 def list_ops() -> list[str]: ...
 def list_stages() -> list[tuple[str, str]]: ...
-def main(argv: list[str]) -> int:
-    """Runs torchc-compile; returns its exit code."""
+def run_tool(argv: list[str]) -> int:
+    """Runs torchc-compile or torchc-opt, as the first argument says; returns its exit code."""

@@ -7,6 +7,9 @@ print_readable: print each graph before it is compiled.
 dump_stages: a folder that the IR of every stage of each graph is written to.
 target_cpu: as for `torchc.compile`.
 threads: threads that run one call; PyTorch's own number by default.
+freezing: weights become part of inference graphs, folded and packed as those of `torchc.compile` are (True), or
+    stay inputs, which may change at any time (False). Weights that are replaced or written after all become
+    inputs, with a line that says so; a write through `parameter.data` is not seen.
 
 What a graph draws from PyTorch's random generator, dropout for one, runs in PyTorch: the numbers are
 those of the model without torch.compile.
@@ -20,6 +23,7 @@ import os
 
 import torch
 from torch._dynamo.backends.common import aot_autograd
+from torch._guards import TracingContext
 from torch.fx.passes.infra.partitioner import CapabilityBasedPartitioner
 from torch.fx.passes.operator_support import OperatorSupportBase
 from torch.utils._python_dispatch import _disable_current_modes
@@ -32,7 +36,7 @@ from torchc.program import load
 
 _logger = logging.getLogger("torchc")
 _graph_numbers = itertools.count()
-# How often a graph is cut anew because a part of it does not compile.
+# How often a graph is cut anew because a part of it does not compile, or compiled anew because its weights change.
 _MAX_ROUNDS = 4
 
 
@@ -45,6 +49,7 @@ class Options:
     dump_stages: str | None = None
     target_cpu: str = "host"
     threads: int | None = None
+    freezing: bool = False
 
     @classmethod
     def parse(cls, given):
@@ -62,6 +67,8 @@ def backend(module, example_inputs, *, options=None, mode=None):
     parsed = Options.parse(options)
     compile = {kind: functools.partial(compile_graph, options=parsed, kind=kind)
                for kind in ("forward", "backward", "inference")}
+    if parsed.freezing:
+        compile["inference"] = functools.partial(_compile_frozen, inputs=list(example_inputs), options=parsed)
     return aot_autograd(fw_compiler=compile["forward"], bw_compiler=compile["backward"],
                         inference_compiler=compile["inference"], decompositions=find_decompositions())(module, example_inputs)
 
@@ -86,6 +93,65 @@ def compile_graph(module, example_inputs, *, options, kind="inference"):
     run = compilation.compile_parts()
     run._boxed_call = True
     return run
+
+
+def _compile_frozen(module, example_inputs, *, inputs, options):
+    """The same for a graph whose inputs are `inputs`, with weights as constants."""
+    metadata = TracingContext.get().fw_metadata
+    placeholders = module.graph.find_nodes(op="placeholder")
+    # AOTAutograd may put one input in the place of several that share memory.
+    is_same = len(placeholders) == len(inputs) == len(metadata.input_info)
+    weights = {i: inputs[i] for i in metadata.static_input_indices
+               if is_same and not metadata.input_info[i].mutates_data and not inputs[i].is_inference()}
+    return _FrozenGraph(module, example_inputs, weights, options)
+
+
+class _FrozenGraph:
+    """A function of a list of a graph's inputs, in which weights, by their positions, are constants for as long as
+    they stay what they are."""
+
+    _boxed_call = True
+
+    def __init__(self, module, example_inputs, weights, options):
+        self._module = module
+        self._example_inputs = example_inputs
+        self._options = options
+        self._rounds = 0
+        self._compile(weights)
+
+    def __call__(self, given):
+        changed = [i for i, weight, version in self._versions if given[i] is not weight or weight._version != version]
+        if changed:
+            self._rounds += 1
+            _logger.warning("torchc: %d frozen weights have changed: the graph is compiled again, with them as inputs", len(changed))
+            is_hopeless = self._rounds == _MAX_ROUNDS
+            self._compile({i: weight for i, weight, _ in self._versions if i not in changed and not is_hopeless})
+        rest = [value for i, value in enumerate(given) if i not in self._frozen]
+        given.clear()
+        return self._run(rest)
+
+    def _compile(self, weights):
+        self._frozen = frozenset(weights)
+        self._versions = [(i, weight, weight._version) for i, weight in weights.items()]
+        with _disable_current_modes():  # Weights are real.
+            frozen = _freeze(self._module, weights)
+        self._run = compile_graph(frozen, self._example_inputs, options=self._options)
+
+
+def _freeze(module, weights):
+    """The graph with constants in the place of some of its inputs, by their positions."""
+    graph = torch.fx.Graph()
+    graph.output(graph.graph_copy(module.graph, {}))
+    frozen = torch.fx.GraphModule(module, graph)
+    for i, node in enumerate(graph.find_nodes(op="placeholder")):
+        if i in weights:
+            frozen.register_buffer(f"frozen_{i}", weights[i].detach())
+            with graph.inserting_before(node):
+                constant = graph.get_attr(f"frozen_{i}")
+            constant.meta = node.meta
+            node.replace_all_uses_with(constant)
+            graph.erase_node(node)
+    return frozen
 
 
 # Which operators.

@@ -7,19 +7,46 @@ others, torch.fx.symbolic_trace's for one, it takes example inputs.
 import torch
 
 from torchc.compiler import Module, export
-from torchc.graph import decompose_graph, needs_decomposition, write_exported_program, write_graph
+from torchc.errors import TorchcError
+from torchc.graph import GRAPH_VERSION, decompose_graph, needs_decomposition, write_exported_program, write_graph
+
+
+class RefTracker:
+    """Tensors that were imported, and their names: one that several graphs, or several importers with this tracker,
+    hold is stored under its first name."""
+
+    def __init__(self):
+        self._names = {}
+
+    def find_name(self, tensor, name):
+        """The name of a tensor; `name` where it is new. Keeps the tensor."""
+        return self._names.setdefault(id(tensor), (tensor, name))[1]
+
+
+def check_config():
+    """Raises TorchcError where PyTorch is of a release whose graphs torchc does not know."""
+    from torch._export.serde.schema import SCHEMA_VERSION
+
+    if SCHEMA_VERSION[0] != GRAPH_VERSION:
+        raise TorchcError(f"PyTorch {torch.__version__} has graphs of version {SCHEMA_VERSION[0]}; torchc knows version "
+                          f"{GRAPH_VERSION} (config_check=False tries all the same)")
 
 
 class FxImporter:
     """Imports entry points into one module.
 
+    config_check: see `check_config`.
     literal_resolver_callback: called with the name and the value of each tensor that a graph holds, its
         parameters too; returns the tensor to take in its place, or None for the same.
+    py_attr_tracker: a RefTracker; without one, tensors have the names that they have in each graph.
     Other options are those of `torchc.compiler.Module`: target_cpu, externalize_parameters, ...
     """
 
-    def __init__(self, *, literal_resolver_callback=None, **options):
+    def __init__(self, *, config_check=True, literal_resolver_callback=None, py_attr_tracker=None, **options):
+        if config_check:
+            check_config()
         self._resolve = literal_resolver_callback
+        self._naming = {"find_name": py_attr_tracker.find_name} if py_attr_tracker else {}
         self._options = options
         self._graphs = {}
         self._tensors = {}
@@ -32,11 +59,11 @@ class FxImporter:
             return self.import_program(export(module, example_inputs), func_name=func_name)
         if needs_decomposition(module):
             module = decompose_graph(module)
-        return self._add(func_name, *write_graph(module, prefix=self._prefix()))
+        return self._add(func_name, *write_graph(module, prefix=self._prefix(), **self._naming))
 
     def import_program(self, program, *, func_name="forward"):
         """Imports an ExportedProgram. What it writes to buffers and parameters stays written."""
-        return self._add(func_name, *write_exported_program(program, self._prefix()))
+        return self._add(func_name, *write_exported_program(program, self._prefix(), **self._naming))
 
     def import_frozen_program(self, program, *, func_name="forward"):
         """The same of a program that writes nothing. Raises ValueError where it does."""

@@ -14,8 +14,8 @@ import torch
 from torchc import _compiler
 from torchc.errors import UnsupportedOpError
 
-# The numbers of torch._export.serde.schema, version 8.
-_SCHEMA_VERSION = {"major": 8, "minor": 20}
+# The numbers of torch._export.serde.schema of this version.
+GRAPH_VERSION = 8
 _DTYPES = {
     torch.uint8: 1, torch.int8: 2, torch.int16: 3, torch.int32: 4, torch.int64: 5, torch.float16: 6, torch.float32: 7,
     torch.float64: 8, torch.complex32: 9, torch.complex64: 10, torch.complex128: 11, torch.bool: 12, torch.bfloat16: 13,
@@ -128,14 +128,19 @@ def explain(nodes):
     return UnsupportedOpError("\n".join(lines), [name for name, _ in uses])
 
 
+def _keep_name(tensor, name):
+    return name
+
+
 class GraphWriter:
     """Writes one graph. Names of symbols begin with `prefix`; tensors that the graph itself holds
-    are collected in `constants` by name."""
+    are collected in `constants`, under the names that `find_name` gives them, of the tensor and its own."""
 
-    def __init__(self, module, constants, prefix=""):
+    def __init__(self, module, constants, prefix="", find_name=_keep_name):
         self._module = module
         self._constants = constants
         self._prefix = prefix
+        self._find_name = find_name
         self._arguments = {}  # Node -> the argument that stands for it.
         self._tensors = {}
         self._nodes = []
@@ -240,7 +245,7 @@ class GraphWriter:
             return  # The body of an operator, which writes it.
         if not isinstance(value, torch.Tensor):
             raise Unsupported(node, f"an attribute of type {type(value).__name__}")
-        name = self._prefix + node.target
+        name = self._find_name(value, self._prefix + node.target)
         self._constants[name] = value
         self._tensors[node.name] = self._describe_tensor(node, value)
         self._arguments[node] = {"as_tensor": {"name": node.name}}
@@ -381,30 +386,31 @@ def write_program(graph, input_specs, output_specs, symbols, in_spec="", out_spe
         },
         "opset_version": {"aten": 10},
         "range_constraints": {name: {"min_val": low, "max_val": high} for name, (low, high) in symbols.items()},
-        "schema_version": _SCHEMA_VERSION, "verifiers": [], "torch_version": torch.__version__,
+        "schema_version": {"major": GRAPH_VERSION, "minor": 0}, "verifiers": [], "torch_version": torch.__version__,
         "guards_code": list(guards),
     })
 
 
-def write_exported_program(program, prefix=""):
-    """The text of an ExportedProgram, and its parameters, buffers and constants by name.
+def write_exported_program(program, prefix="", find_name=_keep_name):
+    """The text of an ExportedProgram, and its parameters, buffers and constants by name, as for GraphWriter.
     Raises UnsupportedOpError, with all nodes that cannot be written."""
     if needs_decomposition(program.graph_module):
         program = program.run_decompositions(find_decompositions())
     constants = {}
-    writer = GraphWriter(program.graph_module, constants, prefix)
+    writer = GraphWriter(program.graph_module, constants, prefix, find_name)
     graph = writer.write()
     signature = program.graph_signature
     tensors = {**program.constants, **program.state_dict}
     wanted = {spec.target for spec in signature.input_specs if spec.target is not None}
-    constants.update({name: value for name, value in tensors.items() if name in wanted})
+    names = {name: find_name(value, name) for name, value in tensors.items() if name in wanted}
+    constants.update({name: tensors[own] for own, name in names.items()})
     root = program.module_call_graph[0].signature
     symbols = dict(writer.symbols)
     for symbol, bounds in program.range_constraints.items():
         symbols[prefix + str(symbol)] = _limit(bounds.lower), _limit(bounds.upper)
     inputs = [_tensor_spec("tensor_constant", name, target) for name, target in writer.lifted]
-    inputs += [_write_input_spec(spec) for spec in signature.input_specs]
-    outputs = [_write_output_spec(spec, argument) for spec, argument in zip(signature.output_specs, graph["outputs"])]
+    inputs += [_write_input_spec(spec, names) for spec in signature.input_specs]
+    outputs = [_write_output_spec(spec, argument, names) for spec, argument in zip(signature.output_specs, graph["outputs"])]
     text = write_program(graph, inputs, outputs, symbols, _dump_spec(root.in_spec), _dump_spec(root.out_spec),
                          getattr(program, "_guards_code", ()))
     return text, constants
@@ -430,7 +436,7 @@ def _tensor_spec(kind, name, target):
     return {kind: {**spec, "persistent": True} if kind == "buffer" else spec}
 
 
-def _write_input_spec(spec):
+def _write_input_spec(spec, names):
     kind, argument = spec.kind.name, spec.arg
     if kind == "USER_INPUT":
         if hasattr(argument, "value"):  # What the export took for granted.
@@ -442,24 +448,24 @@ def _write_input_spec(spec):
             type(argument).__name__)
         return {"user_input": {"arg": {tag: {"as_name": argument.name}} if tag else {"as_tensor": {"name": argument.name}}}}
     if kind in ("PARAMETER", "BUFFER", "CONSTANT_TENSOR"):
-        return _tensor_spec("tensor_constant" if kind == "CONSTANT_TENSOR" else kind.lower(), argument.name, spec.target)
+        return _tensor_spec("tensor_constant" if kind == "CONSTANT_TENSOR" else kind.lower(), argument.name, names[spec.target])
     return {kind.lower(): {}}
 
 
-def _write_output_spec(spec, argument):
+def _write_output_spec(spec, argument, names):
     kind = spec.kind.name.lower()
     if kind in ("user_output", "loss_output"):
         return {kind: {"arg": argument}}
     field = {"buffer_mutation": "buffer_name", "parameter_mutation": "parameter_name",
              "gradient_to_parameter": "parameter_name"}.get(kind, "user_input_name")
-    return {kind: {"arg": argument, field: spec.target}}
+    return {kind: {"arg": argument, field: names.get(spec.target, spec.target)}}
 
 
-def write_graph(module, outputs=None, prefix=""):
-    """A graph over its own inputs: its text, and the tensors that it holds by name.
+def write_graph(module, outputs=None, prefix="", find_name=_keep_name):
+    """A graph over its own inputs: its text, and the tensors that it holds by name, as for GraphWriter.
     Raises UnsupportedOpError, with all nodes that cannot be written."""
     constants = {}
-    writer = GraphWriter(module, constants, prefix)
+    writer = GraphWriter(module, constants, prefix, find_name)
     graph = writer.write(outputs)
     inputs = [_tensor_spec("tensor_constant", name, target) for name, target in writer.lifted]
     inputs += [{"user_input": {"arg": argument}} for argument in graph["inputs"][len(inputs):]]

@@ -11,7 +11,9 @@
 #include "GraphCleanup.h"
 #include "ModelTracer.h"
 
+#include <torch/csrc/inductor/aoti_torch/c/shim.h>
 #include <torch/csrc/jit/serialization/import.h>
+#include <torch/headeronly/version.h>
 
 #include <random>
 #include <set>
@@ -200,6 +202,12 @@ torchcCaptureTorchScript(const std::string &path, const TorchScriptOptions &opti
   auto fail = [&](CaptureFailure failure, const std::string &message) {
     result = CaptureResult::error(failure, message);
   };
+  // What is passed to libtorch has another layout in another release.
+  constexpr int releaseShift = 48;
+  if (aoti_torch_abi_version() >> releaseShift != TORCH_ABI_VERSION >> releaseShift)
+    return fail(CaptureFailure::Diagnosed,
+                path + ": error: the TorchScript reader needs the libtorch of PyTorch " TORCH_VERSION
+                       ", with which it was built, not another one (a .pt2 file of torch.export needs none)");
   try {
     result.program = capture(path, options);
   } catch (const CaptureError &error) {
