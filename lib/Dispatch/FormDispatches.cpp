@@ -56,6 +56,7 @@ private:
   bool canBeEpilogue(linalg::LinalgOp op, Group &group);
   void pullProducers(int index);
   void pullPad(int index);
+  void pullDequantization(int index);
   bool tryPull(int into, int from);
 
   /// All ops that `op` must come after.
@@ -280,6 +281,32 @@ void BlockGrouper::pullPad(int index) {
   found->second = index;
 }
 
+/// Weights of few bits are widened where the product reads them: in memory they stay small.
+void BlockGrouper::pullDequantization(int index) {
+  Group &group = groups[index];
+  auto anchor =
+      cast<linalg::LinalgOp>(*llvm::find_if(group.ops, [](Operation *op) { return getRole(op) == OpRole::Anchor; }));
+  for (OpOperand *operand : anchor.getDpsInputOperands()) {
+    Value narrow = getNarrowConstants(operand->get());
+    if (!narrow)
+      continue;
+    for (Value widened = operand->get(); widened != narrow;) {
+      auto op = widened.getDefiningOp<linalg::GenericOp>();
+      auto found = groupOf.find(op);
+      if (found == groupOf.end() || !op->hasOneUse() || !isScalarBody(op) || groups[found->second].ops.size() != 1 ||
+          dependsByOthers(group.ops, found->second))
+        break;
+      groups[found->second].ops.clear();
+      group.ops.insert(group.ops.begin(), op);
+      found->second = index;
+      AffineMap output = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+      widened = (*llvm::find_if(op.getDpsInputOperands(), [&](OpOperand *input) {
+                  return op.getMatchingIndexingMap(input) == output;
+                }))->get();
+    }
+  }
+}
+
 //===----------------------------------------------------------------------===//
 // From groups to ops
 //===----------------------------------------------------------------------===//
@@ -383,8 +410,10 @@ void BlockGrouper::run() {
   for (int i = 0, e = groups.size(); i < e; ++i)
     if (groups[i].kind == GroupKind::Rows && !groups[i].ops.empty())
       pullProducers(i);
-    else if (groups[i].kind == GroupKind::Anchor)
+    else if (groups[i].kind == GroupKind::Anchor && !groups[i].ops.empty()) {
       pullPad(i);
+      pullDequantization(i);
+    }
   for (ArrayRef<Operation *> unit : orderUnits())
     emit(unit);
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))

@@ -35,6 +35,7 @@ namespace {
 /// The constant operand whose dim `column` runs along the innermost dim of the result.
 struct ColumnOperand {
   OpOperand *operand;
+  Value weight; ///< What is packed: the operand itself, or what it is dequantised from.
   int64_t column;
 };
 } // namespace
@@ -61,7 +62,13 @@ static std::optional<ColumnOperand> findColumns(linalg::LinalgOp op) {
       return std::nullopt;
     AffineMap map = op.getMatchingIndexingMap(columns);
     std::optional<unsigned> position = map.getResultPosition(expr);
-    return position && map.isProjectedPermutation() ? std::optional(ColumnOperand{columns, *position}) : std::nullopt;
+    if (!position || !map.isProjectedPermutation())
+      return std::nullopt;
+    Value narrow = getNarrowConstants(columns->get());
+    // Scales by column are not padded.
+    if (narrow && ranges[loop.getPosition()] % kPanelWidth != 0)
+      return std::nullopt;
+    return ColumnOperand{columns, narrow ? narrow : columns->get(), *position};
   }
   return std::nullopt;
 }
@@ -88,7 +95,7 @@ static bool isReadByKernel(OpOperand &use) {
 }
 
 static void packColumns(linalg::LinalgOp op, const ColumnOperand &columns) {
-  Value weight = columns.operand->get();
+  Value weight = columns.weight;
   OpBuilder builder(op->getContext());
   builder.setInsertionPointAfterValue(weight);
   Location loc = op.getLoc();

@@ -8,6 +8,8 @@
 
 #include "Roots.h"
 
+#include "ConstantEvaluator.h"
+
 #include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -53,4 +55,23 @@ Operation *torchc::getRoot(Block &body) {
       root = &op;
   }
   return root;
+}
+
+Value torchc::getNarrowConstants(Value tensor) {
+  Value source = tensor;
+  while (auto op = source.getDefiningOp<linalg::GenericOp>()) {
+    AffineMap output = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+    auto same = llvm::find_if(op.getDpsInputOperands(), [&](OpOperand *input) {
+      auto type = dyn_cast<RankedTensorType>(input->get().getType());
+      return type && type.getRank() == output.getNumResults() && op.getMatchingIndexingMap(input) == output;
+    });
+    if (op.getNumReductionLoops() != 0 || op.getNumDpsInits() != 1 || !output.isPermutation() ||
+        same == op.getDpsInputOperands().end())
+      return {};
+    source = (*same)->get();
+  }
+  auto bits = [](Value value) { return getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth(); };
+  auto unpack = source.getDefiningOp<linalg::UnPackOp>();
+  bool isKnown = source != tensor && isComputedOfConstants(unpack ? unpack.getSource() : source);
+  return isKnown && 2 * bits(source) < bits(tensor) ? source : Value();
 }

@@ -30,6 +30,11 @@ OpRole getRole(mlir::Operation *op);
 mlir::Operation *getRoot(mlir::Block &body);
 
 /// True if the op runs in a kernel of its own or with others.
+/// The constants of few bits, or the view of their panels, that elementwise ops widen to
+/// `tensor`, each element at its place (dequantised weights). Folding them would give up
+/// what they save. Null if `tensor` is nothing of the kind.
+mlir::Value getNarrowConstants(mlir::Value tensor);
+
 inline bool isKernelOp(mlir::Operation *op) {
   OpRole role = getRole(op);
   return role != OpRole::Host && role != OpRole::Init;

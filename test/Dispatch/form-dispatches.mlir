@@ -242,3 +242,27 @@ func.func @looks_up(%ids: tensor<4xindex>, %panels: tensor<2x8x16xf32>) -> tenso
   } -> tensor<4x8xf32>
   return %x : tensor<4x8xf32>
 }
+
+// Weights of few bits are widened in the kernel of the product that reads them.
+ml_program.global private @bytes(#ml_program.extern : tensor<8x16xi8>) : tensor<8x16xi8>
+// CHECK-LABEL: func.func @dequantised
+// CHECK: dispatch.group
+// CHECK: arith.sitofp
+// CHECK: linalg.matmul
+// CHECK: dispatch.return
+// CHECK-NOT: dispatch.group
+func.func @dequantised(%x: tensor<4x8xf32>) -> tensor<4x16xf32> {
+  %w = ml_program.global_load_const @bytes : tensor<8x16xi8>
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<8x16xf32>
+  %d = linalg.generic {indexing_maps = [#id2, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%w : tensor<8x16xi8>) outs(%e : tensor<8x16xf32>) {
+  ^bb0(%q: i8, %o: f32):
+    %v = arith.sitofp %q : i8 to f32
+    linalg.yield %v : f32
+  } -> tensor<8x16xf32>
+  %i = tensor.empty() : tensor<4x16xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%i : tensor<4x16xf32>) -> tensor<4x16xf32>
+  %m = linalg.matmul ins(%x, %d : tensor<4x8xf32>, tensor<8x16xf32>) outs(%f : tensor<4x16xf32>) -> tensor<4x16xf32>
+  return %m : tensor<4x16xf32>
+}

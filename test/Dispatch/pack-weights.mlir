@@ -7,6 +7,8 @@
 ml_program.global private @linear(#ml_program.extern : tensor<20x8xf32>) : tensor<20x8xf32>
 ml_program.global private @filter(#ml_program.extern : tensor<3x3x8x32xf32>) : tensor<3x3x8x32xf32>
 ml_program.global private @depthwise(#ml_program.extern : tensor<3x3x32xf32>) : tensor<3x3x32xf32>
+ml_program.global private @bytes(#ml_program.extern : tensor<32x8xi8>) : tensor<32x8xi8>
+ml_program.global private @scales(#ml_program.extern : tensor<32xf32>) : tensor<32xf32>
 ml_program.global private @narrow(#ml_program.extern : tensor<8x4xf32>) : tensor<8x4xf32>
 
 // CHECK-LABEL: func.func @linear_layer
@@ -76,4 +78,32 @@ func.func @stay(%x: tensor<1x9x9x32xf32>, %init: tensor<1x7x7x32xf32>, %a: tenso
   %d = linalg.matmul ins(%a, %v : tensor<?x8xf32>, tensor<8x4xf32>) outs(%n : tensor<?x4xf32>) -> tensor<?x4xf32>
   %e = linalg.matmul ins(%a, %b : tensor<?x8xf32>, tensor<8x20xf32>) outs(%m : tensor<?x20xf32>) -> tensor<?x20xf32>
   return %c, %d, %e : tensor<1x7x7x32xf32>, tensor<?x4xf32>, tensor<?x20xf32>
+}
+
+// Weights of few bits are packed as they are, and widened behind the view of the panels.
+// CHECK-LABEL: func.func @dequantised
+// CHECK: %[[W:.*]] = ml_program.global_load_const @bytes
+// CHECK: %[[P:.*]] = linalg.pack %[[W]] {{.*}} -> tensor<2x8x16xi8>
+// CHECK: %[[U:.*]] = linalg.unpack %[[P]]
+// CHECK: %[[D:.*]] = linalg.generic {{.*}} ins(%[[U]], %{{.*}} : tensor<32x8xi8>, tensor<32xf32>)
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[D]]
+func.func @dequantised(%x: tensor<?x8xf32>, %init: tensor<?x32xf32>) -> tensor<?x32xf32> {
+  %w = ml_program.global_load_const @bytes : tensor<32x8xi8>
+  %s = ml_program.global_load_const @scales : tensor<32xf32>
+  %e = tensor.empty() : tensor<32x8xf32>
+  %d = linalg.generic {indexing_maps = [affine_map<(d0, d1) -> (d0, d1)>, affine_map<(d0, d1) -> (d0)>, affine_map<(d0, d1) -> (d0, d1)>], iterator_types = ["parallel", "parallel"]}
+      ins(%w, %s : tensor<32x8xi8>, tensor<32xf32>) outs(%e : tensor<32x8xf32>) {
+  ^bb0(%q: i8, %f: f32, %o: f32):
+    %v = arith.sitofp %q : i8 to f32
+    %p = arith.mulf %v, %f : f32
+    linalg.yield %p : f32
+  } -> tensor<32x8xf32>
+  %c = linalg.generic {indexing_maps = [#mk, #nk, #mn], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %d : tensor<?x8xf32>, tensor<32x8xf32>) outs(%init : tensor<?x32xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %p = arith.mulf %a, %b : f32
+    %t = arith.addf %o, %p : f32
+    linalg.yield %t : f32
+  } -> tensor<?x32xf32>
+  return %c : tensor<?x32xf32>
 }

@@ -106,3 +106,48 @@ def test_rounding_and_saturation():
 
     # Halfway between two integers, and beyond both ends.
     check(Round(), torch.cat([torch.arange(-20, 20) / 8, torch.tensor([1e9, -1e9, 1e-30, float("inf"), -float("inf")])]))
+
+
+class WeightOnly(nn.Module):
+    """A linear layer of int8 weights with scales by column and group, as code for language models writes it."""
+
+    def __init__(self, columns, inner, group):
+        super().__init__()
+        weight = torch.randn(columns, inner // group, group)
+        scales = weight.abs().amax(2, keepdim=True) / 127
+        self.register_buffer("weight", (weight / scales).round().to(torch.int8))
+        self.register_buffer("scales", scales)
+
+    def forward(self, x):
+        return F.linear(x, (self.weight.float() * self.scales).flatten(1))
+
+
+@pytest.mark.parametrize("rows", [1, 5, 40])
+@pytest.mark.parametrize("columns, group", [(64, 96), (64, 32), (50, 96), (50, 32), (16, 96)])
+def test_weights_of_few_bits_are_widened_where_they_are_read(rows, columns, group):
+    torch.manual_seed(0)
+    model = WeightOnly(columns, 96, group)
+    check(model, torch.randn(rows, 96))
+
+
+@pytest.mark.parametrize("channels, groups, padding", [(32, 1, 1), (32, 1, 0), (20, 1, 1), (32, 32, 1)])
+def test_filters_of_few_bits(channels, groups, padding):
+    class Convolution(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.filter = Quantized(nn.Conv2d(32, channels, 3, groups=groups))
+
+        def forward(self, x):
+            return F.relu(F.conv2d(x, self.filter.get_weight(), self.filter.bias, padding=padding, groups=groups))
+
+    torch.manual_seed(0)
+    check(Convolution(), torch.randn(1, 32, 9, 7))
+
+
+def test_scaled_results_of_weights_of_few_bits():
+    class Scaled(WeightOnly):
+        def forward(self, x):
+            return F.linear(x, self.weight.flatten(1).float()) * self.scales[:, 0, 0]
+
+    torch.manual_seed(0)
+    check(Scaled(64, 96, 96), torch.randn(3, 96))

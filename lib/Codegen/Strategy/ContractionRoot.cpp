@@ -79,8 +79,23 @@ Type ContractionRoot::getAccumulatorType() const {
   return element.isF16() || element.isBF16() ? Float32Type::get(element.getContext()) : element;
 }
 
+/// The view of packed weights that `tensor` is, or is dequantised from element by element.
+static linalg::UnPackOp findUnpack(Value tensor) {
+  if (auto unpack = tensor.getDefiningOp<linalg::UnPackOp>())
+    return unpack;
+  auto op = tensor.getDefiningOp<linalg::GenericOp>();
+  if (!op || op.getNumReductionLoops() != 0 || op.getNumDpsInits() != 1)
+    return {};
+  AffineMap output = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  for (OpOperand *input : op.getDpsInputOperands())
+    if (output.isPermutation() && op.getMatchingIndexingMap(input) == output)
+      if (linalg::UnPackOp unpack = findUnpack(input->get()))
+        return unpack;
+  return {};
+}
+
 linalg::UnPackOp ContractionRoot::getUnpack() const {
-  auto unpack = columns->get().getDefiningOp<linalg::UnPackOp>();
+  linalg::UnPackOp unpack = findUnpack(columns->get());
   if (!unpack || unpack.getInnerDimsPos().size() != 1 || ShapedType::isDynamic(unpack.getStaticInnerTiles()[0]))
     return {};
   AffineMap map = linalg().getMatchingIndexingMap(columns);
@@ -144,12 +159,13 @@ Indices ContractionRoot::getPackedPoint(ValueEmitter &emitter, ArrayRef<Index> l
 }
 
 Value ContractionRoot::emitColumns(ValueEmitter &emitter, ArrayRef<Index> loops, Index panel, int64_t width) const {
-  if (linalg::UnPackOp unpack = getUnpack())
-    return emitFactor(emitter, columns, emitter.emit(unpack.getSource(), getPackedPoint(emitter, loops, panel, width)));
   Indices position(loops), point;
   position[columnLoop] = emitter.add(emitter.mul(panel, width), Index(nullptr, 0, 1));
   for (AffineExpr expr : linalg().getMatchingIndexingMap(columns).getResults())
     point.push_back(emitter.evaluate(expr, position));
+  if (linalg::UnPackOp unpack = getUnpack())
+    emitter.hold(unpack.getResult(), point,
+                 emitter.emit(unpack.getSource(), getPackedPoint(emitter, loops, panel, width)));
   return emitFactor(emitter, columns, emitter.emit(columns->get(), point));
 }
 
