@@ -8,6 +8,8 @@
 
 #include "ElementTypes.h"
 
+#include "torchc/Dialect/Torch/IR/TorchDialect.h"
+
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -32,6 +34,18 @@ static std::string spell(Type type) {
 }
 
 std::optional<runtime::ElementType> torchc::getElementType(Type type) { return parseElementType(spell(type)); }
+
+std::optional<runtime::ElementType> torchc::getHostElementType(ml_program::GlobalOp global) {
+  auto type = dyn_cast<RankedTensorType>(global.getType());
+  if (!type)
+    return std::nullopt;
+  auto *dialect = global->getContext()->getLoadedDialect<torch::TorchDialect>();
+  std::optional<Weight> weight = dialect ? dialect->getWeights().lookup(global.getSymName()) : std::nullopt;
+  Type element = type.getElementType();
+  if (weight && weight->isUnsigned)
+    element = IntegerType::get(type.getContext(), element.getIntOrFloatBitWidth(), IntegerType::Unsigned);
+  return getElementType(element);
+}
 
 Type torchc::getBuiltinType(runtime::ElementType type, MLIRContext *context) {
   Builder builder(context);

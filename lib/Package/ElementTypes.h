@@ -11,6 +11,7 @@
 
 #include "torchc/runtime/Format.h"
 
+#include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/IR/BuiltinTypes.h"
 
 #include <optional>
@@ -19,6 +20,10 @@ namespace torchc {
 
 /// The file's element type for a builtin one; signless integers are signed.
 std::optional<runtime::ElementType> getElementType(mlir::Type type);
+
+/// The element type under which the host program knows a parameter or a state: unsigned where
+/// the model's is, though the compiler's type does not say.
+std::optional<runtime::ElementType> getHostElementType(mlir::ml_program::GlobalOp global);
 
 /// The element type that is spelled `dtype`, as on the command line.
 std::optional<runtime::ElementType> parseElementType(llvm::StringRef dtype);

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ElementTypes.h"
 #include "HostToVM.h"
 
 #include "torchc/Support/HostProvided.h"
@@ -62,6 +63,17 @@ Value createConstant(OpBuilder &builder, Location loc, ml_program::GlobalOp glob
   return vm::ConstantOp::create(builder, loc, ref, name);
 }
 
+/// `ref` as the host program knows the state, or as the compiler does.
+Value viewState(OpBuilder &builder, Location loc, ml_program::GlobalOp global, Value ref, bool asHost) {
+  auto type = cast<RankedTensorType>(global.getType());
+  auto host = getHostElementType(global), own = getElementType(type.getElementType());
+  if (host == own)
+    return ref;
+  VMBuilder vm(builder, loc);
+  Type element = getBuiltinType(asHost ? *host : *own, builder.getContext());
+  return vm::ViewOp::create(builder, loc, ref.getType(), ref, vm.constant(0), element, vm.dimsOf(type, ref));
+}
+
 struct ConvertLoadConst : OpConversionPattern<ml_program::GlobalLoadConstOp> {
   ConvertLoadConst(TypeConverter &converter, MLIRContext *context, SymbolTable &symbols)
       : OpConversionPattern(converter, context), symbols(symbols) {}
@@ -96,6 +108,7 @@ struct ConvertLoad : OpConversionPattern<ml_program::GlobalLoadOp> {
       return success();
     }
     Value view = vm::GlobalGetRefOp::create(rewriter, op.getLoc(), ref, getName(op.getGlobal()));
+    view = viewState(rewriter, op.getLoc(), global, view, /*asHost=*/false);
     if (op->hasAttr("torchc.snapshot")) {
       VMBuilder vm(rewriter, op.getLoc());
       Value copy = vm.makeTensor(type.getElementType(), vm.dimsOf(type, view));
@@ -110,22 +123,28 @@ struct ConvertLoad : OpConversionPattern<ml_program::GlobalLoadOp> {
 };
 
 struct ConvertStore : OpConversionPattern<ml_program::GlobalStoreOp> {
-  using OpConversionPattern::OpConversionPattern;
+  ConvertStore(TypeConverter &converter, MLIRContext *context, SymbolTable &symbols)
+      : OpConversionPattern(converter, context), symbols(symbols) {}
+
   LogicalResult matchAndRewrite(ml_program::GlobalStoreOp op, OpAdaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
-    if (isa<vm::RefType>(adaptor.getValue().getType()))
-      rewriter.replaceOpWithNewOp<vm::GlobalSetRefOp>(op, getName(op.getGlobal()), adaptor.getValue());
-    else
+    if (!isa<vm::RefType>(adaptor.getValue().getType())) {
       rewriter.replaceOpWithNewOp<vm::GlobalSetI64Op>(op, getName(op.getGlobal()), adaptor.getValue());
+      return success();
+    }
+    auto global = symbols.lookup<ml_program::GlobalOp>(op.getGlobal().getLeafReference());
+    Value state = viewState(rewriter, op.getLoc(), global, adaptor.getValue(), /*asHost=*/true);
+    rewriter.replaceOpWithNewOp<vm::GlobalSetRefOp>(op, getName(op.getGlobal()), state);
     return success();
   }
+
+  SymbolTable &symbols;
 };
 
 } // namespace
 
 void torchc::populateGlobalsToVMPatterns(TypeConverter &converter, RewritePatternSet &patterns, SymbolTable &symbols) {
-  patterns.add<ConvertStore>(converter, patterns.getContext());
-  patterns.add<ConvertLoad, ConvertLoadConst>(converter, patterns.getContext(), symbols);
+  patterns.add<ConvertLoad, ConvertLoadConst, ConvertStore>(converter, patterns.getContext(), symbols);
 }
 
 void torchc::markSnapshots(ModuleOp module) {

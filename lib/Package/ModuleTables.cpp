@@ -71,7 +71,9 @@ FailureOr<Bytes> torchc::getBytes(Operation *global, Attribute value) {
 /// Adds a constant and returns its ordinal.
 static FailureOr<uint32_t> addConstant(ml_program::GlobalOp global, ModuleTables &tables) {
   auto type = dyn_cast<RankedTensorType>(global.getType());
-  auto element = type ? getElementType(type.getElementType()) : std::nullopt;
+  auto element = !type                   ? std::nullopt
+                 : global.getIsMutable() ? getHostElementType(global)
+                                         : getElementType(type.getElementType());
   if (!element || !type.hasStaticShape())
     return global.emitError() << "a file cannot hold a constant of type " << global.getType();
   FailureOr<Bytes> bytes = getBytes(global, *global.getValue());
@@ -89,20 +91,10 @@ static FailureOr<uint32_t> addConstant(ml_program::GlobalOp global, ModuleTables
   return tables.constants.size() - 1;
 }
 
-/// The element type that files of weights have for a global of `type`.
-static std::optional<runtime::ElementType> getStoredType(ml_program::GlobalOp global, RankedTensorType type) {
-  auto *dialect = global->getContext()->getLoadedDialect<torch::TorchDialect>();
-  std::optional<Weight> weight = dialect ? dialect->getWeights().lookup(global.getSymName()) : std::nullopt;
-  Type element = type.getElementType();
-  if (weight && weight->isUnsigned)
-    element = IntegerType::get(type.getContext(), element.getIntOrFloatBitWidth(), IntegerType::Unsigned);
-  return getElementType(element);
-}
-
 /// A tensor that the run reads from outside.
 static LogicalResult addParameter(ml_program::GlobalOp global, StringAttr scope, ModuleTables &tables) {
   auto type = dyn_cast<RankedTensorType>(global.getType());
-  auto element = type ? getStoredType(global, type) : std::nullopt;
+  auto element = getHostElementType(global);
   if (!element || !type.hasStaticShape() || global.getIsMutable())
     return global.emitError() << "cannot be a parameter: it is of type " << global.getType();
   auto parameter = std::make_unique<schema::ParameterT>();

@@ -77,6 +77,41 @@ def test_state_lasts(tmp_path):
     assert_same_state(other, Counter())
 
 
+class Bytes(nn.Module):
+    """Counts modulo 256, and keeps the bytes of the last call."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("count", torch.tensor([250, 3], dtype=torch.uint8))
+        self.register_buffer("last", torch.zeros(2, dtype=torch.uint8))
+
+    def forward(self, x):
+        larger = self.count > self.last
+        self.last.copy_(x)
+        self.count.add_(3)
+        return self.count.float() / 2, larger, self.last, self.count
+
+
+def test_unsigned_state(tmp_path):
+    """Bytes above 127 are what they are: before the first call, after calls, set, saved and loaded."""
+    model, program = Bytes(), torchc.compile(export(Bytes(), torch.zeros(2, dtype=torch.uint8)))
+    assert_same_state(program, model)
+    for values in ([200, 255], [1, 251], [128, 127]):
+        x = torch.tensor(values, dtype=torch.uint8)
+        for actual, wanted in zip(program(x), model(x)):
+            assert actual.dtype == wanted.dtype and torch.equal(actual, wanted)
+        assert_same_state(program, model)
+    program.save_state(tmp_path / "state.safetensors")
+    saved = safetensors.torch.load_file(tmp_path / "state.safetensors")
+    assert all(torch.equal(saved[name], value) for name, value in model.state_dict().items())
+    program.reset()
+    assert_same_state(program, Bytes())
+    program.load_state(tmp_path / "state.safetensors")
+    assert_same_state(program, model)
+    program.set_state({"count": torch.tensor([254, 129], dtype=torch.uint8)})
+    assert program(x)[3].tolist() == [1, 132]
+
+
 class RunningNorm(nn.Module):
     """Normalizes by statistics that it gathers, as batch normalization in training does."""
 
