@@ -6,6 +6,8 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "torchc/runtime/Format.h"
+
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -116,7 +118,8 @@ TEST_F(TorchcDump, HelpFitsAScreen) {
     const std::string help = run(std::string(tool) + " --help");
     EXPECT_LE(std::count(help.begin(), help.end(), '\n'), 60);
     EXPECT_NE(help.find("exit 0"), std::string::npos);
-    EXPECT_NE(run(std::string(tool) + " --version").find(".vmfb format 1.0\nexit 0"), std::string::npos);
+    const std::string format = std::to_string(kFormatMajor) + "." + std::to_string(kFormatMinor);
+    EXPECT_NE(run(std::string(tool) + " --version").find(".vmfb format " + format + "\nexit 0"), std::string::npos);
   }
 }
 

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ModuleBuilder.h"
+#include "torchc/runtime/Format.h"
 
 #include <array>
 #include <cstdio>
@@ -232,7 +233,8 @@ TEST_F(TorchcRun, Reports) {
   EXPECT_EQ(parsed["kernels"][1]["dispatches"].size(), 0u);
   EXPECT_EQ(run("model.vmfb --no-native"), "exit 0");
   const std::string version = run("--version");
-  EXPECT_NE(version.find(".vmfb format 1.0, kernel ABI 2\nexit 0"), std::string::npos) << version;
+  const std::string format = std::to_string(kFormatMajor) + "." + std::to_string(kFormatMinor);
+  EXPECT_NE(version.find(".vmfb format " + format + ", kernel ABI 2\nexit 0"), std::string::npos) << version;
   const std::string help = run("--help");
   EXPECT_LE(std::count(help.begin(), help.end(), '\n'), 60);
 }

@@ -82,7 +82,7 @@ Status Machine::execute(const Instruction &instruction, Frame &frame) {
   int64_t *i64s = frame.i64s;
   Tensor *refs = frame.refs;
   const Instruction &in = instruction;
-  switch (Opcode(in.opcode)) {
+  switch (Opcode(in.opcode)) { // Without a default, so that the compiler names an opcode that is missing.
   case Opcode::CallExternal: return (this->*executeExternal)(in, frame);
   case Opcode::Fail: return failWithMessage(in.d);
   case Opcode::MovRef: refs[in.a] = refs[in.b]; return {};
@@ -104,8 +104,39 @@ Status Machine::execute(const Instruction &instruction, Frame &frame) {
   case Opcode::CheckType:
   case Opcode::CheckDim: return executeCheck(in, frame);
   case Opcode::Dispatch: return dispatch(in, frame);
-  default: return in.opcode < uint16_t(Opcode::MovRef) ? executeInteger(in, i64s) : executeTensor(in, frame);
+  case Opcode::ConstI64:
+  case Opcode::MovI64:
+  case Opcode::AddI64:
+  case Opcode::SubI64:
+  case Opcode::MulI64:
+  case Opcode::FloorDivI64:
+  case Opcode::FloorModI64:
+  case Opcode::MinI64:
+  case Opcode::MaxI64:
+  case Opcode::AndI64:
+  case Opcode::OrI64:
+  case Opcode::XorI64:
+  case Opcode::EqI64:
+  case Opcode::NeI64:
+  case Opcode::LtI64:
+  case Opcode::LeI64:
+  case Opcode::SelectI64: return executeInteger(in, i64s);
+  case Opcode::SlabReserve:
+  case Opcode::OutputAlloc:
+  case Opcode::View:
+  case Opcode::Reshape:
+  case Opcode::TensorDim:
+  case Opcode::LoadI64:
+  case Opcode::StoreI64:
+  case Opcode::Fill:
+  case Opcode::Copy: return executeTensor(in, frame);
+  case Opcode::Block:
+  case Opcode::Br:
+  case Opcode::CondBr:
+  case Opcode::Call:
+  case Opcode::Ret: break; // `run` has them.
   }
+  return Status::error(StatusCode::InvalidModule, "opcode 0x%02x is not implemented", in.opcode);
 }
 
 Status Machine::executeInteger(const Instruction &in, int64_t *i64s) {
