@@ -21,6 +21,25 @@ def _linear(rows, columns, inner):
     return nn.Linear(inner, columns), (torch.randn(rows, inner),), 2 * rows * columns * inner
 
 
+class _NarrowLinear(nn.Module):
+    """A layer whose weights are bf16, or int8 with a scale for each column; sums are f32."""
+
+    def __init__(self, columns, inner, dtype):
+        super().__init__()
+        weight = torch.randn(columns, inner)
+        self.register_buffer("scales", weight.abs().amax(1, keepdim=True) / 127 if dtype == torch.int8 else None)
+        self.register_buffer("weight", (weight if self.scales is None else (weight / self.scales).round()).to(dtype))
+
+    def forward(self, x):
+        if self.scales is None:
+            return F.linear(x.to(self.weight.dtype), self.weight).float()
+        return F.linear(x, self.weight.float() * self.scales)
+
+
+def _narrow_linear(rows, columns, inner, dtype):
+    return _NarrowLinear(columns, inner, dtype), (torch.randn(rows, inner),), 2 * rows * columns * inner
+
+
 def _convolution(channels, size, out, kernel, stride=1, groups=1):
     layer = nn.Conv2d(channels, out, kernel, stride, kernel // 2, groups=groups)
     pixels = (size // stride) ** 2
@@ -40,6 +59,8 @@ KERNELS = {
     "gemm-1024x1024x1024": lambda: _linear(1024, 1024, 1024),
     "gemm-16x4096x4096": lambda: _linear(16, 4096, 4096),
     "gemv-4096x4096": lambda: _linear(1, 4096, 4096),
+    "gemv-4096x4096-bf16": lambda: _narrow_linear(1, 4096, 4096, torch.bfloat16),
+    "gemv-4096x4096-int8": lambda: _narrow_linear(1, 4096, 4096, torch.int8),
     "gemv-768x3072": lambda: _linear(1, 3072, 768),
     "conv-3x3-64-56": lambda: _convolution(64, 56, 64, 3),
     "conv-3x3-256-14": lambda: _convolution(256, 14, 256, 3),

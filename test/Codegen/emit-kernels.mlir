@@ -56,3 +56,23 @@ dispatch.kernel @scalar_loop(%x: tensor<100xf32>) -> tensor<100xf32> attributes 
   } -> tensor<100xf32>
   dispatch.return %y : tensor<100xf32>
 }
+
+// A row that is looked up is read as it lies: no gather.
+// CHECK-LABEL: llvm.func @embedding(
+// CHECK-NOT: gather
+// CHECK: llvm.load {{.*}} -> vector<16xf32>
+// CHECK-NOT: gather
+// CHECK: llvm.return
+dispatch.kernel @embedding(%table: tensor<50x64xf32>, %ids: tensor<9xi64>) -> tensor<9x64xf32>
+    attributes {dims = [array<i64>, array<i64>, array<i64>]} {
+  %e = tensor.empty() : tensor<9x64xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i)>, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%ids : tensor<9xi64>) outs(%e : tensor<9x64xf32>) {
+  ^bb0(%id: i64, %o: f32):
+    %j = linalg.index 1 : index
+    %i = arith.index_cast %id : i64 to index
+    %v = tensor.extract %table[%i, %j] : tensor<50x64xf32>
+    linalg.yield %v : f32
+  } -> tensor<9x64xf32>
+  dispatch.return %y : tensor<9x64xf32>
+}

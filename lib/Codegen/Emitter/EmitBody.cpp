@@ -165,8 +165,11 @@ SmallVector<Value> ValueEmitter::emitBlock(Block &block, DenseMap<Value, Value> 
       value = toLanes(loops[index.getDim()]);
     } else if (auto extract = dyn_cast<tensor::ExtractOp>(op)) {
       Indices at;
-      for (Value position : extract.getIndices())
-        at.push_back(fromValue(get(position)));
+      for (Value position : extract.getIndices()) {
+        // A loop's own index: neighbouring lanes are neighbours in memory, too.
+        auto index = position.getDefiningOp<linalg::IndexOp>();
+        at.push_back(index ? loops[index.getDim()] : fromValue(get(position)));
+      }
       value = emit(extract.getTensor(), at);
     } else if (auto check = dyn_cast<cf::AssertOp>(op)) {
       emitAssert(check, get(check.getArg()));
