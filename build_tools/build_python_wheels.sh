@@ -25,7 +25,7 @@ trap 'rm -rf "$clean"' EXIT
 "$python" -m venv "$clean/venv"
 "$clean/venv/bin/pip" install --quiet --disable-pip-version-check "$wheel"
 mkdir -p "$clean/python" "$clean/docs/HowTo"
-cp -r "$root/python/test" "$clean/python/"
+cp -r "$root/python/test" "$root/python/write_reference.py" "$clean/python/"
 cp "$root/docs/HowTo/UseFromPython.md" "$clean/docs/HowTo/"
 cd "$clean"
 unset PYTHONPATH

@@ -39,16 +39,15 @@ struct Attention {
   bool enableGqa = false;
 };
 
-struct Attended {
-  Value output;
-  Value logSumExp; ///< Over the scores of each row; null where not asked for.
+/// What attention computes on its way: softmax(query key^T scale + mask), in f32 for half types.
+struct AttentionWeights {
+  Value query, key, value; ///< In the dtype that is computed in.
+  double scale;
+  Value scores, weights; ///< [.., L, S]
 };
 
-/// softmax(query key^T scale + mask) value, in f32 for half types.
-///   query [.., L, E], key [.., S, E], value [.., S, Ev] -> [.., L, Ev]
-/// A bool mask is 0 where true and -inf elsewhere; a causal one is true where
-/// column <= row.
-static FailureOr<Attended> buildAttention(const Attention &op, bool wantsLogSumExp, Decomposer &b) {
+/// A bool mask is 0 where true and -inf elsewhere; a causal one is true where column <= row.
+static FailureOr<AttentionWeights> buildAttentionWeights(const Attention &op, Decomposer &b) {
   BaseTensorType type = getTensorType(op.query);
   auto isCausal = getConstantBool(op.isCausal);
   auto scale = isNone(op.scale) ? std::optional<double>() : getConstantNumber(op.scale);
@@ -65,16 +64,20 @@ static FailureOr<Attended> buildAttention(const Attention &op, bool wantsLogSumE
     return b.unsupported("on a dtype that is not floating point");
 
   Type computed = getComputeDtype(type.getDtype());
-  Value query = b.convert(op.query, computed), key = b.convert(op.key, computed), value = b.convert(op.value, computed);
+  AttentionWeights built;
+  built.query = b.convert(op.query, computed);
+  built.key = b.convert(op.key, computed);
+  built.value = b.convert(op.value, computed);
   if (op.enableGqa) {
-    key = repeatHeads(key, query, b);
-    value = repeatHeads(value, query, b);
+    built.key = repeatHeads(built.key, built.query, b);
+    built.value = repeatHeads(built.value, built.query, b);
   }
-  Value scores = b.create<AtenMatmulOp>(query, b.transpose(key, -2, -1));
-  scores = b.create<AtenMulScalarOp>(scores, b.floating(scale ? *scale : 1 / std::sqrt(static_cast<double>(width))));
+  built.scale = scale ? *scale : 1 / std::sqrt(static_cast<double>(width));
+  Value scores = b.create<AtenMatmulOp>(built.query, b.transpose(built.key, -2, -1));
+  scores = b.create<AtenMulScalarOp>(scores, b.floating(built.scale));
   Value minusInfinity = b.literal(computed, -std::numeric_limits<double>::infinity());
   if (*isCausal) {
-    Value rows = b.unsqueeze(b.range(b.size(query, -2)), 1), columns = b.range(b.size(key, -2));
+    Value rows = b.unsqueeze(b.range(b.size(op.query, -2)), 1), columns = b.range(b.size(op.key, -2));
     scores = b.where(b.create<AtenLeTensorOp>(columns, rows), scores, minusInfinity);
   } else if (!isNone(op.mask)) {
     if (isBoolDtype(getTensorType(op.mask).getDtype()))
@@ -82,37 +85,65 @@ static FailureOr<Attended> buildAttention(const Attention &op, bool wantsLogSumE
     else
       scores = b.addTensors(scores, b.convert(op.mask, computed));
   }
+  built.scores = scores;
   // The first row of a causal mask has one column; no row of it is empty.
-  Value weights = isNone(op.mask) ? b.create<Aten_SoftmaxOp>(scores, b.integer(-1), b.boolean(false))
+  built.weights = isNone(op.mask) ? b.create<Aten_SoftmaxOp>(scores, b.integer(-1), b.boolean(false))
                                   : buildMaskedSoftmax(scores, b);
-  Attended result;
-  result.output = b.convert(b.create<AtenMatmulOp>(weights, value), type.getDtype());
-  if (wantsLogSumExp)
-    result.logSumExp = b.create<AtenLogsumexpOp>(scores, b.list(ArrayRef<int64_t>{-1}), b.boolean(false));
-  return result;
+  return built;
+}
+
+/// weights value: [.., L, S] and [.., S, Ev] -> [.., L, Ev]
+static Value buildAttended(const AttentionWeights &attention, Type dtype, Decomposer &b) {
+  return b.convert(b.create<AtenMatmulOp>(attention.weights, attention.value), dtype);
 }
 
 static FailureOr<Value> DecomposeAtenScaledDotProductAttention(AtenScaledDotProductAttentionOp op, Decomposer &b) {
   auto enableGqa = getConstantBool(op.getEnableGqa());
   if (!enableGqa)
     return b.unsupported("enable_gqa is not constant");
-  auto attended = buildAttention({op.getQuery(), op.getKey(), op.getValue(), op.getAttnMask(), op.getDropoutP(),
-                                  op.getIsCausal(), op.getScale(), *enableGqa},
-                                 false, b);
-  if (failed(attended))
+  auto attention = buildAttentionWeights({op.getQuery(), op.getKey(), op.getValue(), op.getAttnMask(), op.getDropoutP(),
+                                          op.getIsCausal(), op.getScale(), *enableGqa},
+                                         b);
+  if (failed(attention))
     return failure();
-  return attended->output;
+  return buildAttended(*attention, getTensorType(op.getQuery()).getDtype(), b);
 }
 
 static Decomposed DecomposeAten_ScaledDotProductFlashAttentionForCpu(Aten_ScaledDotProductFlashAttentionForCpuOp op,
                                                                      Decomposer &b) {
-  bool wantsLogSumExp = !op->getResult(1).use_empty();
-  auto attended = buildAttention(
+  auto attention = buildAttentionWeights(
       {op.getQuery(), op.getKey(), op.getValue(), op.getAttnMask(), op.getDropoutP(), op.getIsCausal(), op.getScale()},
-      wantsLogSumExp, b);
-  if (failed(attended))
+      b);
+  if (failed(attention))
     return failure();
-  return SmallVector<Value>{attended->output, attended->logSumExp};
+  Value logSumExp;
+  if (!op->getResult(1).use_empty())
+    logSumExp = b.create<AtenLogsumexpOp>(attention->scores, b.list(ArrayRef<int64_t>{-1}), b.boolean(false));
+  return SmallVector<Value>{buildAttended(*attention, getTensorType(op.getQuery()).getDtype(), b), logSumExp};
+}
+
+/// Of output = weights value, weights = softmax(query key^T scale + mask):
+///   d value = weights^T d output
+///   d scores = weights (d output value^T - sum(d output output)) scale
+///   d query = d scores key, d key = d scores^T query
+/// The weights are computed anew: a row of a mask that is all -inf has no logsumexp.
+static Decomposed
+DecomposeAten_ScaledDotProductFlashAttentionForCpuBackward(Aten_ScaledDotProductFlashAttentionForCpuBackwardOp op,
+                                                           Decomposer &b) {
+  auto attention = buildAttentionWeights(
+      {op.getQuery(), op.getKey(), op.getValue(), op.getAttnMask(), op.getDropoutP(), op.getIsCausal(), op.getScale()},
+      b);
+  if (failed(attention))
+    return failure();
+  Type dtype = getTensorType(op.getQuery()).getDtype(), computed = getComputeDtype(dtype);
+  Value grad = b.convert(op.getGradOut(), computed), weights = attention->weights;
+  Value inner = b.sum(b.mulTensors(grad, b.convert(op.getOut(), computed)), {-1}, true);
+  Value gradWeights = b.create<AtenMatmulOp>(grad, b.transpose(attention->value, -2, -1));
+  Value gradScores = b.mulNumber(b.mulTensors(weights, b.subTensors(gradWeights, inner)), attention->scale);
+  Value gradQuery = b.create<AtenMatmulOp>(gradScores, attention->key);
+  Value gradKey = b.create<AtenMatmulOp>(b.transpose(gradScores, -2, -1), attention->query);
+  Value gradValue = b.create<AtenMatmulOp>(b.transpose(weights, -2, -1), grad);
+  return SmallVector<Value>{b.convert(gradQuery, dtype), b.convert(gradKey, dtype), b.convert(gradValue, dtype)};
 }
 
 /// Attention of many heads with its projections: query, key and value [B, L, D] -> [B, L, D].
@@ -223,6 +254,7 @@ static FailureOr<Value> DecomposeAten_TransformerEncoderLayerFwd(Aten_Transforme
 
 void torchc::populateAttentionPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenScaledDotProductAttention,
-                    DecomposeAten_ScaledDotProductFlashAttentionForCpu, DecomposeAten_NativeMultiHeadAttention,
+                    DecomposeAten_ScaledDotProductFlashAttentionForCpu,
+                    DecomposeAten_ScaledDotProductFlashAttentionForCpuBackward, DecomposeAten_NativeMultiHeadAttention,
                     DecomposeAten_TransformerEncoderLayerFwd);
 }

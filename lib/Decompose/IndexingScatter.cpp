@@ -124,6 +124,32 @@ static FailureOr<Value> DecomposeAtenIndexCopy(AtenIndexCopyOp op, Decomposer &b
   return finish(*update, b.create<AtenScatterSrcOp>(update->self, update->dim, update->index, update->source), b);
 }
 
+/// The gradient of an embedding's table: row i is the sum of the gradients where it was looked up, or their mean
+/// with scale_grad_by_freq; 0 for the row of padding.
+static FailureOr<Value> DecomposeAtenEmbeddingDenseBackward(AtenEmbeddingDenseBackwardOp op, Decomposer &b) {
+  auto padding = getConstantInt(op.getPaddingIdx());
+  auto isMean = getConstantBool(op.getScaleGradByFreq());
+  if (!padding || !isMean)
+    return b.unsupported("padding_idx or scale_grad_by_freq is not constant");
+  Type dtype = getDtype(op.getGradOutput()), computed = getComputeDtype(dtype);
+  Value width = b.size(op.getGradOutput(), -1), first = b.integer(0);
+  Value rows = flat(op.getIndices(), b);
+  Value grad = b.convert(b.view(op.getGradOutput(), {b.integer(-1), width}), computed);
+  if (*padding >= 0) {
+    Value isRead = b.unsqueeze(b.create<AtenNeScalarOp>(rows, b.integer(*padding)), 1);
+    grad = b.where(isRead, grad, b.literal(computed, 0));
+  }
+  if (*isMean) {
+    Value ones = b.full(b.sizes(rows), b.floating(1), computed);
+    Value counts = b.full({op.getNumWeights()}, b.floating(0), computed);
+    counts = scatterReduce(counts, first, rows, ones, "sum", true, b);
+    grad = b.divTensors(grad, b.unsqueeze(b.create<AtenIndexSelectOp>(counts, first, rows), 1));
+  }
+  Value table = b.full({op.getNumWeights(), width}, b.floating(0), computed);
+  Value places = b.expand(b.unsqueeze(rows, 1), b.sizes(grad));
+  return b.convert(scatterReduce(table, first, places, grad, "sum", true, b), dtype);
+}
+
 /// x[.., index, ..] = value; negative places count from the end
 static FailureOr<Value> buildIndexFill(Value x, Value dim, Value index, Value value, Decomposer &b) {
   auto update = spreadIndex(x, dim, index, Value(), b);
@@ -424,7 +450,8 @@ static Decomposed DecomposeAtenHistogramBinCt(AtenHistogramBinCtOp op, Decompose
 void torchc::populateIndexingScatterPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenScatterValue, DecomposeAtenScatterReduce, DecomposeAtenScatterValueReduce,
                     DecomposeAtenScatterAdd, DecomposeAtenIndexAdd, DecomposeAtenIndexReduce, DecomposeAtenIndexCopy,
-                    DecomposeAtenIndexFillIntScalar, DecomposeAtenIndexFillIntTensor);
+                    DecomposeAtenIndexFillIntScalar, DecomposeAtenIndexFillIntTensor,
+                    DecomposeAtenEmbeddingDenseBackward);
   addDecompositions(patterns, DecomposeAtenPut, DecomposeAtenMaskedScatter, DecomposeAten_UnsafeMaskedIndex,
                     DecomposeAten_UnsafeMaskedIndexPutAccumulate, DecomposeAtenMaxUnpool2d, DecomposeAtenMaxUnpool3d,
                     DecomposeAtenMaxPool2dWithIndicesBackward);

@@ -1,5 +1,12 @@
 """torchc.compile and torchc.compiler: all that they take, all that they give."""
 import io
+import os
+import pty
+import re
+import subprocess
+import sys
+import threading
+import time
 
 import numpy as np
 import pytest
@@ -116,6 +123,62 @@ def test_externalized_parameters(tmp_path):
     program.save(tmp_path / "m.vmfb")
     check(torchc.load(tmp_path / "m.vmfb", parameters={"scope": tmp_path / "w.safetensors"})(X))
     check(torchc.load(tmp_path / "m.vmfb", parameters={"scope": MODEL.state_dict()})(X))
+
+
+def test_parameters_stay_written():
+    class Moving(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.mean = nn.Parameter(torch.zeros(3), requires_grad=False)
+
+        def forward(self, x):
+            self.mean.lerp_(x, 0.5)
+            return x - self.mean
+
+    model, x = Moving(), torch.arange(3.0)
+    program = torchc.compile(model, x)
+    for _ in range(3):
+        check(program(x), model(x))
+    check(torch.as_tensor(program.state()["mean"]), model.mean.detach())
+
+
+def test_progress_is_shown_on_a_terminal(tmp_path):
+    torch.export.save(torch.export.export(MODEL, (X,)), tmp_path / "m.pt2")
+    code = "import sys, torchc; torchc.compiler.compile_file(sys.argv[1], sys.argv[1] + '.vmfb')"
+    ours, theirs = pty.openpty()
+    for stderr in (theirs, subprocess.PIPE):
+        process = subprocess.Popen([sys.executable, "-c", code, tmp_path / "m.pt2"], stderr=stderr)
+        _, quiet = process.communicate(timeout=60)
+        assert process.returncode == 0
+    os.close(theirs)
+    shown = os.read(ours, 1 << 16).decode()
+    # One line that is written anew for each stage, and is gone in the end.
+    assert re.match(r"\r\x1b\[K\[\d/8\] [a-z]+", shown) and shown.endswith("\r\x1b[K") and not quiet
+
+
+def test_compilations_release_the_gil():
+    ticks, done = [], threading.Event()
+
+    def tick():
+        while not done.is_set():
+            time.sleep(0.0005)
+            ticks.append(None)
+
+    exported = torch.export.export(MODEL, (X,))
+    thread, interval = threading.Thread(target=tick), sys.getswitchinterval()
+    thread.start()
+    # Threads do not take turns by themselves: the other one runs where the compilation lets it.
+    sys.setswitchinterval(1000)
+    try:
+        module = torchc.compile(exported, output_type="torch")
+        before = len(ticks)
+        module.run_to("vmfb")
+        after = len(ticks)
+    finally:
+        sys.setswitchinterval(interval)
+        done.set()
+        thread.join()
+    assert after - before > 10
 
 
 def test_results_share_memory():

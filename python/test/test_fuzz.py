@@ -77,3 +77,33 @@ def test_any_content(content):
             use(content)
         except torchc.TorchcError as error:
             assert str(error)
+
+
+_CALLS = [
+    lambda program, a, b: torchc.load(a), lambda program, a, b: torchc.load(b"", threads=a, parameters=b),
+    lambda program, a, b: program.call(a, b), lambda program, a, b: program.call_flat("forward", [a, b]),
+    lambda program, a, b: program.call_flat(a, b), lambda program, a, b: program.signature(a),
+    lambda program, a, b: program.set_state({"x": a, b if isinstance(b, str) else "y": b}), lambda program, a, b: program.load_state(a),
+    lambda program, a, b: torchc.runtime.VmModule.from_flatbuffer(a, b), lambda program, a, b: torchc.runtime.VmModule.mmap(a, b),
+    lambda program, a, b: torchc.runtime.VmModule.wrap_buffer(None, a, name=b), lambda program, a, b: torchc.runtime.Config(a, threads=b),
+    lambda program, a, b: torchc.compiler.compile_str(a, target_backends=b), lambda program, a, b: torchc.compiler.compile_str("", input_type=a),
+    lambda program, a, b: torchc.compiler.compile_str("", target_cpu=a, inputs=b), lambda program, a, b: torchc.compiler.compile_file(a, b),
+    lambda program, a, b: torchc.compiler.Module(opt_level=a, custom_ops=b),
+    lambda program, a, b: torchc.compiler.Module.from_graphs([("f", a)], {"x": b}),
+    lambda program, a, b: torchc.compiler.Module.from_bytes("module {}").run_to(a),
+    lambda program, a, b: torchc.compile(a, b, output_type=a), lambda program, a, b: torchc.fx.FxImporter().import_graph_module(a),
+    lambda program, a, b: torchc.aot.export(a, b), lambda program, a, b: torchc.dynamo.Options.parse(a),
+]
+
+
+@settings(max_examples=200, deadline=None, derandomize=True, suppress_health_check=list(hypothesis.HealthCheck))
+@given(use=st.sampled_from(_CALLS), a=_VALUES, b=_VALUES)
+def test_any_use(program, use, a, b):
+    """An answer or an exception; never an end of the interpreter, nor an error of its own insides."""
+    try:
+        use(program, a, b)
+    except SystemError:
+        raise
+    except Exception:
+        pass
+    program(*_GOOD[:3], k=_GOOD[3])

@@ -1,9 +1,11 @@
 """Programs are called as the model is, and refuse what does not fit with what was expected and got."""
+import multiprocessing
 import pickle
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
@@ -269,9 +271,17 @@ def test_variants(tmp_path):
         torchc.load(tmp_path / "m.vmfb", variant="z80")
 
 
-def test_pickled(affine):
+def test_pickled(affine, tmp_path):
     x = torch.randn(3, 4)
-    check(pickle.loads(pickle.dumps(affine))(x), affine(x))
+    affine.save(tmp_path / "m.vmfb")
+    for program in (affine, torchc.load(tmp_path / "m.vmfb"), torchc.load((tmp_path / "m.vmfb").read_bytes(), threads=2)):
+        check(pickle.loads(pickle.dumps(program))(x), affine(x))
+
+
+def test_pickled_to_another_process(affine):
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as executor:
+        x = np.ones((3, 4), np.float32)
+        np.testing.assert_array_equal(executor.submit(affine, x).result(), x * 2 + 1)
 
 
 def test_load_needs_no_torch(affine, tmp_path):

@@ -67,15 +67,12 @@ def is_random(target):
 @functools.lru_cache(maxsize=None)
 def find_decompositions():
     """PyTorch's decompositions of the operators that torchc does not know. Those of random operators
-    would draw other numbers, and those of views would take constants apart. An embedding's gradient becomes
-    a dozen operators, of which PyTorch would run one: it is left whole."""
+    would draw other numbers, and those of views would take constants apart."""
     from torch._decomp import core_aten_decompositions, decomposition_table
 
     chosen = {}
     for table in (decomposition_table, core_aten_decompositions()):
         for op, decomposition in table.items():
-            if op is torch.ops.aten.embedding_dense_backward.default:
-                continue
             if not isinstance(op, torch._ops.OpOverload) or op.namespace != "aten" or is_known(op) or is_random(op):
                 continue
             if all(result.alias_info is None for result in op._schema.returns):
@@ -290,7 +287,11 @@ class GraphWriter:
         takers = [user for user in node.users if user.target is operator.getitem and isinstance(user.args[1], int)]
         for user in takers:
             names[user.args[1]] = user.name
-        outputs = [self._describe(node, element, name) for element, name in zip(value, names)]
+        # A gradient that was not asked for is None; it has a type all the same, of which nothing is read.
+        typical = next((element for element in value if isinstance(element, torch.Tensor)), None)
+        untaken = set(range(len(value))) - {user.args[1] for user in takers}
+        outputs = [self._describe(node, typical if element is None and i in untaken else element, name)
+                   for i, (element, name) in enumerate(zip(value, names))]
         for user in takers:
             self._arguments[user] = outputs[user.args[1]]
         is_list = isinstance(node.target, torch._ops.OpOverload) and len(node.target._schema.returns) == 1

@@ -74,7 +74,8 @@ class Writer:
         values = [self.value(element) for element in argument]
         types = ", ".join(t for _, t in values)
         is_tensors = any(isinstance(element, torch.Tensor) for element in argument)
-        element = f"{self.kind}" if is_tensors else "int"
+        is_bools = len(argument) > 0 and all(isinstance(element, bool) for element in argument)
+        element = f"{self.kind}" if is_tensors else "bool" if is_bools else "int"
         return self.define(f"torch.prim.ListConstruct {', '.join(n for n, _ in values)} : ({types}) -> !torch.list<{element}>",
                            f"!torch.list<{element}>")
 

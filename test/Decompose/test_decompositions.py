@@ -23,6 +23,21 @@ Q, K, Y = randn(2, 4, 5, 8), randn(2, 4, 6, 8), randn(2, 4, 6, 8)
 MASK = torch.rand(5, 6) > 0.4
 MASK[2] = False  # A row that sees nothing.
 
+
+
+def convolution_backward(x, weight, stride, padding, dilation, transposed=False, output_padding=(0, 0), groups=1,
+                         mask=(True, True, True)):
+    steps = [list(stride), list(padding), list(dilation), transposed, list(output_padding), groups]
+    y = torch.ops.aten.convolution(x, weight, None, *steps)
+    return "aten.convolution_backward", torch.randn(y.shape).to(y), x, weight, [y.shape[1]], *steps, list(mask)
+
+
+def attention_backward(q, k, v, *, is_causal=False, **keywords):
+    result, weights = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(q, k, v, 0.0, is_causal, **keywords)
+    return ("aten._scaled_dot_product_flash_attention_for_cpu_backward", torch.randn(result.shape).to(q), q, k, v, result,
+            weights, 0.0, is_causal, keywords)
+
+
 CASES = [
     # Elementwise
     ("aten.relu6", X * 5), ("aten.threshold", X, 0.3, -7.0), ("aten.threshold", I, 1, 9),
@@ -64,6 +79,13 @@ CASES = [
     ("aten.conv2d.padding", IMAGE, KERNEL, None, [1, 1], "same", [2, 3]), ("aten.conv1d", SIGNAL, FILTER, BIAS, [2], [1]),
     ("aten.conv1d.padding", SIGNAL, FILTER, BIAS, [1], "same"),
     ("aten._convolution", IMAGE, KERNEL, BIAS, [1, 1], [0, 0], [1, 1], False, [0, 0], 1, False, False, True, True),
+    convolution_backward(IMAGE, KERNEL, [1, 1], [0, 0], [1, 1]), convolution_backward(IMAGE, KERNEL, [2, 3], [1, 2], [1, 1]),
+    convolution_backward(IMAGE, KERNEL, [2, 1], [2, 1], [2, 3]), convolution_backward(IMAGE, randn(6, 2, 3, 2), [2, 1], [1, 0], [1, 1], groups=2),
+    convolution_backward(IMAGE, randn(8, 1, 3, 3), [1, 2], [1, 1], [1, 1], groups=4),
+    convolution_backward(SIGNAL, FILTER, [2], [1], [1], output_padding=[0]),
+    convolution_backward(randn(1, 2, 4, 5, 6), randn(3, 2, 2, 3, 2), [1, 2, 1], [0, 1, 1], [1, 1, 1], output_padding=[0, 0, 0]),
+    convolution_backward(IMAGE, randn(4, 6, 3, 2), [1, 1], [1, 0], [1, 1], transposed=True),
+    convolution_backward(IMAGE, randn(4, 3, 3, 3), [2, 3], [1, 1], [2, 1], transposed=True, output_padding=[1, 2], groups=2),
     # Pooling
     ("aten.avg_pool1d", SIGNAL, [3], [2], [1]), ("aten.avg_pool1d", SIGNAL, [3], [], [1], True, False),
     ("aten.max_pool1d", SIGNAL, [3], [2], [1], [2]), ("aten.adaptive_avg_pool1d", SIGNAL, [5]),
@@ -88,6 +110,9 @@ CASES = [
     ("aten.scaled_dot_product_attention", Q.half(), K.half(), Y.half(), MASK),
     ("aten._scaled_dot_product_flash_attention_for_cpu", Q, K, Y),
     ("aten._scaled_dot_product_flash_attention_for_cpu", Q, Q, Q, 0.0, True),
+    attention_backward(Q, K, Y), attention_backward(Q, Q, Q + 1, is_causal=True), attention_backward(Q, K, Y, scale=0.3),
+    attention_backward(Q, K, Y, attn_mask=randn(2, 1, 5, 6)),
+    attention_backward(Q, K, Y, attn_mask=torch.where(MASK | ~MASK.any(1, keepdim=True), 0.0, -INF)),
     # Shape
     ("aten.numpy_T", X), ("aten.mT", X), ("aten.adjoint", X), ("aten.movedim.intlist", X, [0, -1], [1, 0]),
     ("aten.movedim.intlist", X, [2], [0]), ("aten.swapaxes", X, 0, -1), ("aten.view_as", X, randn(6, 4)),
@@ -102,6 +127,10 @@ CASES = [
     ("aten.diff", X), ("aten.diff", X, 2, 1), ("aten.diff", B, 1, 0), ("aten.diff", X, 1, -1, randn(2, 3, 1), randn(2, 3, 2)),
     ("aten.split.Tensor", X, 3, -1), ("aten.split.Tensor", X, 2, 2), ("aten.split_with_sizes", X, [1, 3], 2),
     ("aten.chunk", X, 3, 2), ("aten.chunk", X, 2, 1), ("aten.unbind.int", X, 1),
+    ("aten.embedding_dense_backward", X, I.abs()[:, :3] % 5, 5, -1, False),
+    ("aten.embedding_dense_backward", X, I.abs() % 5, 6, 2, False), ("aten.embedding_dense_backward", X, I.abs() % 3, 4, -1, True),
+    ("aten.embedding_dense_backward", X[0], torch.tensor([1, 1, 0]), 2, 0, True),
+    ("aten.embedding_dense_backward", X[0, 0], torch.tensor(1), 2, -1, False),
     # Creation
     ("aten.zeros", [2, 3]), ("aten.ones", [2], {"dtype": torch.int64}), ("aten.zeros_like", X), ("aten.ones_like", I),
     ("aten.full_like", X, 2.5), ("aten.full_like", I, 3, {"dtype": torch.float32}), ("aten.new_zeros", X, [3]),
