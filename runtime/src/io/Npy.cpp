@@ -92,10 +92,14 @@ private:
   }
   bool takeBool(bool &value) {
     skipSpace();
-    value = text.starts_with("True");
-    if (!value && !text.starts_with("False"))
+    value = takeWord("True");
+    return value || takeWord("False");
+  }
+  /// starts_with would link the C++ library: it may throw.
+  bool takeWord(std::string_view word) {
+    if (text.size() < word.size() || std::memcmp(text.data(), word.data(), word.size()) != 0)
       return false;
-    text.remove_prefix(value ? 4 : 5);
+    text.remove_prefix(word.size());
     return true;
   }
   const char *takeShape() {

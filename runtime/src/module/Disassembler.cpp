@@ -55,7 +55,7 @@ private:
       while (plain < rest.size() && rest[plain] >= ' ' && rest[plain] <= '~' && rest[plain] != '"' &&
              rest[plain] != '\\')
         ++plain;
-      write(context, rest.substr(0, plain));
+      write(context, {rest.data(), plain}); // substr would link the C++ library: it may throw.
       rest.remove_prefix(plain);
       if (!rest.empty()) {
         print("\\%02x", uint8_t(rest[0]));
