@@ -35,7 +35,8 @@ struct MemoryFile {
     functions.zread_file = [](voidpf, voidpf stream, void *to, uLong size) -> uLong {
       auto &file = *static_cast<MemoryFile *>(stream);
       const uint64_t count = std::min<uint64_t>(size, file.bytes.size() - file.position);
-      std::memcpy(to, file.bytes.data() + file.position, count);
+      if (count != 0) // An empty file has no address.
+        std::memcpy(to, file.bytes.data() + file.position, count);
       file.position += count;
       return count;
     };
