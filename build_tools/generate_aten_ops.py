@@ -71,6 +71,7 @@ def record(op, schema, family):
     """The TableGen record of one operator. Those on ints and lists fold: numbers in
     a folder (ScalarFolds.cpp), the others by canonicalization."""
     writes = any(a.alias_info is not None and a.alias_info.is_write for a in schema.arguments)
+    in_place = writes and schema.arguments[0].alias_info is not None and schema.arguments[0].alias_info.is_write
     views = any(r.alias_info is not None for r in schema.returns) and not writes
     traits = []
     tags = []
@@ -83,9 +84,9 @@ def record(op, schema, family):
     seeded = torch.Tag.nondeterministic_seeded in tags
     effect = schema.name in ("aten::_assert_scalar", "aten::_assert_tensor_metadata", "aten::_local_scalar_dense", "aten::item",
                              "aten::_linalg_check_errors")
-    if writes:
+    if in_place:
         traits.append("Torch_InPlace")
-    elif not seeded and not effect:
+    elif not seeded and not effect and not writes:
         traits.append("Pure")
     if views:
         traits.append("Torch_View")

@@ -100,9 +100,10 @@ static FailureOr<Value> DecomposeAtenCross(AtenCrossOp op, Decomposer &b) {
 
 /// x^0, x^1, ... in a new last dim
 static FailureOr<Value> DecomposeAtenLinalgVander(AtenLinalgVanderOp op, Decomposer &b) {
-  Value count = isNone(op.getN()) ? b.size(op.getX(), -1) : op.getN();
-  Value powers = b.convert(b.range(count), getTensorType(op.getResult()).getDtype());
-  return b.create<AtenPowTensorTensorOp>(b.unsqueeze(op.getX(), -1), powers);
+  Value x = getTensorType(op.getX()).getRank() == 0 ? b.unsqueeze(op.getX(), 0) : op.getX();
+  Value count = isNone(op.getN()) ? b.size(x, -1) : op.getN();
+  Type dtype = getTensorType(op.getResult()).getDtype();
+  return b.create<AtenPowTensorTensorOp>(b.unsqueeze(b.convert(x, dtype), -1), b.convert(b.range(count), dtype));
 }
 
 void torchc::populateContractionPatterns(RewritePatternSet &patterns) {

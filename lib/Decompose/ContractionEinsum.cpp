@@ -225,8 +225,16 @@ static FailureOr<Value> DecomposeAtenTensordot(AtenTensordotOp op, Decomposer &b
     auto l = wrapDim(from, getRank(lhs.tensor)), r = wrapDim(to, getRank(rhs.tensor));
     if (!l || !r)
       return b.unsupported("a dim out of range");
+    int64_t m = getTensorType(op.getSelf()).getSizes()[*l], n = getTensorType(op.getOther()).getSizes()[*r];
     // Where one side is 1, the other is summed up.
-    if (getTensorType(lhs.tensor).getSizes()[*l] != getTensorType(rhs.tensor).getSizes()[*r])
+    auto sumUp = [&](Value &tensor, int64_t dim) {
+      tensor = b.convert(b.sum(tensor, {dim}, true), getTensorType(tensor).getDtype());
+    };
+    if (m == 1 && n != 1)
+      sumUp(rhs.tensor, *r);
+    else if (n == 1 && m != 1)
+      sumUp(lhs.tensor, *l);
+    else if (m != n)
       return b.unsupported("dims of different sizes");
     rhs.labels[*r] = lhs.labels[*l];
     summed += lhs.labels[*l];

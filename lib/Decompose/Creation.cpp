@@ -103,13 +103,19 @@ static FailureOr<Value> buildSteps(Operation *op, Value start, Value end, Value 
     return b.unsupported("a number of steps that is not constant, or complex numbers");
   // Integers step in f64, as PyTorch's double accumulator does not round 2^24 and more.
   Type computed = isFloatDtype(dtype) ? getComputeDtype(dtype) : Type(b.getBuilder().getF64Type());
+  // The ends are first brought to the dtype of the result.
   auto toTensor = [&](Value end) {
-    return isa<BaseTensorType>(end.getType()) ? b.convert(end, computed) : b.scalarTensor(end, computed);
+    if (!isa<BaseTensorType>(end.getType()))
+      end = b.scalarTensor(end, isFloatDtype(dtype) ? computed : Type(b.getBuilder().getF64Type()));
+    return b.convert(b.convert(end, dtype), computed);
   };
   Value first = toTensor(start), last = toTensor(end), values = b.expand(first, {stepsValue});
   if (*steps > 1) {
     Value step = b.mulNumber(b.subTensors(last, first), 1);
     step = b.create<AtenDivScalarOp>(step, b.integer(*steps - 1));
+    // So is the step of the powers.
+    if (base)
+      step = b.convert(b.convert(step, dtype), computed);
     Value places = b.convert(b.range(stepsValue), computed);
     Value fromStart = b.addTensors(first, b.mulTensors(places, step));
     Value rest = b.addNumber(b.create<AtenNegOp>(places), static_cast<double>(*steps - 1));

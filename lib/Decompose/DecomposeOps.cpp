@@ -33,8 +33,10 @@ struct DecomposeOps : public torchc::impl::DecomposeOpsBase<DecomposeOps> {
     populateElementwisePatterns(owned);
     populateIndexingPatterns(owned);
     populateIndexingGridPatterns(owned);
+    populateIndexingHistogramPatterns(owned);
     populateIndexingResizePatterns(owned);
     populateIndexingScatterPatterns(owned);
+    populateIndexingStridedPatterns(owned);
     populateLinearAlgebraPatterns(owned);
     populateLinearAlgebraSpectraPatterns(owned);
     populateNormalizationPatterns(owned);
@@ -44,10 +46,12 @@ struct DecomposeOps : public torchc::impl::DecomposeOpsBase<DecomposeOps> {
     populateReductionPatterns(owned);
     populateReductionLossPatterns(owned);
     populateReductionNormPatterns(owned);
+    populateReductionSegmentPatterns(owned);
     populateScalarPatterns(owned);
     populateShapePatterns(owned);
     populateShapeJoinPatterns(owned);
     populateSortPatterns(owned);
+    populateSortUniquePatterns(owned);
     populateSpectralPatterns(owned);
     // The op table says what is decomposed. A pattern for another op would
     // take away what Lower, or a user of the table, counts on.

@@ -72,18 +72,24 @@ static FailureOr<Value> DecomposeAtenDiff(AtenDiffOp op, Decomposer &b) {
   auto dim = constant ? wrapDim(*constant, type.getRank()) : std::nullopt;
   if (!dim || !n || *n < 0 || type.getRank() == 0)
     return b.unsupported("a dim or a count that is not constant");
-  int64_t size = type.getSizes()[*dim];
-  // A dim too short gives none, not a negative number; only a static size shows that.
-  bool isLong = !ShapedType::isDynamic(size) && size >= *n;
-  bool isJoined = !isNone(op.getPrepend()) || !isNone(op.getAppend());
-  if (*n > 1 && (!isLong || isJoined))
-    return b.unsupported("taken more than once over a dim whose length is not known");
+  if (*n == 0)
+    return op.getSelf();
   SmallVector<Value> parts;
-  for (Value part : {op.getPrepend(), Value(op.getSelf()), op.getAppend()})
-    if (!isNone(part))
-      parts.push_back(part);
+  int64_t size = 0;
+  for (Value part : {op.getPrepend(), Value(op.getSelf()), op.getAppend()}) {
+    if (isNone(part))
+      continue;
+    parts.push_back(part);
+    int64_t own = getTensorType(part).getSizes()[*dim];
+    size = ShapedType::isDynamic(size) || ShapedType::isDynamic(own) ? ShapedType::kDynamic : size + own;
+  }
+  // A dim too short gives none, not a negative number; only a static size shows that.
+  if (*n > 1 && ShapedType::isDynamic(size))
+    return b.unsupported("taken more than once over a dim whose length is not known");
+  if (!ShapedType::isDynamic(size))
+    n = std::min(*n, size);
   Value x = op.getSelf();
-  if (isJoined) {
+  if (parts.size() > 1) {
     Type anyShape = ValueTensorType::get(op.getContext(), false, {}, type.getDtype());
     x = b.create<AtenCatOp>(b.list(parts, anyShape), b.integer(*dim));
   }
@@ -117,13 +123,13 @@ static FailureOr<Value> buildParts(Operation *op, Value x, int64_t dim, ArrayRef
   return buildTensorList(op, parts, b);
 }
 
-Value torchc::buildTensorList(Operation *op, SmallVector<Value> parts, Decomposer &b) {
-  for (Operation *user : op->getUsers())
+Value torchc::buildTensorList(Operation *op, SmallVector<Value> parts, Decomposer &b, unsigned result) {
+  for (Operation *user : op->getResult(result).getUsers())
     if (isa<PrimListUnpackOp>(user) && user->getNumResults() == parts.size())
-      for (auto [part, result] : llvm::zip(parts, user->getResults()))
-        if (part.getType() != result.getType())
-          part = TensorStaticInfoCastOp::create(b.getBuilder(), b.getLoc(), result.getType(), part);
-  return b.list(parts, cast<ListType>(op->getResult(0).getType()).getContainedType());
+      for (auto [part, taken] : llvm::zip(parts, user->getResults()))
+        if (part.getType() != taken.getType())
+          part = TensorStaticInfoCastOp::create(b.getBuilder(), b.getLoc(), taken.getType(), part);
+  return b.list(parts, cast<ListType>(op->getResult(result).getType()).getContainedType());
 }
 
 /// Parts of `size` along `dim`, the last one shorter.
@@ -360,10 +366,15 @@ static FailureOr<Value> DecomposeAtenTake(AtenTakeOp op, Decomposer &b) {
 }
 static FailureOr<Value> DecomposeAtenTakeAlongDim(AtenTakeAlongDimOp op, Decomposer &b) {
   Value x = op.getSelf(), index = op.getIndices();
+  // Negative places count from the end.
+  auto wrap = [&](Value places, Value size) {
+    Value isNegative = b.create<AtenLtScalarOp>(places, b.integer(0));
+    return b.where(isNegative, b.create<AtenAddScalarOp>(places, size, b.integer(1)), places);
+  };
   if (isNone(op.getDim())) {
     x = b.create<AtenReshapeOp>(x, b.list(ArrayRef<int64_t>{-1}));
     index = b.create<AtenReshapeOp>(index, b.list(ArrayRef<int64_t>{-1}));
-    return b.create<AtenGatherOp>(x, b.integer(0), index, b.boolean(false));
+    return b.create<AtenGatherOp>(x, b.integer(0), wrap(index, b.size(x, 0)), b.boolean(false));
   }
   int64_t rank = getTensorType(x).getRank();
   auto dim = getConstantDim(op.getDim(), x);
@@ -378,6 +389,7 @@ static FailureOr<Value> DecomposeAtenTakeAlongDim(AtenTakeAlongDimOp op, Decompo
     else
       indexSizes[i] = sizes[i];
   }
+  index = wrap(index, b.size(x, *dim));
   return b.create<AtenGatherOp>(b.expand(x, sizes), b.integer(*dim), b.expand(index, indexSizes), b.boolean(false));
 }
 

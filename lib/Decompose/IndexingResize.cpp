@@ -131,7 +131,9 @@ static FailureOr<Value> buildResize(Value x, Value outputSize, ArrayRef<std::opt
     output = getConstantIntList(outputSize);
   if (static_cast<int64_t>(factors.size()) != spatial || (!output && !isNone(outputSize)))
     return b.unsupported("a size that is not constant");
-  if (llvm::any_of(type.getSizes().drop_front(2), ShapedType::isDynamic) || !isFloatDtype(type.getDtype()))
+  bool isPlain = mode == Interpolation::Nearest || mode == Interpolation::NearestExact;
+  bool hasDtype = isPlain || isFloatDtype(type.getDtype());
+  if (llvm::any_of(type.getSizes().drop_front(2), ShapedType::isDynamic) || !hasDtype)
     return b.unsupported("of a dim that is not static, or on a dtype that is not floating point");
   if (!output) {
     output.emplace();
@@ -141,7 +143,6 @@ static FailureOr<Value> buildResize(Value x, Value outputSize, ArrayRef<std::opt
       output->push_back(static_cast<int64_t>(std::floor(static_cast<double>(extent) * *factor)));
     }
   }
-  bool isPlain = mode == Interpolation::Nearest || mode == Interpolation::NearestExact;
   x = isPlain ? x : b.convert(x, getComputeDtype(type.getDtype()));
   for (int64_t i = spatial; i-- > 0;) {
     int64_t extent = type.getSizes()[2 + i];
@@ -215,11 +216,24 @@ static FailureOr<Value> DecomposeAten_UpsampleBicubic2dAaVec(Aten_UpsampleBicubi
   return resizeSmooth(op, Interpolation::CubicAntialiased, b);
 }
 
+static FailureOr<Value> DecomposeAten_UpsampleBilinear2dAa(Aten_UpsampleBilinear2dAaOp op, Decomposer &b) {
+  auto alignCorners = getConstantBool(op.getAlignCorners());
+  SmallVector<std::optional<double>> factors;
+  for (Value factor : {op.getScalesH(), op.getScalesW()}) {
+    factors.push_back(getConstantNumber(factor));
+    if (!factors.back() && !isNone(factor))
+      return b.unsupported("scale factors that are not constant");
+  }
+  if (!alignCorners)
+    return b.unsupported("align_corners is not constant");
+  return buildResize(op.getSelf(), op.getOutputSize(), factors, Interpolation::LinearAntialiased, *alignCorners, b);
+}
+
 void torchc::populateIndexingResizePatterns(RewritePatternSet &patterns) {
-  addDecompositions(patterns, DecomposeAtenUpsampleNearest1dVec, DecomposeAtenUpsampleNearest2dVec,
-                    DecomposeAtenUpsampleNearest3dVec, DecomposeAten_UpsampleNearestExact1dVec,
-                    DecomposeAten_UpsampleNearestExact2dVec, DecomposeAten_UpsampleNearestExact3dVec,
-                    DecomposeAtenUpsampleLinear1dVec, DecomposeAtenUpsampleBilinear2dVec,
-                    DecomposeAtenUpsampleTrilinear3dVec, DecomposeAtenUpsampleBicubic2dVec,
-                    DecomposeAten_UpsampleBilinear2dAaVec, DecomposeAten_UpsampleBicubic2dAaVec);
+  addDecompositions(
+      patterns, DecomposeAtenUpsampleNearest1dVec, DecomposeAtenUpsampleNearest2dVec, DecomposeAtenUpsampleNearest3dVec,
+      DecomposeAten_UpsampleNearestExact1dVec, DecomposeAten_UpsampleNearestExact2dVec,
+      DecomposeAten_UpsampleNearestExact3dVec, DecomposeAtenUpsampleLinear1dVec, DecomposeAtenUpsampleBilinear2dVec,
+      DecomposeAtenUpsampleTrilinear3dVec, DecomposeAtenUpsampleBicubic2dVec, DecomposeAten_UpsampleBilinear2dAaVec,
+      DecomposeAten_UpsampleBicubic2dAaVec, DecomposeAten_UpsampleBilinear2dAa);
 }

@@ -289,8 +289,8 @@ static FailureOr<Value> DecomposeAtenNonzeroNumpy(AtenNonzeroNumpyOp op, Decompo
 /// Cut or filled up to a given number of rows
 static FailureOr<Value> DecomposeAtenNonzeroStatic(AtenNonzeroStaticOp op, Decomposer &b) {
   Value places = findNonzero(op.getSelf(), b), zero = b.integer(0);
-  Value missing = b.sub(op.getSize(), b.size(places, 0));
-  return b.create<AtenConstantPadNdOp>(places, b.list({zero, zero, zero, missing}), op.getFillValue());
+  Value filled = b.create<AtenConstantPadNdOp>(places, b.list({zero, zero, zero, op.getSize()}), op.getFillValue());
+  return b.slice(filled, 0, zero, op.getSize());
 }
 static FailureOr<Value> DecomposeAtenMaskedSelect(AtenMaskedSelectOp op, Decomposer &b) {
   Value x = op.getSelf(), mask = op.getMask();
@@ -304,8 +304,26 @@ static FailureOr<Value> DecomposeAtenMaskedSelect(AtenMaskedSelectOp op, Decompo
   return b.create<AtenIndexSelectOp>(flat(b.expand(x, sizes), b), b.integer(0), places);
 }
 
+/// Rows of an embedding that are looked up and too long are shortened to `maxNorm`.
+static FailureOr<Value> DecomposeAtenEmbeddingRenorm(AtenEmbeddingRenormOp op, Decomposer &b) {
+  auto maxNorm = getConstantNumber(op.getMaxNorm());
+  if (!maxNorm)
+    return b.unsupported("a norm that is not constant");
+  Type dtype = getDtype(op.getSelf()), computed = getComputeDtype(dtype);
+  Value weight = b.convert(op.getSelf(), computed), index = flat(op.getIndices(), b);
+  Value norms = b.create<AtenLinalgVectorNormOp>(weight, op.getNormType(), b.list(ArrayRef<int64_t>{1}),
+                                                 b.boolean(true), b.none());
+  Value factors = b.create<AtenMulScalarOp>(b.create<AtenReciprocalOp>(b.addNumber(norms, 1e-7)), op.getMaxNorm());
+  Type i1 = b.getBuilder().getI1Type();
+  Value isRead = b.create<AtenIndexPutOp>(b.full({b.size(weight, 0)}, b.boolean(false), i1),
+                                          b.list({index}, index.getType()), b.literal(i1, 1), b.boolean(false));
+  Value isLong = b.create<AtenGtScalarOp>(norms, op.getMaxNorm());
+  Value isShortened = b.create<AtenLogicalAndOp>(isLong, b.unsqueeze(isRead, 1));
+  return b.convert(b.where(isShortened, b.mulTensors(weight, factors), weight), dtype);
+}
+
 //===----------------------------------------------------------------------===//
-// Bags and segments: sums over marked rows
+// Bags: sums over groups of rows
 //===----------------------------------------------------------------------===//
 
 /// sum, mean or maximum of the embeddings of each bag; bag b starts at offsets[b].
@@ -321,130 +339,39 @@ static Decomposed DecomposeAtenEmbeddingBagPaddingIdx(AtenEmbeddingBagPaddingIdx
   Value indices = op.getIndices(), offsets = op.getOffsets();
   if (*includesLast)
     offsets = b.slice(offsets, 0, b.integer(0), b.integer(-1));
-  Value places = b.range(b.size(indices, 0));
-  // [bags, indices]: the last bag that starts at or before the place.
-  Value starts = b.create<AtenLeTensorOp>(b.unsqueeze(offsets, 1), places);
-  Value bag = b.create<AtenAddScalarOp>(b.sum(starts, {0}, false), b.integer(-1), b.integer(1));
-  Value isMember = b.create<AtenEqTensorOp>(b.unsqueeze(b.range(b.size(offsets, 0)), 1), bag);
+  // The bag of each index: the last one that starts at or before it; one more for those left out.
+  Value none = b.none(), bags = b.size(offsets, 0), one = b.integer(1);
+  Value after = b.create<AtenSearchsortedTensorOp>(b.convert(offsets, getDtype(indices)),
+                                                   b.convert(b.range(b.size(indices, 0)), getDtype(indices)),
+                                                   b.boolean(false), b.boolean(true), none, none);
+  Value bag = b.create<AtenAddScalarOp>(after, b.integer(-1), one);
   if (padding) {
     int64_t rows = getTensorType(op.getWeight()).getSizes().front();
     if (*padding < 0 && ShapedType::isDynamic(rows))
       return b.unsupported("a negative padding_idx of a table that is not static");
     Value isKept = b.create<AtenNeScalarOp>(indices, b.integer(*padding < 0 ? *padding + rows : *padding));
-    isMember = b.create<AtenLogicalAndOp>(isMember, isKept);
+    bag = b.where(isKept, bag, b.scalarTensor(bags, getDtype(bag)));
   }
   Value rows = b.convert(b.create<AtenIndexSelectOp>(op.getWeight(), b.integer(0), indices), computed);
   if (!isNone(op.getPerSampleWeights()))
     rows = b.mulTensors(rows, b.unsqueeze(b.convert(op.getPerSampleWeights(), computed), 1));
-  Value counts = b.convert(b.sum(isMember, {1}, true), computed), result;
+  Value slots = b.add(bags, one), zero = b.integer(0);
+  Value zeros = b.full({slots, b.size(rows, 1)}, zero, computed), result;
   if (*mode == 2) {
-    Value least = b.literal(computed, -std::numeric_limits<double>::infinity());
-    Value largest = b.amax(b.where(b.unsqueeze(isMember, 2), b.unsqueeze(rows, 0), least), {1}, false);
-    Value isEmpty = b.create<AtenEqScalarOp>(counts, b.integer(0));
-    result = b.where(isEmpty, b.literal(computed, 0), largest);
+    // A bag without indices stays 0.
+    Value index = b.expand(b.unsqueeze(bag, 1), b.sizes(rows));
+    result = scatterReduce(zeros, zero, index, rows, "amax", false, b);
   } else {
-    result = b.create<AtenMmOp>(b.convert(isMember, computed), rows);
-    if (*mode == 1)
-      result = b.divTensors(result, b.create<AtenClampMinOp>(counts, b.integer(1)));
+    Value list = b.list({bag}, bag.getType());
+    result = b.create<AtenIndexPutOp>(zeros, list, rows, b.boolean(true));
+    if (*mode == 1) {
+      Value counts =
+          b.create<AtenIndexPutOp>(b.full({slots}, zero, computed), list, b.literal(computed, 1), b.boolean(true));
+      result = b.divTensors(result, b.unsqueeze(b.create<AtenClampMinOp>(counts, one), 1));
+    }
   }
+  result = b.slice(result, 0, zero, bags);
   return SmallVector<Value>{b.convert(result, dtype), Value(), Value(), Value()};
-}
-
-//===----------------------------------------------------------------------===//
-// Histograms
-//===----------------------------------------------------------------------===//
-
-/// Lower and upper end of the range of a histogram: the data's where they are equal,
-/// and a margin on both sides where all data are.
-static std::pair<Value, Value> getRange(Value x, double low, double high, double margin, Decomposer &b) {
-  Type dtype = getDtype(x);
-  if (low != high)
-    return {b.literal(dtype, low), b.literal(dtype, high)};
-  auto dims = llvm::to_vector(llvm::seq<int64_t>(0, getRank(x)));
-  Value first = b.literal(dtype, low), last = b.literal(dtype, high);
-  if (llvm::none_of(getTensorType(x).getSizes(), [](int64_t size) { return size == 0; })) {
-    first = b.create<AtenAminOp>(x, b.list(dims), b.boolean(false));
-    last = b.amax(x, dims, false);
-  }
-  Value isPoint = b.create<AtenEqTensorOp>(first, last);
-  return {b.where(isPoint, b.addNumber(first, -margin), first), b.where(isPoint, b.addNumber(last, margin), last)};
-}
-/// How many of `bin` are 0, 1, ..., `count` - 1; weighted.
-static Value countBins(Value bin, Value isCounted, Value weight, Value count, Type dtype, Decomposer &b) {
-  Value isBin = b.create<AtenEqTensorOp>(bin, b.unsqueeze(b.range(count), 1));
-  isBin = b.create<AtenLogicalAndOp>(isBin, isCounted);
-  Value terms = b.convert(isBin, dtype);
-  return b.sum(weight ? b.mulTensors(terms, weight) : terms, {1}, false);
-}
-static FailureOr<Value> DecomposeAtenHistc(AtenHistcOp op, Decomposer &b) {
-  auto bins = getConstantInt(op.getBins());
-  auto low = getConstantNumber(op.getMin()), high = getConstantNumber(op.getMax());
-  Type dtype = getDtype(op.getSelf());
-  if (!bins || !low || !high || !isFloatDtype(dtype))
-    return b.unsupported("a number that is not constant, or on a dtype that is not floating point");
-  Value x = flat(b.convert(op.getSelf(), getComputeDtype(dtype)), b);
-  auto [first, last] = getRange(x, *low, *high, 1, b);
-  Value place =
-      b.divTensors(b.mulNumber(b.subTensors(x, first), static_cast<double>(*bins)), b.subTensors(last, first));
-  Value isInside = b.create<AtenLogicalAndOp>(b.create<AtenGeTensorOp>(x, first), b.create<AtenLeTensorOp>(x, last));
-  // The upper end belongs to the last bin.
-  place = b.where(isInside, place, b.literal(getDtype(x), 0));
-  Value bin = b.create<AtenClampMaxOp>(b.convert(place, b.getBuilder().getIntegerType(64, true)), b.integer(*bins - 1));
-  return b.convert(countBins(bin, isInside, Value(), op.getBins(), getDtype(x), b), dtype);
-}
-
-/// Counts between the edges, each bin without its upper end but for the last; `density`
-/// divides by the sum and by each width.
-static Decomposed buildHistogram(Value x, Value edges, Value weight, Value densityValue, Decomposer &b) {
-  auto density = getConstantBool(densityValue);
-  if (!density)
-    return b.unsupported("a density that is not constant");
-  Type dtype = getDtype(x);
-  x = flat(x, b);
-  Value upper = b.unsqueeze(b.slice(edges, 0, b.integer(1), b.integer(std::numeric_limits<int64_t>::max())), 1);
-  Value lower = b.unsqueeze(b.slice(edges, 0, b.integer(0), b.integer(-1)), 1);
-  Value bins = b.size(lower, 0);
-  Value isLast = b.unsqueeze(b.create<AtenEqScalarOp>(b.range(bins), b.sub(bins, b.integer(1))), 1);
-  Value isBelow = b.create<AtenLogicalOrOp>(b.create<AtenLtTensorOp>(x, upper),
-                                            b.create<AtenLogicalAndOp>(isLast, b.create<AtenEqTensorOp>(x, upper)));
-  Value isInside = b.create<AtenLogicalAndOp>(b.create<AtenGeTensorOp>(x, lower), isBelow);
-  Value terms = b.convert(isInside, dtype);
-  if (!isNone(weight))
-    terms = b.mulTensors(terms, flat(weight, b));
-  Value counts = b.sum(terms, {1}, false);
-  if (*density) {
-    Value widths = b.squeeze(b.subTensors(upper, lower), 1);
-    counts = b.divTensors(b.divTensors(counts, b.create<AtenSumOp>(counts, b.none())), widths);
-  }
-  return SmallVector<Value>{counts, edges};
-}
-static Decomposed DecomposeAtenHistogramBinsTensor(AtenHistogramBinsTensorOp op, Decomposer &b) {
-  return buildHistogram(op.getSelf(), op.getBins(), op.getWeight(), op.getDensity(), b);
-}
-static Decomposed DecomposeAtenHistogramBinCt(AtenHistogramBinCtOp op, Decomposer &b) {
-  auto bins = getConstantInt(op.getBins());
-  double low = 0, high = 0;
-  if (!isNone(op.getRange())) {
-    auto ends = getListElements(op.getRange());
-    auto first = ends && ends->size() == 2 ? getConstantNumber((*ends)[0]) : std::nullopt;
-    auto last = ends && ends->size() == 2 ? getConstantNumber((*ends)[1]) : std::nullopt;
-    if (!first || !last)
-      return b.unsupported("a range that is not constant");
-    low = *first;
-    high = *last;
-  }
-  if (!bins)
-    return b.unsupported("a number of bins that is not constant");
-  Type dtype = getDtype(op.getSelf());
-  auto [first, last] = getRange(op.getSelf(), low, high, 0.5, b);
-  // As linspace: from the nearer end.
-  Value steps = b.convert(b.range(b.integer(*bins + 1)), dtype);
-  Value step = b.mulNumber(b.subTensors(last, first), 1.0 / static_cast<double>(*bins));
-  Value fromStart = b.addTensors(b.mulTensors(steps, step), first);
-  Value fromEnd =
-      b.subTensors(last, b.mulTensors(b.addNumber(b.create<AtenNegOp>(steps), static_cast<double>(*bins)), step));
-  Value isFirstHalf = b.create<AtenLtScalarOp>(steps, b.integer((*bins + 1) / 2));
-  return buildHistogram(op.getSelf(), b.where(isFirstHalf, fromStart, fromEnd), op.getWeight(), op.getDensity(), b);
 }
 
 void torchc::populateIndexingScatterPatterns(RewritePatternSet &patterns) {
@@ -456,7 +383,6 @@ void torchc::populateIndexingScatterPatterns(RewritePatternSet &patterns) {
                     DecomposeAten_UnsafeMaskedIndexPutAccumulate, DecomposeAtenMaxUnpool2d, DecomposeAtenMaxUnpool3d,
                     DecomposeAtenMaxPool2dWithIndicesBackward);
   addDecompositions(patterns, DecomposeAtenArgwhere, DecomposeAtenNonzeroNumpy, DecomposeAtenNonzeroStatic,
-                    DecomposeAtenMaskedSelect);
-  addDecompositions(patterns, DecomposeAtenEmbeddingBagPaddingIdx, DecomposeAtenHistc, DecomposeAtenHistogramBinsTensor,
-                    DecomposeAtenHistogramBinCt);
+                    DecomposeAtenMaskedSelect, DecomposeAtenEmbeddingRenorm);
+  addDecompositions(patterns, DecomposeAtenEmbeddingBagPaddingIdx);
 }

@@ -75,54 +75,135 @@ static Value buildBatchNorm(Value x, Value weight, Value bias, Value mean, Value
   return b.convert(b.addTensors(scaled, alongChannels(shift, type.getRank(), b)), type.getDtype());
 }
 
-static FailureOr<Value> DecomposeAtenBatchNorm(AtenBatchNormOp op, Decomposer &b) {
-  if (getConstantBool(op.getTraining()) != false)
-    return b.unsupported("in training mode");
-  if (isNone(op.getRunningMean()) || isNone(op.getRunningVar()))
-    return b.unsupported("without running statistics");
-  return buildBatchNorm(op.getInput(), op.getWeight(), op.getBias(), op.getRunningMean(), op.getRunningVar(),
-                        op.getEps(), b);
-}
-
-/// The statistics of the batch are not made outside of training: empty tensors.
-static Decomposed DecomposeAten_NativeBatchNormLegitNoTraining(Aten_NativeBatchNormLegitNoTrainingOp op,
-                                                               Decomposer &b) {
-  SmallVector<Value> values{buildBatchNorm(op.getInput(), op.getWeight(), op.getBias(), op.getRunningMean(),
-                                           op.getRunningVar(), op.getEps(), b)};
-  for (Value statistics : op->getResults().drop_front())
-    values.push_back(
-        statistics.use_empty() ? Value() : b.full({b.integer(0)}, b.floating(0), getTensorType(statistics).getDtype()));
-  return values;
-}
-
-/// With the statistics of the batch, which are results too, where there are no running ones to update.
-static Decomposed DecomposeAtenNativeBatchNorm(AtenNativeBatchNormOp op, Decomposer &b) {
-  auto training = getConstantBool(op.getTraining());
-  bool hasRunning = !isNone(op.getRunningMean()) && !isNone(op.getRunningVar());
-  auto eps = getConstantNumber(op.getEps());
-  if (!training || !eps || (*training && hasRunning) || (!*training && !hasRunning))
-    return b.unsupported("in training mode with running statistics, or without any");
-  Type dtype = getTensorType(op.getInput()).getDtype(), computed = getComputeDtype(dtype);
-  if (!*training) {
-    SmallVector<Value> values{buildBatchNorm(op.getInput(), op.getWeight(), op.getBias(), op.getRunningMean(),
-                                             op.getRunningVar(), op.getEps(), b)};
-    for (Value statistics : op->getResults().drop_front())
-      values.push_back(b.full({b.integer(0)}, b.floating(0), getTensorType(statistics).getDtype()));
-    return values;
-  }
+/// All dims but the channels.
+static SmallVector<int64_t> getBatchDims(Value x) {
   SmallVector<int64_t> dims;
-  for (int64_t dim = 0; dim < getTensorType(op.getInput()).getRank(); ++dim)
+  for (int64_t dim = 0; dim < getTensorType(x).getRank(); ++dim)
     if (dim != 1)
       dims.push_back(dim);
-  Value x = b.convert(op.getInput(), computed), kept = b.mean(x, dims, true);
-  Value deviation = b.subTensors(x, kept);
-  Value variance = b.mean(b.mulTensors(deviation, deviation), dims, false), mean = b.mean(x, dims, false);
-  Value inverse = b.create<AtenRsqrtOp>(b.addNumber(variance, *eps));
-  SmallVector<Value> values{
-      buildBatchNorm(op.getInput(), op.getWeight(), op.getBias(), mean, variance, op.getEps(), b)};
-  for (auto [statistics, result] : llvm::zip(std::array{mean, inverse}, op->getResults().drop_front()))
-    values.push_back(b.convert(statistics, getTensorType(result).getDtype()));
+  return dims;
+}
+
+namespace {
+
+/// What a batch norm in training computes besides its output, per channel, in the dtype of computation.
+struct BatchStatistics {
+  Value mean, variance, inverse; ///< Of the batch; the variance over n; 1 / sqrt(variance + eps).
+  Value squares, count;          ///< The sum of squared deviations, and n as an int.
+};
+
+} // namespace
+
+static BatchStatistics buildBatchStatistics(Value input, Value eps, Decomposer &b) {
+  SmallVector<int64_t> dims = getBatchDims(input);
+  BatchStatistics result;
+  result.count = b.integer(1);
+  for (int64_t dim : dims)
+    result.count = b.mul(result.count, b.size(input, dim));
+  Value x = b.convert(input, getComputeDtype(getTensorType(input).getDtype()));
+  Value deviation = b.subTensors(x, b.mean(x, dims, true));
+  result.mean = b.mean(x, dims, false);
+  result.squares = b.sum(b.mulTensors(deviation, deviation), dims, false);
+  result.variance = b.create<AtenDivScalarOp>(result.squares, result.count);
+  result.inverse = b.create<AtenRsqrtOp>(b.create<AtenAddScalarOp>(result.variance, eps, b.integer(1)));
+  return result;
+}
+
+/// (1 - momentum) running + momentum value
+static Value buildRunning(Value running, Value value, double momentum, Decomposer &b) {
+  Type dtype = getTensorType(running).getDtype(), computed = getTensorType(value).getDtype();
+  Value kept = b.mulNumber(b.convert(running, computed), 1 - momentum);
+  return b.convert(b.addTensors(kept, b.mulNumber(value, momentum)), dtype);
+}
+
+/// Without running statistics to update, a batch norm in training reads none.
+static FailureOr<Value> DecomposeAtenBatchNorm(AtenBatchNormOp op, Decomposer &b) {
+  auto training = getConstantBool(op.getTraining());
+  bool hasMean = !isNone(op.getRunningMean()), hasVariance = !isNone(op.getRunningVar());
+  if (!training || (*training && (hasMean || hasVariance)) || (!*training && !(hasMean && hasVariance)))
+    return b.unsupported("in training mode with running statistics that it cannot write, or without any outside of it");
+  Value mean = op.getRunningMean(), variance = op.getRunningVar();
+  if (*training) {
+    BatchStatistics statistics = buildBatchStatistics(op.getInput(), op.getEps(), b);
+    mean = statistics.mean;
+    variance = statistics.variance;
+  }
+  return buildBatchNorm(op.getInput(), op.getWeight(), op.getBias(), mean, variance, op.getEps(), b);
+}
+
+/// The output; mean and 1 / std of the batch (outside of training they are empty); then what the
+/// op has more: the running statistics after the batch, or a reserve that only GPUs fill.
+static Decomposed buildNativeBatchNorm(Operation *op, Value input, Value weight, Value bias, Value runningMean,
+                                       Value runningVariance, bool training, Value momentumValue, Value eps,
+                                       bool givesRunning, Decomposer &b) {
+  auto momentum = getConstantNumber(momentumValue);
+  bool hasRunning = !isNone(runningMean) && !isNone(runningVariance);
+  if (!momentum || (!hasRunning && (!training || givesRunning)))
+    return b.unsupported("without running statistics, or with a momentum that is not constant");
+  SmallVector<Value> values;
+  auto empty = [&](Value result) { return b.full({b.integer(0)}, b.integer(0), getTensorType(result).getDtype()); };
+  if (!training) {
+    values = {buildBatchNorm(input, weight, bias, runningMean, runningVariance, eps, b), empty(op->getResult(1)),
+              empty(op->getResult(2))};
+    if (givesRunning)
+      llvm::append_values(values, runningMean, runningVariance);
+  } else {
+    BatchStatistics batch = buildBatchStatistics(input, eps, b);
+    values = {buildBatchNorm(input, weight, bias, batch.mean, batch.variance, eps, b),
+              b.convert(batch.mean, getTensorType(op->getResult(1)).getDtype()),
+              b.convert(batch.inverse, getTensorType(op->getResult(2)).getDtype())};
+    if (givesRunning) {
+      Value unbiased = b.create<AtenDivScalarOp>(batch.squares, b.sub(batch.count, b.integer(1)));
+      llvm::append_values(values, buildRunning(runningMean, batch.mean, *momentum, b),
+                          buildRunning(runningVariance, unbiased, *momentum, b));
+    }
+  }
+  if (values.size() + 1 == op->getNumResults())
+    values.insert(values.begin() + 3, empty(op->getResult(3)));
   return values;
+}
+
+static Decomposed DecomposeAten_NativeBatchNormLegitNoTraining(Aten_NativeBatchNormLegitNoTrainingOp op,
+                                                               Decomposer &b) {
+  return buildNativeBatchNorm(op, op.getInput(), op.getWeight(), op.getBias(), op.getRunningMean(), op.getRunningVar(),
+                              false, op.getMomentum(), op.getEps(), false, b);
+}
+static Decomposed DecomposeAten_BatchNormNoUpdate(Aten_BatchNormNoUpdateOp op, Decomposer &b) {
+  return buildNativeBatchNorm(op, op.getInput(), op.getWeight(), op.getBias(), op.getRunningMean(), op.getRunningVar(),
+                              false, op.getMomentum(), op.getEps(), false, b);
+}
+static Decomposed DecomposeAten_NativeBatchNormLegitNoStats(Aten_NativeBatchNormLegitNoStatsOp op, Decomposer &b) {
+  if (getConstantBool(op.getTraining()) != true)
+    return b.unsupported("outside of training");
+  Value none = b.none();
+  return buildNativeBatchNorm(op, op.getInput(), op.getWeight(), op.getBias(), none, none, true, op.getMomentum(),
+                              op.getEps(), false, b);
+}
+static Decomposed DecomposeAten_BatchNormWithUpdateFunctional(Aten_BatchNormWithUpdateFunctionalOp op, Decomposer &b) {
+  return buildNativeBatchNorm(op, op.getInput(), op.getWeight(), op.getBias(), op.getRunningMean(), op.getRunningVar(),
+                              true, op.getMomentum(), op.getEps(), true, b);
+}
+static Decomposed DecomposeAten_NativeBatchNormLegitFunctional(Aten_NativeBatchNormLegitFunctionalOp op,
+                                                               Decomposer &b) {
+  auto training = getConstantBool(op.getTraining());
+  if (!training)
+    return b.unsupported("a mode that is not constant");
+  return buildNativeBatchNorm(op, op.getInput(), op.getWeight(), op.getBias(), op.getRunningMean(), op.getRunningVar(),
+                              *training, op.getMomentum(), op.getEps(), true, b);
+}
+/// Ops that would write running statistics: Normalize has made those in training functional.
+template <typename Op> static Decomposed decomposeWritingBatchNorm(Op op, Decomposer &b) {
+  auto training = getConstantBool(op.getTraining());
+  if (!training || (*training && !isNone(op.getRunningMean())))
+    return b.unsupported("in training mode with running statistics that it cannot write");
+  return buildNativeBatchNorm(op, op.getInput(), op.getWeight(), op.getBias(), op.getRunningMean(), op.getRunningVar(),
+                              *training, op.getMomentum(), op.getEps(), false, b);
+}
+static Decomposed DecomposeAtenNativeBatchNorm(AtenNativeBatchNormOp op, Decomposer &b) {
+  return decomposeWritingBatchNorm(op, b);
+}
+static Decomposed DecomposeAten_NativeBatchNormLegit(Aten_NativeBatchNormLegitOp op, Decomposer &b) {
+  return decomposeWritingBatchNorm(op, b);
 }
 
 //===----------------------------------------------------------------------===//
@@ -235,5 +316,8 @@ void torchc::populateNormalizationPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenSoftmaxInt, DecomposeAtenLogSoftmaxInt, DecomposeAtenBatchNorm,
                     DecomposeAten_NativeBatchNormLegitNoTraining, DecomposeAtenNativeLayerNorm, DecomposeAtenGroupNorm,
                     DecomposeAtenNativeGroupNorm, DecomposeAtenInstanceNorm, DecomposeAten_SafeSoftmax,
-                    DecomposeAten_SoftmaxBackwardData, DecomposeAtenNativeBatchNorm, DecomposeAten_WeightNorm);
+                    DecomposeAten_SoftmaxBackwardData, DecomposeAten_WeightNorm);
+  addDecompositions(patterns, DecomposeAtenNativeBatchNorm, DecomposeAten_NativeBatchNormLegit,
+                    DecomposeAten_NativeBatchNormLegitNoStats, DecomposeAten_NativeBatchNormLegitFunctional,
+                    DecomposeAten_BatchNormWithUpdateFunctional, DecomposeAten_BatchNormNoUpdate);
 }

@@ -114,8 +114,10 @@ template <typename To, typename From> mlir::FailureOr<mlir::Value> decomposeAs(F
       ->getResult(0);
 }
 
-/// The list that `op` gives, made of `parts`, each in the type that its reader takes it in.
-mlir::Value buildTensorList(mlir::Operation *op, llvm::SmallVector<mlir::Value> parts, Decomposer &b);
+/// The list that `op` gives as its result number `result`, made of `parts`, each in the type that its reader
+/// takes it in.
+mlir::Value buildTensorList(mlir::Operation *op, llvm::SmallVector<mlir::Value> parts, Decomposer &b,
+                            unsigned result = 0);
 
 /// The places where `x` is not 0, one a row, of which there are as many as the data says.
 mlir::Value findNonzero(mlir::Value x, Decomposer &b);
@@ -131,10 +133,12 @@ void populateCreationPatterns(mlir::RewritePatternSet &patterns);
 void populateElementwisePatterns(mlir::RewritePatternSet &patterns);
 void populateIndexingPatterns(mlir::RewritePatternSet &patterns);
 void populateIndexingGridPatterns(mlir::RewritePatternSet &patterns);
+void populateIndexingHistogramPatterns(mlir::RewritePatternSet &patterns);
 /// Forms of ops that Lower takes in other forms.
 void populateIndexingMaskPatterns(mlir::RewritePatternSet &patterns);
 void populateIndexingResizePatterns(mlir::RewritePatternSet &patterns);
 void populateIndexingScatterPatterns(mlir::RewritePatternSet &patterns);
+void populateIndexingStridedPatterns(mlir::RewritePatternSet &patterns);
 void populateLinearAlgebraPatterns(mlir::RewritePatternSet &patterns);
 void populateLinearAlgebraSpectraPatterns(mlir::RewritePatternSet &patterns);
 void populateNormalizationPatterns(mlir::RewritePatternSet &patterns);
@@ -144,8 +148,10 @@ void populateRandomPatterns(mlir::RewritePatternSet &patterns);
 void populateReductionPatterns(mlir::RewritePatternSet &patterns);
 void populateReductionNormPatterns(mlir::RewritePatternSet &patterns);
 void populateReductionLossPatterns(mlir::RewritePatternSet &patterns);
+void populateReductionSegmentPatterns(mlir::RewritePatternSet &patterns);
 void populateScalarPatterns(mlir::RewritePatternSet &patterns);
 void populateSortPatterns(mlir::RewritePatternSet &patterns);
+void populateSortUniquePatterns(mlir::RewritePatternSet &patterns);
 void populateSpectralPatterns(mlir::RewritePatternSet &patterns);
 void populateShapePatterns(mlir::RewritePatternSet &patterns);
 void populateShapeJoinPatterns(mlir::RewritePatternSet &patterns);

@@ -280,8 +280,8 @@ static FailureOr<Value> buildGradients(Operation *op, Value x, ArrayRef<double> 
                                        Value edgeOrder, Decomposer &b) {
   auto order = getConstantInt(edgeOrder);
   if (!order || (*order != 1 && *order != 2) || spacings.size() != dims.size() ||
-      !isFloatDtype(getTensorType(x).getDtype()))
-    return b.unsupported("an option that is not constant, or on a dtype that is not floating point");
+      isBoolDtype(getTensorType(x).getDtype()))
+    return b.unsupported("an option that is not constant, or on bools");
   for (int64_t dim : dims)
     if (int64_t extent = getTensorType(x).getSizes()[dim]; ShapedType::isDynamic(extent) || extent <= *order)
       return b.unsupported("along a dim that is not static or too short");
@@ -289,6 +289,45 @@ static FailureOr<Value> buildGradients(Operation *op, Value x, ArrayRef<double> 
   for (auto [spacing, dim] : llvm::zip(spacings, dims))
     gradients.push_back(buildGradient(x, spacing, dim, *order, b));
   return buildTensorList(op, gradients, b);
+}
+/// The same where the places of the elements are given: differences of second order within.
+static Value buildGradientAt(Value x, Value places, int64_t dim, int64_t order, Decomposer &b) {
+  int64_t extent = getTensorType(x).getSizes()[dim];
+  auto part = [&](Value tensor, int64_t axis, int64_t start, int64_t end) {
+    return b.slice(tensor, axis, b.integer(start), b.integer(end));
+  };
+  Value widths = b.subTensors(part(places, 0, 1, extent), part(places, 0, 0, extent - 1));
+  for (int64_t i = dim + 1; i < getRank(x); ++i)
+    widths = b.unsqueeze(widths, -1);
+  int64_t count = extent - 1;
+  auto width = [&](int64_t start, int64_t end) { return part(widths, 0, start, end); };
+  auto element = [&](int64_t start, int64_t end) { return part(x, dim, start, end); };
+  auto sum = [&](Value p, Value q, Value r) { return b.addTensors(b.addTensors(p, q), r); };
+  // Of neighbouring widths h and k: the weights of the three elements around them.
+  auto combine = [&](Value h, Value k, std::array<Value, 3> weights, std::array<Value, 3> elements) {
+    Value both = b.addTensors(h, k);
+    return sum(b.divTensors(b.mulTensors(weights[0], elements[0]), b.mulTensors(h, both)),
+               b.divTensors(b.mulTensors(weights[1], elements[1]), b.mulTensors(h, k)),
+               b.divTensors(b.mulTensors(weights[2], elements[2]), b.mulTensors(k, both)));
+  };
+  auto negate = [&](Value value) { return b.create<AtenNegOp>(value); };
+  Value h = width(0, count - 1), k = width(1, count);
+  Value inner = combine(h, k, {negate(k), b.subTensors(k, h), h},
+                        {element(0, extent - 2), element(1, extent - 1), element(2, extent)});
+  Value front, back;
+  if (order == 1) {
+    front = b.divTensors(b.subTensors(element(1, 2), element(0, 1)), width(0, 1));
+    back = b.divTensors(b.subTensors(element(extent - 1, extent), element(extent - 2, extent - 1)),
+                        width(count - 1, count));
+  } else {
+    Value first = width(0, 1), second = width(1, 2), both = b.addTensors(first, second);
+    front = combine(first, second, {negate(b.addTensors(both, first)), both, negate(first)},
+                    {element(0, 1), element(1, 2), element(2, 3)});
+    first = width(count - 2, count - 1), second = width(count - 1, count), both = b.addTensors(first, second);
+    back = combine(first, second, {second, negate(both), b.addTensors(both, second)},
+                   {element(extent - 3, extent - 2), element(extent - 2, extent - 1), element(extent - 1, extent)});
+  }
+  return b.cat({front, inner, back}, dim);
 }
 static std::optional<SmallVector<int64_t>> getGradientDims(Value x, Value dims) {
   int64_t rank = getRank(x);
@@ -348,6 +387,29 @@ static FailureOr<Value> DecomposeAtenGradientScalarrayarray(AtenGradientScalarra
   return decomposeGradient(op, op.getDim(), b);
 }
 
+template <typename Op> static FailureOr<Value> decomposeGradientAt(Op op, Decomposer &b) {
+  auto dims = getGradientDims(op.getSelf(), op.getDim());
+  auto places = getListElements(op.getSpacing());
+  auto order = getConstantInt(op.getEdgeOrder());
+  Type dtype = getTensorType(op.getSelf()).getDtype();
+  if (!dims || !places || places->size() != dims->size() || !order || (*order != 1 && *order != 2) ||
+      !isFloatDtype(dtype))
+    return b.unsupported("an option that is not constant, or on a dtype that is not floating point");
+  SmallVector<Value> gradients;
+  for (int64_t dim : *dims)
+    if (int64_t extent = getTensorType(op.getSelf()).getSizes()[dim]; ShapedType::isDynamic(extent) || extent <= *order)
+      return b.unsupported("along a dim that is not static or too short");
+  for (auto [place, dim] : llvm::zip_equal(*places, *dims))
+    gradients.push_back(buildGradientAt(op.getSelf(), b.convert(place, dtype), dim, *order, b));
+  return buildTensorList(op, gradients, b);
+}
+static FailureOr<Value> DecomposeAtenGradientTensorarray(AtenGradientTensorarrayOp op, Decomposer &b) {
+  return decomposeGradientAt(op, b);
+}
+static FailureOr<Value> DecomposeAtenGradientTensorarrayint(AtenGradientTensorarrayintOp op, Decomposer &b) {
+  return decomposeGradientAt(op, b);
+}
+
 void torchc::populateReductionNormPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenLinalgMatrixNorm, DecomposeAtenLinalgMatrixNormStrOrd,
                     DecomposeAtenLinalgNorm, DecomposeAtenLinalgNormOrdStr, DecomposeAtenNormScalar,
@@ -356,5 +418,6 @@ void torchc::populateReductionNormPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenTrapezoidX, DecomposeAtenTrapezoidDx, DecomposeAtenTrapzX,
                     DecomposeAtenTrapzDx, DecomposeAtenCumulativeTrapezoidX, DecomposeAtenCumulativeTrapezoidDx,
                     DecomposeAtenGradientScalarint, DecomposeAtenGradientScalararray, DecomposeAtenGradientScalarrayint,
-                    DecomposeAtenGradientScalarrayarray);
+                    DecomposeAtenGradientScalarrayarray, DecomposeAtenGradientTensorarray,
+                    DecomposeAtenGradientTensorarrayint);
 }

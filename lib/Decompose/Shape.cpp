@@ -101,12 +101,18 @@ static FailureOr<Value> DecomposeAtenStack(AtenStackOp op, Decomposer &b) {
   return b.createAs<AtenCatOp>(op.getType(), b.list(parts, anyShape), op.getDim());
 }
 
-/// The place that element `i` of a padded dim comes from; places outside of [0, extent) are padding.
-static std::optional<int64_t> getPaddingSource(StringRef mode, int64_t i, int64_t extent) {
+/// The place that element `i` of a dim comes from that gets `front` and `back` elements more; places outside of
+/// [0, extent) are padding.
+static std::optional<int64_t> getPaddingSource(StringRef mode, int64_t i, int64_t extent, int64_t front, int64_t back) {
+  if (mode == "circular") {
+    // What is cut off takes no part.
+    int64_t first = std::max<int64_t>(-front, 0), kept = extent - first - std::max<int64_t>(-back, 0);
+    if (kept <= 0)
+      return std::nullopt;
+    return first + (((i - first) % kept) + kept) % kept;
+  }
   if (mode == "replicate")
     return std::clamp<int64_t>(i, 0, extent - 1);
-  if (mode == "circular")
-    return ((i % extent) + extent) % extent;
   if (i <= -extent || i >= 2 * extent - 1)
     return std::nullopt;
   return i < 0 ? -i : i >= extent ? 2 * (extent - 1) - i : i;
@@ -130,7 +136,7 @@ static FailureOr<Value> DecomposeAtenPad(AtenPadOp op, Decomposer &b) {
       return b.unsupported("of a dim that is not static or empty");
     SmallVector<double> places;
     for (int64_t place = -(*amounts)[i]; place < extent + (*amounts)[i + 1]; ++place) {
-      auto source = getPaddingSource(*mode, place, extent);
+      auto source = getPaddingSource(*mode, place, extent, (*amounts)[i], (*amounts)[i + 1]);
       if (!source)
         return b.unsupported("with more elements than there are to reflect");
       places.push_back(static_cast<double>(*source));
@@ -176,11 +182,56 @@ static FailureOr<Value> DecomposeAtenRepeatInterleaveSelfInt(AtenRepeatInterleav
   return b.createAs<AtenReshapeOp>(op.getType(), b.expand(b.unsqueeze(x, *dim + 1), expanded), b.list(joined));
 }
 
+/// x [n] times each: place i comes from the first element whose running count is above i.
+static Value buildRepeatedPlaces(Value repeats, Value outputSize, Decomposer &b) {
+  Type si64 = b.getBuilder().getIntegerType(64, /*isSigned=*/true);
+  Value ends = b.create<AtenCumsumOp>(b.convert(repeats, si64), b.integer(0), b.none());
+  if (isNone(outputSize))
+    outputSize = b.createAs<AtenItemOp>(IntType::get(si64.getContext()), b.sum(b.convert(repeats, si64), {0}, false));
+  return b.create<AtenSearchsortedTensorOp>(ends, b.range(outputSize), b.boolean(false), b.boolean(true), b.none(),
+                                            b.none());
+}
+static FailureOr<Value> DecomposeAtenRepeatInterleaveTensor(AtenRepeatInterleaveTensorOp op, Decomposer &b) {
+  return buildRepeatedPlaces(op.getRepeats(), op.getOutputSize(), b);
+}
+static FailureOr<Value> DecomposeAtenRepeatInterleaveSelfTensor(AtenRepeatInterleaveSelfTensorOp op, Decomposer &b) {
+  Value x = op.getSelf(), repeats = op.getRepeats();
+  auto constant = isNone(op.getDim()) ? std::optional<int64_t>(0) : getConstantInt(op.getDim());
+  auto dim = constant ? wrapDim(*constant, getTensorType(x).getRank()) : std::nullopt;
+  if (!dim)
+    return b.unsupported("a dim that is not constant");
+  if (isNone(op.getDim()) || getTensorType(x).getRank() == 0)
+    x = b.create<AtenReshapeOp>(x, b.list(ArrayRef<int64_t>{-1}));
+  // One number for all.
+  repeats = b.expand(repeats, b.size(x, *dim));
+  Value places = buildRepeatedPlaces(repeats, op.getOutputSize(), b);
+  return b.create<AtenIndexSelectOp>(x, b.integer(*dim), places);
+}
+
+/// The first elements of x, in row-major order, under other sizes.
+static FailureOr<Value> buildResized(Value x, Value sizeList, Decomposer &b) {
+  auto sizes = getConstantIntList(sizeList);
+  ArrayRef<int64_t> shape = getTensorType(x).getSizes();
+  if (!sizes || llvm::any_of(shape, ShapedType::isDynamic))
+    return b.unsupported("to sizes that are not constant, or of a tensor that is not static");
+  if (llvm::product_of(*sizes) > llvm::product_of(shape))
+    return b.unsupported("to more elements, whose contents are not defined");
+  Value vector = b.create<AtenReshapeOp>(x, b.list(ArrayRef<int64_t>{-1}));
+  return b.view(b.slice(vector, 0, b.integer(0), b.integer(llvm::product_of(*sizes))), *sizes);
+}
+static FailureOr<Value> DecomposeAtenResize(AtenResizeOp op, Decomposer &b) {
+  return buildResized(op.getSelf(), op.getSize(), b);
+}
+static FailureOr<Value> DecomposeAtenResizeAs(AtenResizeAsOp op, Decomposer &b) {
+  return buildResized(op.getSelf(), b.list(b.sizes(op.getTheTemplate())), b);
+}
+
 void torchc::populateShapePatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenNumpyT, DecomposeAtenMT, DecomposeAtenAdjoint, DecomposeAtenSwapaxes,
                     DecomposeAtenMovedimIntlist);
   addDecompositions(patterns, DecomposeAtenViewAs, DecomposeAtenReshapeAs, DecomposeAtenExpandAs,
                     DecomposeAtenBroadcastTo, DecomposeAtenRavel, DecomposeAtenAtleast1d);
   addDecompositions(patterns, DecomposeAtenStack, DecomposeAtenPad, DecomposeAtenPixelShuffle,
-                    DecomposeAtenRepeatInterleaveSelfInt);
+                    DecomposeAtenRepeatInterleaveSelfInt, DecomposeAtenRepeatInterleaveTensor,
+                    DecomposeAtenRepeatInterleaveSelfTensor, DecomposeAtenResize, DecomposeAtenResizeAs);
 }

@@ -37,6 +37,9 @@ static Value atLeast3d(Value x, Decomposer &b) {
 static FailureOr<Value> DecomposeAtenAtleast2d(AtenAtleast2dOp op, Decomposer &b) { return atLeast2d(op.getSelf(), b); }
 static FailureOr<Value> DecomposeAtenAtleast3d(AtenAtleast3dOp op, Decomposer &b) { return atLeast3d(op.getSelf(), b); }
 
+/// [] -> [1]
+static Value atLeast1d(Value x, Decomposer &b) { return getRank(x) == 0 ? b.unsqueeze(x, 0) : x; }
+
 /// The tensors of a list; refused where their number or a rank is not known.
 static FailureOr<SmallVector<Value>> getTensors(Value list, Decomposer &b) {
   auto tensors = getListElements(list);
@@ -46,6 +49,24 @@ static FailureOr<SmallVector<Value>> getTensors(Value list, Decomposer &b) {
     if (!getTensorType(tensor).hasRank() || !getTensorType(tensor).hasDtype())
       return b.unsupported("a tensor of unknown rank or dtype");
   return *tensors;
+}
+
+template <typename Op> static FailureOr<Value> raiseEach(Op op, Value (*raise)(Value, Decomposer &), Decomposer &b) {
+  auto tensors = getTensors(op.getTensors(), b);
+  if (failed(tensors))
+    return failure();
+  for (Value &tensor : *tensors)
+    tensor = raise(tensor, b);
+  return buildTensorList(op, *tensors, b);
+}
+static FailureOr<Value> DecomposeAtenAtleast1dSequence(AtenAtleast1dSequenceOp op, Decomposer &b) {
+  return raiseEach(op, atLeast1d, b);
+}
+static FailureOr<Value> DecomposeAtenAtleast2dSequence(AtenAtleast2dSequenceOp op, Decomposer &b) {
+  return raiseEach(op, atLeast2d, b);
+}
+static FailureOr<Value> DecomposeAtenAtleast3dSequence(AtenAtleast3dSequenceOp op, Decomposer &b) {
+  return raiseEach(op, atLeast3d, b);
 }
 
 /// cat of the tensors, each made `raise`.
@@ -62,8 +83,7 @@ static FailureOr<Value> DecomposeAtenHstack(AtenHstackOp op, Decomposer &b) {
   auto tensors = getTensors(op.getTensors(), b);
   if (failed(tensors))
     return failure();
-  auto raise = [](Value x, Decomposer &b) { return getRank(x) == 0 ? b.unsqueeze(x, 0) : x; };
-  return joinRaised(op, op.getTensors(), getRank(tensors->front()) < 2 ? 0 : 1, raise, b);
+  return joinRaised(op, op.getTensors(), getRank(tensors->front()) < 2 ? 0 : 1, atLeast1d, b);
 }
 static FailureOr<Value> DecomposeAtenVstack(AtenVstackOp op, Decomposer &b) {
   return joinRaised(op, op.getTensors(), 0, atLeast2d, b);
@@ -78,6 +98,32 @@ static FailureOr<Value> DecomposeAtenColumnStack(AtenColumnStackOp op, Decompose
     return x;
   };
   return joinRaised(op, op.getTensors(), 1, raise, b);
+}
+
+/// Each tensor filled up with zeros along `dim` to `num_chunks` equal parts: [.., num_chunks, the rest]
+/// of all of them side by side.
+static FailureOr<Value> DecomposeAten_ChunkCat(Aten_ChunkCatOp op, Decomposer &b) {
+  auto tensors = getTensors(op.getTensors(), b);
+  auto constant = getConstantInt(op.getDim()), chunks = getConstantInt(op.getNumChunks());
+  if (failed(tensors))
+    return failure();
+  auto dim = constant ? wrapDim(*constant, getRank(tensors->front())) : std::nullopt;
+  if (!dim || !chunks || *chunks <= 0)
+    return b.unsupported("a dim or a number that is not constant");
+  for (Value &tensor : *tensors) {
+    tensor = b.convert(tensor, getResultDtype(op));
+    int64_t extent = getTensorType(tensor).getSizes()[*dim];
+    if (ShapedType::isDynamic(extent))
+      return b.unsupported("of a dim that is not static");
+    SmallVector<int64_t> padding(2 * (getRank(tensor) - *dim), 0);
+    padding.back() = llvm::alignTo(extent, *chunks) - extent;
+    tensor = b.create<AtenConstantPadNdOp>(tensor, b.list(padding), b.integer(0));
+    SmallVector<Value> sizes = b.sizes(tensor);
+    sizes.resize(*dim);
+    llvm::append_values(sizes, b.integer(*chunks), b.integer(-1));
+    tensor = b.create<AtenReshapeOp>(tensor, b.list(sizes));
+  }
+  return b.cat(*tensors, *dim + 1);
 }
 
 /// Matrices along the diagonal, zeros elsewhere.
@@ -349,6 +395,8 @@ static FailureOr<Value> DecomposeAtenIm2col(AtenIm2colOp op, Decomposer &b) {
 }
 
 void torchc::populateShapeJoinPatterns(RewritePatternSet &patterns) {
+  addDecompositions(patterns, DecomposeAtenAtleast1dSequence, DecomposeAtenAtleast2dSequence,
+                    DecomposeAtenAtleast3dSequence, DecomposeAten_ChunkCat);
   addDecompositions(patterns, DecomposeAtenAtleast2d, DecomposeAtenAtleast3d, DecomposeAtenHstack, DecomposeAtenVstack,
                     DecomposeAtenDstack, DecomposeAtenColumnStack, DecomposeAtenBlockDiag);
   addDecompositions(patterns, DecomposeAtenMeshgridIndexing, DecomposeAtenMeshgrid, DecomposeAtenCartesianProd,

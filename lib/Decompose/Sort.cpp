@@ -143,15 +143,16 @@ static Decomposed DecomposeAtenMode(AtenModeOp op, Decomposer &b) {
   if (!s)
     return b.unsupported("a dim that is not constant");
   Value values = s->sorted.values;
-  Value isSame = b.create<AtenEqTensorOp>(b.unsqueeze(b.transpose(values, s->dim, -1), -1),
-                                          b.unsqueeze(b.transpose(values, s->dim, -1), -2));
-  Value counts = b.transpose(b.sum(isSame, {-1}, false), s->dim, -1);
-  Value rank = b.create<AtenArgmaxOp>(counts, b.integer(s->dim), b.boolean(true));
-  Value value = b.create<AtenGatherOp>(values, b.integer(s->dim), rank, b.boolean(false));
-  // The last place that holds it.
+  // How long the run of equal elements is at each place: the longest run ends first at the smallest value.
   SmallVector<Value> shape(getRank(s->x), b.integer(1));
   shape[s->dim] = b.size(s->x, s->dim);
-  Value places = b.view(b.range(b.size(s->x, s->dim)), shape);
+  Value dim = b.integer(s->dim), places = b.view(b.range(b.size(s->x, s->dim)), shape);
+  Value before = b.create<AtenRollOp>(values, b.list(ArrayRef<int64_t>{1}), b.list({dim}));
+  Value starts = b.where(b.create<AtenNeTensorOp>(values, before), places, b.literal(getDtype(places), 0));
+  Value start = b.createOp(AtenCummaxOp::getOperationName(), {}, {starts, dim})->getResult(0);
+  Value rank = b.create<AtenArgmaxOp>(b.subTensors(places, start), dim, b.boolean(true));
+  Value value = b.create<AtenGatherOp>(values, b.integer(s->dim), rank, b.boolean(false));
+  // The last place that holds it.
   Value found = b.where(b.create<AtenEqTensorOp>(s->x, value), places, b.literal(getDtype(places), 0));
   Value place = b.amax(found, {s->dim}, true);
   if (!s->keepdim) {
@@ -250,49 +251,26 @@ static FailureOr<Value> DecomposeAtenNanquantileScalar(AtenNanquantileScalarOp o
 // Places among sorted elements
 //===----------------------------------------------------------------------===//
 
-/// How many boundaries lie below each element, or (right) are not above it; NaN is above all.
-static FailureOr<Value> countBelow(Operation *op, Value boundaries, Value x, bool right, Decomposer &b) {
-  // [.., elements, boundaries]
-  Value edges = b.unsqueeze(boundaries, -2), element = b.unsqueeze(x, -1);
-  if (getRank(boundaries) == 1)
-    edges = boundaries;
-  Value isAbove = right ? b.create<AtenGtTensorOp>(edges, element) : b.create<AtenGeTensorOp>(edges, element);
-  Value isNanEdge = b.create<AtenIsnanOp>(edges);
-  if (right)
-    isAbove = b.create<AtenLogicalOrOp>(
-        isAbove, b.create<AtenLogicalAndOp>(isNanEdge, b.create<AtenLogicalNotOp>(b.create<AtenIsnanOp>(element))));
-  else
-    isAbove = b.create<AtenLogicalOrOp>(isAbove, isNanEdge);
-  Value count = b.sum(b.create<AtenLogicalNotOp>(isAbove), {-1}, false);
-  return b.convert(count, getDtype(op->getResult(0)));
-}
-template <typename Op> static FailureOr<Value> decomposeSearch(Op op, Value boundaries, Value x, Decomposer &b) {
-  auto right = getConstantBool(op.getRight());
-  if (!right)
-    return b.unsupported("a side that is not constant");
-  return countBelow(op, boundaries, x, *right, b);
-}
 static FailureOr<Value> DecomposeAtenBucketizeTensor(AtenBucketizeTensorOp op, Decomposer &b) {
-  return decomposeSearch(op, op.getBoundaries(), op.getSelf(), b);
+  return b.createAs<AtenSearchsortedTensorOp>(op.getType(), op.getBoundaries(), op.getSelf(), op.getOutInt32(),
+                                              op.getRight(), b.none(), b.none());
+}
+/// A float among boundaries that are integers makes floats of them.
+static FailureOr<Value> buildSearchOfNumber(Operation *op, Value sequence, Value number, Value outInt32, Value right,
+                                            Value side, Value sorter, Decomposer &b) {
+  Type dtype = getDtype(sequence);
+  if (isa<torch::FloatType>(number.getType()) && !isFloatDtype(dtype))
+    dtype = b.getBuilder().getF32Type();
+  return b.createAs<AtenSearchsortedTensorOp>(op->getResult(0).getType(), b.convert(sequence, dtype),
+                                              b.scalarTensor(number, dtype), outInt32, right, side, sorter);
 }
 static FailureOr<Value> DecomposeAtenBucketizeScalar(AtenBucketizeScalarOp op, Decomposer &b) {
-  return decomposeSearch(op, op.getBoundaries(), b.scalarTensor(op.getSelf(), getDtype(op.getBoundaries())), b);
-}
-template <typename Op> static FailureOr<Value> decomposeSearchSorted(Op op, Value x, Decomposer &b) {
-  auto right = getConstantBool(op.getRight());
-  auto side = isNone(op.getSide()) ? StringRef("left") : getConstantString(op.getSide()).value_or("");
-  if (!right || side.empty())
-    return b.unsupported("a side that is not constant");
-  Value boundaries = op.getSortedSequence();
-  if (!isNone(op.getSorter()))
-    boundaries = b.create<AtenGatherOp>(boundaries, b.integer(-1), op.getSorter(), b.boolean(false));
-  return countBelow(op, boundaries, x, *right || side == "right", b);
-}
-static FailureOr<Value> DecomposeAtenSearchsortedTensor(AtenSearchsortedTensorOp op, Decomposer &b) {
-  return decomposeSearchSorted(op, op.getSelf(), b);
+  return buildSearchOfNumber(op, op.getBoundaries(), op.getSelf(), op.getOutInt32(), op.getRight(), b.none(), b.none(),
+                             b);
 }
 static FailureOr<Value> DecomposeAtenSearchsortedScalar(AtenSearchsortedScalarOp op, Decomposer &b) {
-  return decomposeSearchSorted(op, b.scalarTensor(op.getSelf(), getDtype(op.getSortedSequence())), b);
+  return buildSearchOfNumber(op, op.getSortedSequence(), op.getSelf(), op.getOutInt32(), op.getRight(), op.getSide(),
+                             op.getSorter(), b);
 }
 
 /// Whether any test element is the same
@@ -323,6 +301,6 @@ void torchc::populateSortPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenQuantile, DecomposeAtenQuantileScalar, DecomposeAtenNanquantile,
                     DecomposeAtenNanquantileScalar);
   addDecompositions(patterns, DecomposeAtenBucketizeTensor, DecomposeAtenBucketizeScalar,
-                    DecomposeAtenSearchsortedTensor, DecomposeAtenSearchsortedScalar, DecomposeAtenIsinTensorTensor,
-                    DecomposeAtenIsinTensorScalar, DecomposeAtenIsinScalarTensor);
+                    DecomposeAtenSearchsortedScalar, DecomposeAtenIsinTensorTensor, DecomposeAtenIsinTensorScalar,
+                    DecomposeAtenIsinScalarTensor);
 }

@@ -120,8 +120,23 @@ LogicalResult GraphImporter::importInlinedGraph(const CapturedNode &node, const 
   return success();
 }
 
+/// Tensors of the dialect have no strides: what counts in the memory of a tensor counts in row-major order.
+LogicalResult GraphImporter::checkStrided(Location loc, const CapturedNode &node, const Scope &scope) {
+  if (!StringRef(node.target).starts_with("aten.as_strided") || node.arguments.empty())
+    return success();
+  const auto *self = std::get_if<ValueRef>(&node.arguments.front().second.value);
+  auto type = self ? scope.types.find(self->name) : scope.types.end();
+  if (type != scope.types.end() && type->second.kind == ValueType::Kind::Tensor && isContiguous(type->second.tensor) &&
+      type->second.tensor.storageOffset.value == 0)
+    return success();
+  return fail(loc, "unsupported op " + node.target + ": of a tensor that is not row-major, or of dynamic sizes",
+              ExitCode::UnsupportedOp);
+}
+
 LogicalResult GraphImporter::importNode(const CapturedNode &node, Scope &scope) {
   Location loc = getLocation(node, builder.getContext());
+  if (failed(checkStrided(loc, node, scope)))
+    return failure();
   if (auto inlined = getInlinedGraph(node))
     return importInlinedGraph(node, *inlined->graph, inlined->operands, scope);
   if (node.target == "operator.getitem")

@@ -49,6 +49,7 @@ private:
   mlir::LogicalResult importNode(const CapturedNode &node, Scope &scope);
   mlir::LogicalResult importInlinedGraph(const CapturedNode &node, const CapturedGraph &graph,
                                          llvm::ArrayRef<std::pair<std::string, Argument>> operands, Scope &scope);
+  mlir::LogicalResult checkStrided(mlir::Location loc, const CapturedNode &node, const Scope &scope);
   // ControlFlow.cpp
   mlir::LogicalResult importCond(mlir::Location loc, const CapturedNode &node, Scope &scope);
   mlir::LogicalResult importWhileLoop(mlir::Location loc, const CapturedNode &node, Scope &scope);

@@ -62,17 +62,6 @@ static int64_t getElementCount(const TensorMeta &meta) {
   return count;
 }
 
-/// Whether the elements lie one after the other in row-major order.
-static bool isContiguous(const TensorMeta &meta) {
-  int64_t expected = 1;
-  for (auto [size, stride] : llvm::reverse(llvm::zip_equal(meta.sizes, meta.strides))) {
-    if (size.value != 1 && stride.value != expected)
-      return false;
-    expected *= size.value;
-  }
-  return true;
-}
-
 /// Copies the elements of a strided tensor into row-major order.
 static std::vector<uint8_t> copyContiguous(const StoredTensor &tensor) {
   const TensorMeta &meta = tensor.meta;

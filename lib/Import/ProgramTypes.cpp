@@ -94,3 +94,13 @@ Type torchc::convertType(const ValueType &type, bool isMutable, MLIRContext *con
   }
   return {};
 }
+
+bool torchc::isContiguous(const TensorMeta &meta) {
+  int64_t expected = 1;
+  for (auto [size, stride] : llvm::reverse(llvm::zip_equal(meta.sizes, meta.strides))) {
+    if (!size.isConstant() || !stride.isConstant() || (size.value != 1 && stride.value != expected))
+      return false;
+    expected *= size.value;
+  }
+  return meta.storageOffset.isConstant();
+}

@@ -28,6 +28,9 @@ mlir::Type convertTensorType(const TensorMeta &meta, bool isMutable, mlir::MLIRC
 /// tensors has elements of unknown shape.
 mlir::Type convertType(const ValueType &type, bool isMutable, mlir::MLIRContext *context);
 
+/// Whether the elements lie one after the other in row-major order; false for sizes that are not constant.
+bool isContiguous(const TensorMeta &meta);
+
 } // namespace torchc
 
 #endif // TORCHC_LIB_IMPORT_PROGRAMTYPES_H

@@ -27,6 +27,39 @@ bool torchc::isInPlace(const CapturedNode &node, MLIRContext *context) {
   return parts.size() > 1 && parts[0] != "operator" && parts[1].ends_with("_") && !parts[1].ends_with("__");
 }
 
+/// The place of an argument among those of the node: by its name, or its position in the schema.
+static const Argument *findArgument(const CapturedNode &node, StringRef name, size_t position) {
+  for (const auto &[key, argument] : node.arguments)
+    if (key == name)
+      return &argument;
+  bool isPositional = position < node.arguments.size() && node.arguments[position].first.empty();
+  return isPositional ? &node.arguments[position].second : nullptr;
+}
+
+/// The arguments that a node writes: the first one of an in-place operator; the running
+/// statistics of a norm in training, of which most schemas say no word.
+static SmallVector<const Argument *> getWrittenArguments(const CapturedNode &node, MLIRContext *context) {
+  if (isInPlace(node, context)) {
+    if (node.arguments.empty())
+      return {};
+    return {&node.arguments.front().second};
+  }
+  static const llvm::StringSet<> norms = {"aten.batch_norm", "aten.native_batch_norm", "aten._native_batch_norm_legit",
+                                          "aten._batch_norm_with_update", "aten.instance_norm"};
+  if (!norms.contains(node.target))
+    return {};
+  bool isInstanceNorm = node.target == "aten.instance_norm";
+  const Argument *training = findArgument(node, isInstanceNorm ? "use_input_stats" : "training", 5);
+  const bool *constant = training ? std::get_if<bool>(&training->value) : nullptr;
+  if (node.target != "aten._batch_norm_with_update" && (!constant || !*constant))
+    return {};
+  SmallVector<const Argument *> written;
+  for (const Argument *argument : {findArgument(node, "running_mean", 3), findArgument(node, "running_var", 4)})
+    if (argument && std::holds_alternative<ValueRef>(argument->value))
+      written.push_back(argument);
+  return written;
+}
+
 /// Whether a result may be the first argument, or a view of it.
 static bool mayAlias(const CapturedNode &node, MLIRContext *context) {
   // In eval mode these return their argument, though their schemas say no word of it.
@@ -86,13 +119,14 @@ void Finder::visit(const CapturedNode &node, Roots &roots) {
   for (const auto &[name, argument] : node.arguments)
     if (const auto *graph = std::get_if<std::shared_ptr<CapturedGraph>>(&argument.value); graph && *graph)
       visitRegion(**graph);
-  bool writes = isInPlace(node, context);
-  result.hasInPlaceOps |= writes;
+  SmallVector<const Argument *> written = getWrittenArguments(node, context);
+  result.hasInPlaceOps |= !written.empty() || isInPlace(node, context);
+  for (const Argument *argument : written)
+    if (std::string root = lookupRoot(*argument, roots); !root.empty())
+      result.names.insert(root);
   std::string root = node.arguments.empty() ? "" : lookupRoot(node.arguments.front().second, roots);
-  if (root.empty() || !(writes || mayAlias(node, context)))
+  if (root.empty() || !(isInPlace(node, context) || mayAlias(node, context)))
     return;
-  if (writes)
-    result.names.insert(root);
   for (const CapturedValue &output : node.outputs) {
     roots[output.name] = root;
     for (const std::string &element : output.elementNames)

@@ -55,6 +55,8 @@ public:
 private:
   LogicalResult convertOp(Operation *op);
   LogicalResult convertInPlace(Operation *op, AtenBuilder &b);
+  /// A batch or instance norm in training that writes its running statistics.
+  LogicalResult convertTrainingNorm(Operation *op, AtenBuilder &b);
   /// `part`, which `op` takes from place `i` of the list `whole`: of a list of
   /// views, a view by itself, a slice or a select.
   LogicalResult definePart(Operation *op, Value whole, int64_t i, Value part, AtenBuilder &b);
@@ -173,6 +175,9 @@ LogicalResult FunctionConverter::convertInPlace(Operation *op, AtenBuilder &b) {
   if (StringRef view = getViewOpOfInPlace(op); !view.empty()) {
     ViewStep step{view, llvm::to_vector(op->getOperands().drop_front()),
                   cast<BaseTensorType>(op->getResult(0).getType()).getValueType()};
+    for (Value &argument : step.arguments)
+      if (!(argument = read(argument, op, b)))
+        return failure();
     aliases.review(tensor, std::move(step));
     return finish();
   }
@@ -197,6 +202,52 @@ LogicalResult FunctionConverter::convertInPlace(Operation *op, AtenBuilder &b) {
   if (failed(aliases.write(tensor, value, op, b)))
     return failure();
   return finish();
+}
+
+/// Whether a norm writes its running statistics, operands 3 and 4: where operand 5 says so, or always.
+static bool writesRunningStatistics(Operation *op) {
+  if (isa<Aten_BatchNormWithUpdateOp>(op))
+    return true;
+  return isa<AtenBatchNormOp, AtenNativeBatchNormOp, Aten_NativeBatchNormLegitOp, AtenInstanceNormOp>(op) &&
+         getConstantBool(op->getOperand(5)) == true && !isNone(op->getOperand(3)) && !isNone(op->getOperand(4));
+}
+
+LogicalResult FunctionConverter::convertTrainingNorm(Operation *op, AtenBuilder &b) {
+  // input, weight, bias, running_mean, running_var, [training], momentum, eps
+  bool hasReserve = isa<Aten_BatchNormWithUpdateOp>(op), isInstanceNorm = isa<AtenInstanceNormOp>(op);
+  SmallVector<Value> operands;
+  for (Value operand : op->getOperands().take_front(hasReserve ? 7 : 8))
+    if (!operands.emplace_back(read(operand, op, b)))
+      return failure();
+  Value input = operands[0];
+  if (!getTensorType(input).hasRank())
+    return emitErrorAt(op) << "an input whose rank is not known";
+  Value batch = b.size(input, 0), channels = b.size(input, 1);
+  if (isInstanceNorm) {
+    // A batch norm whose channels are those of every element of the batch.
+    SmallVector<Value> sizes = b.sizes(input);
+    sizes[1] = b.mul(batch, channels);
+    sizes[0] = b.integer(1);
+    operands[0] = b.create<AtenReshapeOp>(input, b.list(sizes));
+    for (Value &perChannel : MutableArrayRef(operands).slice(1, 4))
+      if (!isNone(perChannel))
+        perChannel = b.create<AtenRepeatOp>(perChannel, b.list({batch}));
+  }
+  StringRef name = hasReserve ? Aten_BatchNormWithUpdateFunctionalOp::getOperationName()
+                              : Aten_NativeBatchNormLegitFunctionalOp::getOperationName();
+  SmallVector<Value> values(b.createOp(name, {}, operands)->getResults());
+  if (isInstanceNorm) {
+    values[0] = b.view(values[0], b.sizes(input));
+    for (Value &running : MutableArrayRef(values).take_back(2))
+      running = b.mean(b.view(running, {batch, channels}), {0}, false);
+  }
+  for (auto [running, value] : llvm::zip_equal(op->getOperands().slice(3, 2), ArrayRef(values).take_back(2)))
+    if (failed(aliases.write(running, value, op, b)))
+      return failure();
+  for (auto [result, value] : llvm::zip(op->getResults(), values))
+    aliases.define(result, value);
+  erased.push_back(op);
+  return success();
 }
 
 /// The extent of a dim where it is known.
@@ -370,6 +421,8 @@ LogicalResult FunctionConverter::convertOp(Operation *op) {
     erased.push_back(op);
     return success();
   }
+  if (writesRunningStatistics(op))
+    return convertTrainingNorm(op, b);
   if (op->hasTrait<IsInPlace>())
     return convertInPlace(op, b);
   if (op->getNumResults() != 1 || !isa<NonValueTensorType>(op->getResult(0).getType()) || op->getNumOperands() == 0 ||

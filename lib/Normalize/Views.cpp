@@ -50,7 +50,7 @@ Aliasing torchc::getAliasing(Operation *op) {
             AtenMovedimIntlistOp, AtenMovedimIntOp, AtenMoveaxisIntlistOp, AtenMoveaxisIntOp, AtenAtleast1dOp,
             AtenAtleast2dOp, AtenAtleast3dOp, AtenUnfoldOp, AtenUnsqueezeOp, AtenSqueezeOp, AtenSqueezeDimOp,
             AtenSqueezeDimsOp, AtenSliceTensorOp, AtenSelectIntOp, AtenNarrowOp, AtenDiagonalOp, AtenAdjointOp,
-            TensorStaticInfoCastOp>([](auto) { return Aliasing::View; })
+            AtenAsStridedOp, TensorStaticInfoCastOp>([](auto) { return Aliasing::View; })
       .Default([](Operation *op) { return op->hasTrait<IsView>() ? Aliasing::Unknown : Aliasing::None; });
 }
 
@@ -67,6 +67,9 @@ StringRef torchc::getViewOpOfInPlace(Operation *op) {
       .Case("torch.aten.unsqueeze_", "torch.aten.unsqueeze")
       .Case("torch.aten.t_", "torch.aten.t")
       .Case("torch.aten.swapaxes_", "torch.aten.swapaxes")
+      .Case("torch.aten.resize_", "torch.aten.resize")
+      .Case("torch.aten.resize_as_", "torch.aten.resize_as")
+      .Case("torch.aten.as_strided_", "torch.aten.as_strided")
       .Default("");
 }
 
@@ -139,6 +142,8 @@ Value ViewStep::undo(Value viewed, Value value, AtenBuilder &b) const {
     return again("torch.aten.select_scatter");
   if (name == "aten.diagonal")
     return again("torch.aten.diagonal_scatter");
+  if (name == "aten.as_strided")
+    return again("torch.aten.as_strided_scatter");
   if (name == "aten.narrow") {
     auto dim = getConstantInt(arguments[0]);
     if (!dim || !getTensorType(viewed).hasRank())

@@ -56,3 +56,16 @@ func.func @numbers(%x: !torch.vtensor<[?,4],f32>, %y: !torch.vtensor<[],si64>) -
   %1 = torch.aten.Int.Tensor %y : !torch.vtensor<[],si64> -> !torch.int
   return %0, %1 : !torch.int, !torch.int
 }
+
+// A mask picks the places where it is true: one index for each of its dims.
+// CHECK-LABEL: @index_mask
+// CHECK: %[[PLACES:.*]] = torch.aten.nonzero %arg1 : !torch.vtensor<[3,4],i1> -> !torch.vtensor<[?,2],si64>
+// CHECK: %[[ROWS:.*]] = torch.aten.select.int %[[PLACES]]
+// CHECK: %[[COLUMNS:.*]] = torch.aten.select.int %[[PLACES]]
+// CHECK: %[[LIST:.*]] = torch.prim.ListConstruct %[[ROWS]], %[[COLUMNS]]
+// CHECK: torch.aten.index.Tensor %arg0, %[[LIST]]
+func.func @index_mask(%x: !torch.vtensor<[3,4,5],f32>, %m: !torch.vtensor<[3,4],i1>) -> !torch.vtensor<[?,5],f32> {
+  %list = torch.prim.ListConstruct %m : (!torch.vtensor<[3,4],i1>) -> !torch.list<optional<vtensor>>
+  %r = torch.aten.index.Tensor %x, %list : !torch.vtensor<[3,4,5],f32>, !torch.list<optional<vtensor>> -> !torch.vtensor<[?,5],f32>
+  return %r : !torch.vtensor<[?,5],f32>
+}

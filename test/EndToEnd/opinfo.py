@@ -3,11 +3,13 @@
 
     opinfo.py                                  every sample of every op in f32
     opinfo.py --ops add,'linalg.*' --dtype bf16 --verbose
-    opinfo.py --first-sample
+    opinfo.py --samples 1                      the first sample of each op
+    opinfo.py --dtype all --samples 8 --table docs/Reference/OperatorDatabase.md
 
 Each sample of `torch.testing._internal.common_methods_invocations.op_db` is exported, compiled in
 process, run, and compared with eager: values within PyTorch's tolerances and the op's own, dtypes and
-shapes exactly. Where f32 results differ, eager's f64 decides. An op counts as its worst sample:
+shapes exactly, and so are the inputs that the op writes. Where f32 results differ, eager's f64 decides. An op
+counts as its worst sample:
 
     passed           every sample that can be exported equals eager
     not-exportable   torch.export takes no sample
@@ -17,7 +19,7 @@ shapes exactly. Where f32 results differ, eager's f64 decides. An op counts as i
     crash            the process died
 
 A crash costs one op, not the run: ops run in worker processes. Exits 1 where an op does worse, or
-better, than the ledger (opinfo_ledger.yaml) says.
+better, than the ledger (opinfo_ledger.yaml) says; it knows the first samples, and all of them.
 """
 import argparse
 import collections
@@ -25,6 +27,7 @@ import functools
 import itertools
 import json
 import logging
+import math
 import re
 import sys
 import threading
@@ -46,6 +49,8 @@ DTYPES = {
     "f32": torch.float32, "f64": torch.float64, "f16": torch.float16, "bf16": torch.bfloat16, "i64": torch.int64,
     "i32": torch.int32, "i16": torch.int16, "i8": torch.int8, "u8": torch.uint8, "bool": torch.bool,
 }
+# The second result says where the first one stands, of equal elements any: op -> place of `dim` among the arguments.
+PLACES = {"topk": 1, "kthvalue": 1, "mode": 0}
 # What these return is not defined: only dtype and shape are compared.
 # Random ones draw from a generator of their own; their statistics are test_random.py's.
 UNDEFINED = {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided",
@@ -74,9 +79,11 @@ def load_ops():
     return {get_name(op): op for op in op_db}
 
 
-def load_ledger(dtype, first_sample):
-    """Op -> (outcome, reason) of the ops that are expected to fail."""
-    section = f"{dtype}-first-sample" if first_sample else dtype
+def load_ledger(dtype, samples=None):
+    """Op -> (outcome, reason) of the ops that are expected to fail; None for a number of samples it does not know."""
+    if samples not in (None, 1):
+        return None
+    section = f"{dtype}-first-sample" if samples == 1 else dtype
     ledger = yaml.safe_load((Path(__file__).parent / "opinfo_ledger.yaml").read_text()).get(section) or {}
     return {op: (outcome, reason) for outcome, ops in ledger.items() for op, reason in ops.items()}
 
@@ -144,13 +151,39 @@ def compare(op, actual, expected, dtype):
     return None
 
 
-def compare_with_double(op, call, actual, difference):
-    """The judge where PyTorch's own f32 loses digits, which depends on the CPU: its f64, at the tolerance of f32."""
+def compare_places(op, sample, actual, expected):
+    """What differs of values and their places, where equal elements may stand in another place than eager's."""
+    dim = sample.kwargs.get("dim", sample.args[PLACES[op.name]] if len(sample.args) > PLACES[op.name] else -1)
+    values, places = actual
+    if places.dtype != expected[1].dtype or places.shape != expected[1].shape:
+        return f"the places are {places.dtype}{list(places.shape)}"
+    if sample.input.ndim and values.ndim < sample.input.ndim:
+        values, places = values.unsqueeze(dim), places.unsqueeze(dim)
+    found = sample.input.detach().gather(dim, places)
+    return None if torch.equal(found.nan_to_num(), values.nan_to_num()) else "places that do not hold the values"
+
+
+def compare_with_double(op, call, actual, expected, difference):
+    """The judge where PyTorch's own f32 loses digits, which depends on the CPU: its f64. A result passes that is as
+    close to it as the tolerance of f32, or twice as far from it as eager's f32 is at most."""
     try:
         judge = flatten(call(*(t.double() if t.dtype == torch.float32 else t.clone() for t in call.tensors)))
     except RuntimeError:  # The op mixes its inputs with f32 of its own.
         return difference
-    return compare(op, [a.to(j.dtype) for a, j in zip(actual, judge)], judge, torch.float32)
+    for i, (ours, theirs, exact) in enumerate(zip(actual, expected, judge)):
+        ours, theirs = ours.to(exact.dtype), theirs.to(exact.dtype)
+        if not (exact.is_floating_point() or exact.is_complex()):
+            if not torch.equal(ours, exact):
+                return difference
+            continue
+        deviation = (theirs - exact).abs()
+        atol = 2 * deviation[deviation.isfinite()].max().item() if deviation.isfinite().any() else 0
+        rtol, least = get_tolerance(op, torch.float32)
+        try:
+            torch.testing.assert_close(ours, exact, rtol=rtol, atol=max(atol, least), equal_nan=True)
+        except AssertionError as error:
+            return f"result {i}: " + " ".join(str(error).split())[:200]
+    return None
 
 
 def run_sample(op, sample, dtype):
@@ -159,11 +192,12 @@ def run_sample(op, sample, dtype):
 
     call = Call(op.op, sample)
     tensors = call.tensors
+    wanted_inputs, inputs = ([t.clone() for t in tensors] for _ in range(2))
     try:
         program = torch.export.export(call, tuple(t.clone() for t in tensors), strict=False)
     except Exception as error:  # Whatever torch.export objects to is not torchc's to judge.
         return "not-exportable", f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
-    expected = flatten(call(*(t.clone() for t in tensors)))
+    expected = flatten(call(*wanted_inputs))
     if not expected:
         return "not-exportable", "gives no tensor"
     try:
@@ -175,27 +209,37 @@ def run_sample(op, sample, dtype):
     except Exception as error:  # torch.export.save refuses sparse tensors, for one.
         return "not-exportable", f"cannot be saved: {' '.join(str(error).split())[:100]}"
     try:
-        results = compiled(*(t.clone() for t in tensors))
+        results = compiled(*inputs)
     except torchc.TorchcError as error:
+        # Some guards of torch.export hold for no call, its own included.
+        try:
+            program.module()(*(t.clone() for t in tensors))
+        except Exception as theirs:
+            return "not-exportable", f"PyTorch's own program: {' '.join(str(theirs).split())[:100]}"
         return "error", "run: " + " ".join(str(error).split())[:200]
     actual = flatten(results)
-    # Written inputs come first, as PyTorch's own functional graphs have them.
-    actual = actual[len(actual) - len(expected):] if len(actual) > len(expected) else actual
     difference = compare(op, actual, expected, dtype)
+    if difference and op.name in PLACES and not compare(op, actual[:1], expected[:1], dtype):
+        difference = compare_places(op, sample, actual, expected)
     same_types = [(a.dtype, a.shape) for a in actual] == [(e.dtype, e.shape) for e in expected]
     if difference and same_types and dtype == torch.float32:
-        difference = compare_with_double(op, call, actual, difference)
+        difference = compare_with_double(op, call, actual, expected, difference)
+    if not difference:
+        difference = compare(op, inputs, wanted_inputs, dtype)
+        difference = difference and f"of the inputs, {difference}"
     return ("mismatch", difference) if difference else ("passed", "")
 
 
-def run_op(op, dtype, first_sample=False):
-    """The Outcome of an op: that of its worst sample."""
+def run_op(op, dtype, samples=None):
+    """The Outcome of an op: the worst of its samples, of all or of so many of them, evenly spread."""
     if not op.supports_dtype(dtype, "cpu"):
         return Outcome(get_name(op), "not-exportable", 0, f"has no {dtype}")
     torch.manual_seed(0)
     worst, exported = ("not-exportable", "no samples"), 0
-    samples = op.sample_inputs("cpu", dtype, requires_grad=False)
-    for number, sample in enumerate(itertools.islice(samples, 1) if first_sample else samples):
+    available = op.sample_inputs("cpu", dtype, requires_grad=False)
+    chosen = list(enumerate(itertools.islice(available, 1) if samples == 1 else available))
+    step = math.ceil(len(chosen) / samples) if samples and chosen else 1
+    for number, sample in chosen[::step]:
         with torch.no_grad():
             outcome, reason = run_sample(op, sample, dtype)
         if outcome == "not-exportable":
@@ -215,17 +259,17 @@ def run_op(op, dtype, first_sample=False):
 def answer(arguments, ops, name):
     """The outcome of an op, as a worker gives it."""
     try:
-        outcome = run_op(ops[name], DTYPES[arguments.dtype], arguments.first_sample)
+        outcome = run_op(ops[name], DTYPES[arguments.dtype], arguments.samples)
     except Exception as error:  # Of the database: some samples cannot be made.
         outcome = Outcome(name, "not-exportable", 0, f"{type(error).__name__}: {str(error)[:100]}")
     return vars(outcome)
 
 
 class Run:
-    """Many ops, and what became of them."""
+    """Many ops in one dtype, and what became of them."""
 
-    def __init__(self, arguments):
-        self.arguments, self.lock, self.outcomes = arguments, threading.Lock(), {}
+    def __init__(self, arguments, dtype):
+        self.arguments, self.dtype, self.lock, self.outcomes = arguments, dtype, threading.Lock(), {}
 
     def handle(self, worker, name):
         found, reason = worker.ask(name)
@@ -238,21 +282,66 @@ class Run:
             print(f"{outcome.op:45} {outcome.outcome:15} {outcome.reason}", flush=True)
 
     def run(self, names):
-        command = [sys.executable, __file__, "--worker", "--dtype", self.arguments.dtype]
-        command += ["--first-sample"] if self.arguments.first_sample else []
+        command = [sys.executable, __file__, "--worker", "--dtype", self.dtype]
+        command += ["--samples", str(self.arguments.samples)] if self.arguments.samples else []
         ask_all(command, names, self.arguments.jobs, self.arguments.timeout, self.handle)
         return [self.outcomes[name] for name in sorted(self.outcomes)]
+
+
+def report_counts(dtype, outcomes):
+    count, samples = collections.Counter(), collections.Counter()
+    for outcome in outcomes:
+        count[outcome.outcome] += 1
+        samples[outcome.outcome] += outcome.samples
+    print(f"\n| {dtype} | ops | samples |\n|---|---|---|")
+    for outcome in OUTCOMES:
+        print(f"| {outcome} | {count[outcome]} | {samples[outcome]} |")
+    print(f"\n{count['passed']} of {len(outcomes) - count['not-exportable']} ops that torch.export takes", flush=True)
+
+
+def find_surprises(dtype, samples, outcomes):
+    """The outcomes that the ledger does not foresee; none where it does not know so many samples."""
+    ledger = load_ledger(dtype, samples)
+    if ledger is None:
+        return []
+    return [o for o in outcomes if o.outcome not in ("not-exportable", ledger.get(o.op, ("passed", ""))[0])]
+
+
+def write_table(path, samples, by_dtype):
+    """The page of how many ops have which outcome in each dtype, and of each op that does not pass."""
+    dtypes = list(by_dtype)
+    option = f" --samples {samples}" if samples else ""
+    what = f"up to {samples} samples" if samples else "all samples"
+    lines = ["# PyTorch's operator database", "",
+             f"How torchc does on {what} of each op of `torch.testing`'s operator database of torch "
+             f"{torch.__version__.split('+')[0]}, by dtype, with eager PyTorch as the oracle. An op counts as its worst "
+             "sample; what the outcomes mean says `test/EndToEnd/opinfo.py`, which wrote this page:", "",
+             "```", f"python test/EndToEnd/opinfo.py --dtype {'all' if dtypes == list(DTYPES) else dtypes[0]}{option} "
+             f"--table {path}", "```", "",
+             "| outcome | " + " | ".join(dtypes) + " |", "|---" * (len(dtypes) + 1) + "|"]
+    for outcome in OUTCOMES:
+        counts = [sum(o.outcome == outcome for o in by_dtype[dtype]) for dtype in dtypes]
+        lines.append(f"| {outcome} | " + " | ".join(map(str, counts)) + " |")
+    lines += ["", "## Ops that do not pass", "", "An empty cell: the op passes, or torch.export does not take it.", "",
+              "| op | " + " | ".join(dtypes) + " |", "|---" * (len(dtypes) + 1) + "|"]
+    outcomes = {dtype: {o.op: o.outcome for o in by_dtype[dtype]} for dtype in dtypes}
+    for op in sorted({o.op for dtype in dtypes for o in by_dtype[dtype]}):
+        cells = [outcomes[dtype].get(op, "") for dtype in dtypes]
+        if any(cell not in ("", "passed", "not-exportable") for cell in cells):
+            lines.append(f"| {op} | " + " | ".join("" if c in ("passed", "not-exportable") else c for c in cells) + " |")
+    Path(path).write_text("\n".join(lines) + "\n")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ops", help="names or patterns of names, with commas between; all by default")
-    parser.add_argument("--dtype", choices=DTYPES, default="f32")
-    parser.add_argument("--first-sample", action="store_true", help="one sample an op")
+    parser.add_argument("--dtype", choices=[*DTYPES, "all"], default="f32")
+    parser.add_argument("--samples", type=int, help="at most so many samples an op, evenly spread; all by default")
     parser.add_argument("--jobs", type=int, default=2, help="worker processes")
     parser.add_argument("--timeout", type=int, default=600, help="seconds for one op")
     parser.add_argument("--verbose", action="store_true", help="a line for every op")
-    parser.add_argument("--json", help="write the outcomes to this file")
+    parser.add_argument("--json", help="write the outcomes to this file, a line each")
+    parser.add_argument("--table", help="write the page of results to this file")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
@@ -261,23 +350,19 @@ def main():
 
     patterns = arguments.ops.split(",") if arguments.ops else [".*"]
     names = [name for name in load_ops() if any(re.fullmatch(pattern, name) for pattern in patterns)]
-    outcomes = Run(arguments).run(names)
+    by_dtype = {}
+    for dtype in DTYPES if arguments.dtype == "all" else [arguments.dtype]:
+        by_dtype[dtype] = Run(arguments, dtype).run(names)
+        report_counts(dtype, by_dtype[dtype])
     if arguments.json:
-        Path(arguments.json).write_text("".join(json.dumps(vars(outcome)) + "\n" for outcome in outcomes))
-
-    ledger = load_ledger(arguments.dtype, arguments.first_sample)
-    count = collections.Counter(outcome.outcome for outcome in outcomes)
-    samples = collections.Counter()
-    for outcome in outcomes:
-        samples[outcome.outcome] += outcome.samples
-    print(f"\n| {arguments.dtype} | ops | samples |\n|---|---|---|")
-    for outcome in OUTCOMES:
-        print(f"| {outcome} | {count[outcome]} | {samples[outcome]} |")
-    exportable = len(outcomes) - count["not-exportable"]
-    print(f"\n{count['passed']} of {exportable} ops that torch.export takes")
-    surprises = [o for o in outcomes if o.outcome not in ("not-exportable", ledger.get(o.op, ("passed", ""))[0])]
-    for outcome in surprises:
-        print(f"the ledger says otherwise: {outcome.op} {outcome.outcome}")
+        Path(arguments.json).write_text("".join(
+            json.dumps({"dtype": dtype, **vars(o)}) + "\n" for dtype, outcomes in by_dtype.items() for o in outcomes))
+    if arguments.table:
+        write_table(arguments.table, arguments.samples, by_dtype)
+    surprises = [(dtype, outcome) for dtype, outcomes in by_dtype.items()
+                 for outcome in find_surprises(dtype, arguments.samples, outcomes)]
+    for dtype, outcome in surprises:
+        print(f"the ledger says otherwise: {dtype} {outcome.op} {outcome.outcome}")
     return 1 if surprises else 0
 
 

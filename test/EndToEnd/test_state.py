@@ -128,9 +128,14 @@ class RunningNorm(nn.Module):
         return (y - self.mean[:, None, None]) * torch.rsqrt(self.var[:, None, None] + 1e-5)
 
 
-def test_statistics_are_gathered():
+def make_batch_norm():
+    return nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8, momentum=0.3)).train()
+
+
+@pytest.mark.parametrize("make", [RunningNorm, make_batch_norm])
+def test_statistics_are_gathered(make):
     torch.manual_seed(0)
-    model = RunningNorm()
+    model = make()
     program = torchc.compile(export(model, torch.randn(4, 3, 10, 10)))
     with torch.no_grad():
         for _ in range(4):

@@ -1,12 +1,12 @@
 // RUN: torchc-opt %s --torchc-lower-torch-to-linalg --split-input-file --verify-diagnostics
 
 // All in one run.
-func.func @several(%x: !torch.vtensor<[4],complex<f32>>, %m: !torch.vtensor<[4],i1>)
+func.func @several(%x: !torch.vtensor<[4],complex<f32>>, %m: !torch.vtensor<[4],f32>)
     -> (!torch.vtensor<[4],complex<f32>>, !torch.vtensor<[?],complex<f32>>, !torch.vtensor<[4],complex<f32>>) {
   // expected-error @+1 {{unsupported op aten.exp.default (x1): complex numbers}}
   %0 = torch.aten.exp %x : !torch.vtensor<[4],complex<f32>> -> !torch.vtensor<[4],complex<f32>>
-  %list = torch.prim.ListConstruct %m : (!torch.vtensor<[4],i1>) -> !torch.list<optional<vtensor>>
-  // expected-error @+1 {{unsupported op aten.index.Tensor (x1): mask as index: the size of the result depends on data}}
+  %list = torch.prim.ListConstruct %m : (!torch.vtensor<[4],f32>) -> !torch.list<optional<vtensor>>
+  // expected-error @+1 {{unsupported op aten.index.Tensor (x1): indices that are not integers, or more of them than dims}}
   %1 = torch.aten.index.Tensor %x, %list : !torch.vtensor<[4],complex<f32>>, !torch.list<optional<vtensor>> -> !torch.vtensor<[?],complex<f32>>
   // expected-error @+1 {{unsupported op aten.foo.default (x1): no lowering to linalg}}
   %2 = torch.operator "aten.foo"(%x) : (!torch.vtensor<[4],complex<f32>>) -> !torch.vtensor<[4],complex<f32>>

@@ -64,3 +64,21 @@ func.func @cumsum(%x: !torch.vtensor<[2,5],i1>) -> !torch.vtensor<[2,5],si64> {
   %r = torch.aten.cumsum %x, %d, %none : !torch.vtensor<[2,5],i1>, !torch.int, !torch.none -> !torch.vtensor<[2,5],si64>
   return %r : !torch.vtensor<[2,5],si64>
 }
+
+// -----
+
+// A long dim is cut into blocks of 64, the last one filled up; the totals of the blocks before are joined
+// to what each block has by itself.
+// CHECK-LABEL: func.func @cumsum_long(
+// CHECK: tensor.insert_slice %arg0 into %{{.*}}[0, 0] [2, 100] [1, 1] : tensor<2x100xf32> into tensor<2x128xf32>
+// CHECK: tensor.expand_shape %{{.*}} : tensor<2x128xf32> into tensor<2x2x64xf32>
+// CHECK: arith.cmpi ule
+// CHECK: arith.cmpi ult
+// CHECK: linalg.generic {{.*}}ins(%{{.*}}, %{{.*}} : tensor<2x2xf32>, tensor<2x2x64xf32>)
+// CHECK: tensor.extract_slice %{{.*}}[0, 0] [2, 100] [1, 1] : tensor<2x128xf32> to tensor<2x100xf32>
+func.func @cumsum_long(%x: !torch.vtensor<[2,100],f32>) -> !torch.vtensor<[2,100],f32> {
+  %d = torch.constant.int 1
+  %none = torch.constant.none
+  %r = torch.aten.cumsum %x, %d, %none : !torch.vtensor<[2,100],f32>, !torch.int, !torch.none -> !torch.vtensor<[2,100],f32>
+  return %r : !torch.vtensor<[2,100],f32>
+}

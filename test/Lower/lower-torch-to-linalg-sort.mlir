@@ -17,11 +17,27 @@ func.func @sort(%x: !torch.vtensor<[3,5],f32>) -> (!torch.vtensor<[3,5],f32>, !t
 
 // A dim whose size is not known takes as many passes as it may need at most.
 // CHECK-LABEL: func.func @dynamic(
-// CHECK: cf.assert %{{.*}}, "a dim of more than 2^24 elements in aten.sort"
+// CHECK: cf.assert %{{.*}}, "a dim of more than 2^24 elements to sort in aten.sort.stable"
 func.func @dynamic(%x: !torch.vtensor<[?],si64>) -> !torch.vtensor<[?],si64> {
   %true = torch.constant.bool true
   %false = torch.constant.bool false
   %dim = torch.constant.int 0
   %v, %i = torch.aten.sort.stable %x, %true, %dim, %false : !torch.vtensor<[?],si64>, !torch.bool, !torch.int, !torch.bool -> !torch.vtensor<[?],si64>, !torch.vtensor<[?],si64>
   return %v : !torch.vtensor<[?],si64>
+}
+
+// -----
+
+// The first edge that is above, by bisection.
+// CHECK-LABEL: func.func @searchsorted(
+// CHECK: linalg.generic {{.*}} ins(%arg1 : tensor<4xf32>)
+// CHECK: scf.while
+// CHECK: tensor.extract %arg0
+// CHECK: arith.cmpf olt
+func.func @searchsorted(%s: !torch.vtensor<[?],f32>, %x: !torch.vtensor<[4],f32>) -> !torch.vtensor<[4],si64> {
+  %false = torch.constant.bool false
+  %true = torch.constant.bool true
+  %none = torch.constant.none
+  %r = torch.aten.searchsorted.Tensor %s, %x, %false, %true, %none, %none : !torch.vtensor<[?],f32>, !torch.vtensor<[4],f32>, !torch.bool, !torch.bool, !torch.none, !torch.none -> !torch.vtensor<[4],si64>
+  return %r : !torch.vtensor<[4],si64>
 }

@@ -179,3 +179,15 @@ func.func @region(%condition: !torch.bool, %x: !torch.tensor<[2],f32>) -> (!torc
   %exp = torch.aten.exp_ %neg : !torch.tensor<[2],f32> -> !torch.tensor<[2],f32>
   return %if, %exp : !torch.vtensor<[2],f32>, !torch.tensor<[2],f32>
 }
+
+// In training, a batch norm writes its running statistics.
+// CHECK-LABEL: func.func @batch_norm(
+// CHECK: %[[R:.*]]:5 = torch.aten._native_batch_norm_legit_functional %arg0, %{{.*}}, %{{.*}}, %arg1, %arg2
+// CHECK: return %[[R]]#0, %[[R]]#3, %[[R]]#4
+func.func @batch_norm(%x: !torch.tensor<[2,3,4],f32>, %mean: !torch.tensor<[3],f32>, %var: !torch.tensor<[3],f32>) -> (!torch.tensor<[2,3,4],f32>, !torch.tensor<[3],f32>, !torch.tensor<[3],f32>) attributes {torchc.signature = {inputs = [{name = "x"}, {name = "mean"}, {name = "var"}], outputs = [{name = "y"}, {name = "m", mutates = "mean"}, {name = "v", mutates = "var"}]}} {
+  %none = torch.constant.none
+  %true = torch.constant.bool true
+  %eps = torch.constant.float 1.000000e-01
+  %r = torch.aten.batch_norm %x, %none, %none, %mean, %var, %true, %eps, %eps, %true : !torch.tensor<[2,3,4],f32>, !torch.none, !torch.none, !torch.tensor<[3],f32>, !torch.tensor<[3],f32>, !torch.bool, !torch.float, !torch.float, !torch.bool -> !torch.tensor<[2,3,4],f32>
+  return %r, %mean, %var : !torch.tensor<[2,3,4],f32>, !torch.tensor<[3],f32>, !torch.tensor<[3],f32>
+}

@@ -107,20 +107,25 @@ static Value prepareTransposed(Lowering &b, Value input, Value &weight, Window &
   int64_t numSpatial = window.getRank();
   auto type = cast<RankedTensorType>(input.getType());
   SmallVector<OpFoldResult> sizes = getDims(b, input), offsets(sizes.size(), b.getIndexAttr(0)), strides = offsets;
-  SmallVector<OpFoldResult> spread = sizes;
+  SmallVector<OpFoldResult> spread = sizes, kept = sizes, start = offsets;
   llvm::fill(strides, OpFoldResult(b.getIndexAttr(1)));
+  SmallVector<OpFoldResult> ones = strides;
   for (int64_t i = 0; i < numSpatial; ++i) {
     // Room for the reach of the reversed window; a cut where padding is larger.
-    int64_t border = window.dilation[i] * (window.kernel[i] - 1) - window.padding[i];
+    int64_t front = window.dilation[i] * (window.kernel[i] - 1) - window.padding[i], back = front + outputPadding[i];
     OpFoldResult inner = mulSizes(b, subSizes(b, sizes[i + 1], b.getIndexAttr(1)), b.getIndexAttr(window.stride[i]));
-    spread[i + 1] = addSizes(b, inner, b.getIndexAttr(1 + 2 * border + outputPadding[i]));
-    offsets[i + 1] = b.getIndexAttr(border);
+    spread[i + 1] = addSizes(b, inner, b.getIndexAttr(1 + std::max<int64_t>(front, 0) + std::max<int64_t>(back, 0)));
+    kept[i + 1] = addSizes(b, inner, b.getIndexAttr(1 + front + back));
+    offsets[i + 1] = b.getIndexAttr(std::max<int64_t>(front, 0));
+    start[i + 1] = b.getIndexAttr(std::max<int64_t>(-front, 0));
     strides[i + 1] = b.getIndexAttr(window.stride[i]);
     window.stride[i] = 1;
     window.padding[i] = 0;
   }
   Value zeros = createFilled(b, spread, cast<TypedAttr>(b.getZeroAttr(type.getElementType())));
   input = tensor::InsertSliceOp::create(b, input, zeros, offsets, sizes, strides);
+  if (!llvm::equal(kept, spread, areEqualSizes))
+    input = tensor::ExtractSliceOp::create(b, input, start, kept, ones);
 
   // [G I, O, spatial...] -> [G O, I, spatial...], reversed.
   auto weightType = cast<RankedTensorType>(weight.getType());
@@ -165,10 +170,6 @@ struct LowerAtenConvolution : LowerOp<LowerAtenConvolution, AtenConvolutionOp> {
       return b.refuse("weight of dynamic shape");
     if (numSpatial < 1 || numSpatial > 3 || isa<ComplexType>(dtype) || dtype != Lowering::getDtype(op.getWeight()))
       return b.refuse("not 1 to 3 spatial dims, or complex numbers, or operands of different dtypes");
-    if (*transposed && llvm::any_of(llvm::seq<int64_t>(numSpatial), [&](int64_t i) {
-          return (*padding)[i] > (*dilation)[i] * (weightType.getDimSize(2 + i) - 1);
-        }))
-      return b.refuse("transposed convolution with padding larger than its window");
 
     bool isOneDimensional = numSpatial == 1;
     if (isOneDimensional) {

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Real.h"
+#include "Sizes.h"
 
 #include <numbers>
 
@@ -208,6 +209,59 @@ static const ElementwiseOp functions[] = {
     {"torch.aten.nan_to_num", ComputeIn::Result, 4, lowerAtenNanToNum},
 };
 
+namespace {
+
+/// x = mantissa 2^exponent, 1/2 <= |mantissa| < 1. 0, infinities and NaN are their own mantissa.
+struct LowerAtenFrexpTensor : LowerMultiResultOp<LowerAtenFrexpTensor, AtenFrexpTensorOp> {
+  using LowerMultiResultOp::LowerMultiResultOp;
+  FailureOr<SmallVector<Value>> lower(AtenFrexpTensorOp op, Lowering &b) const {
+    Type dtype = Lowering::getDtype(op.getSelf()), compute = getComputeDtype(dtype);
+    if (!isFloat(dtype))
+      return b.refuse("on a dtype that is not floating point");
+    Value self = b.get(op.getSelf());
+    auto build = [&](Type to, function_ref<Value(ImplicitLocOpBuilder &, std::pair<Value, Value>)> pick) {
+      return createElementwise(b, self, getDims(b, self), to, [&](ImplicitLocOpBuilder &body, ValueRange elements) {
+        return pick(body, split(body, convertElement(body, elements[0], dtype, compute)));
+      });
+    };
+    Value mantissa = build(getValueType(dtype), [&](ImplicitLocOpBuilder &body, std::pair<Value, Value> parts) {
+      return convertElement(body, parts.first, compute, dtype);
+    });
+    Value exponent =
+        build(b.getI32Type(), [](ImplicitLocOpBuilder &, std::pair<Value, Value> parts) { return parts.second; });
+    return SmallVector<Value>{mantissa, exponent};
+  }
+
+  /// Mantissa and exponent (i32) of an f32 or f64, by their bits.
+  static std::pair<Value, Value> split(ImplicitLocOpBuilder &b, Value x) {
+    auto type = cast<mlir::FloatType>(x.getType());
+    const llvm::fltSemantics &semantics = type.getFloatSemantics();
+    int64_t width = type.getWidth(), fraction = APFloat::semanticsPrecision(semantics) - 1;
+    int64_t mask = (int64_t(1) << (width - 1 - fraction)) - 1, bias = mask / 2;
+    Type bitsType = b.getIntegerType(width);
+    auto number = [&](int64_t value) -> Value { return arith::ConstantIntOp::create(b, bitsType, value); };
+    // Subnormal numbers are made normal first.
+    Real value(b, x);
+    Truth isSubnormal = abs(value) < APFloat::getSmallestNormalized(semantics).convertToDouble();
+    Real scaled = select(isSubnormal, value * std::ldexp(1.0, static_cast<int>(fraction) + 1), value);
+    Value bits = arith::BitcastOp::create(b, bitsType, scaled.get());
+    Value stored = arith::AndIOp::create(b, arith::ShRUIOp::create(b, bits, number(fraction)), number(mask));
+    Value bare = arith::AndIOp::create(b, bits, number(~(mask << fraction)));
+    Value mantissa = arith::BitcastOp::create(b, type, arith::OrIOp::create(b, bare, number((bias - 1) << fraction)));
+    Value offset = arith::SelectOp::create(b, isSubnormal.value, number(bias + fraction), number(bias - 1));
+    Value exponent = arith::SubIOp::create(b, stored, offset);
+    Value isOdd = arith::CmpIOp::create(b, CmpIPredicate::eq, stored, number(mask));
+    isOdd = arith::OrIOp::create(b, isOdd, (value == 0.0).value);
+    exponent = arith::SelectOp::create(b, isOdd, number(0), exponent);
+    if (width > 32)
+      exponent = arith::TruncIOp::create(b, b.getI32Type(), exponent);
+    return {arith::SelectOp::create(b, isOdd, x, mantissa), exponent};
+  }
+};
+
+} // namespace
+
 void torchc::populateElementwiseMathPatterns(RewritePatternSet &patterns, LoweringContext &context) {
+  addPatterns<LowerAtenFrexpTensor>(patterns, context);
   populateElementwiseOps(patterns, context, functions);
 }

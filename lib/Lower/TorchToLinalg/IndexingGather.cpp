@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Elementwise.h"
+#include "Indexing.h"
 #include "Reshape.h"
 #include "Sizes.h"
 
@@ -17,11 +17,10 @@ using namespace torchc;
 using namespace torchc::torch;
 using arith::CmpIPredicate;
 
-/// An element of an index tensor as `index` that lies within the extent. One
-/// that does not fails the kernel; nothing is read for it but element 0.
-/// Negative ones count from the end where `wraps` is set.
-static Value checkIndex(ImplicitLocOpBuilder &body, Operation *op, Value element, Value extent, bool wraps) {
-  Value index = arith::IndexCastOp::create(body, body.getIndexType(), element);
+Value torchc::checkIndex(ImplicitLocOpBuilder &body, Operation *op, Value element, Type dtype, Value extent,
+                         bool wraps) {
+  Value index = isUnsigned(dtype) ? arith::IndexCastUIOp::create(body, body.getIndexType(), element).getResult()
+                                  : arith::IndexCastOp::create(body, body.getIndexType(), element);
   Value zero = arith::ConstantIndexOp::create(body, 0);
   if (wraps) {
     Value isNegative = arith::CmpIOp::create(body, CmpIPredicate::slt, index, zero);
@@ -33,12 +32,42 @@ static Value checkIndex(ImplicitLocOpBuilder &body, Operation *op, Value element
   return arith::SelectOp::create(body, isInside, index, zero);
 }
 
-/// Indices are integers; a mask of bool has a result whose size the data decides.
+Value torchc::checkIndices(Lowering &b, Value index, Type dtype, OpFoldResult extent, bool wraps) {
+  Value limit = toIndex(b, extent);
+  return createElementwise(b, index, getDims(b, index), b.getI64Type(),
+                           [&](ImplicitLocOpBuilder &body, ValueRange elements) -> Value {
+                             Value place = checkIndex(body, b.getOp(), elements[0], dtype, limit, wraps);
+                             return arith::IndexCastOp::create(body, body.getI64Type(), place);
+                           });
+}
+
 static LogicalResult checkIndexTensor(Lowering &b, Value index) {
   Type dtype = Lowering::getDtype(index);
-  if (isBool(dtype) || dtype.isUnsignedInteger(8))
-    return b.refuse("mask as index: the size of the result depends on data");
-  return success(isa<IntegerType>(dtype) || failed(b.refuse("indices are not integers")));
+  return success((isa<IntegerType>(dtype) && !isBool(dtype)) || failed(b.refuse("indices are not integers")));
+}
+
+FailureOr<IndexList> torchc::getIndexList(Lowering &b, Value torchSelf, Value torchList) {
+  std::optional<SmallVector<Value>> list = getListElements(torchList);
+  if (!list)
+    return b.refuse("indices are not a list built in sight");
+  int64_t rank = b.getTensorType(torchSelf).getRank(), dim = 0;
+  IndexList result;
+  for (Value index : *list) {
+    while (auto derefine = index.getDefiningOp<DerefineOp>())
+      index = derefine.getOperand();
+    if (isNone(index)) {
+      ++dim;
+      continue;
+    }
+    Type dtype = Lowering::getDtype(index);
+    // Decompose has made masks, bools and bytes, the places where they are true.
+    if (!isa<IntegerType>(dtype) || isBool(dtype) || dtype.isUnsignedInteger(8) || dim == rank)
+      return b.refuse("indices that are not integers, or more of them than dims");
+    result.dims.push_back(dim++);
+    result.tensors.push_back(b.get(index));
+    result.dtypes.push_back(dtype);
+  }
+  return result;
 }
 
 namespace {
@@ -49,6 +78,7 @@ struct LowerAtenEmbedding : LowerOp<LowerAtenEmbedding, AtenEmbeddingOp> {
   FailureOr<Value> lower(AtenEmbeddingOp op, Lowering &b) const {
     if (failed(checkIndexTensor(b, op.getIndices())))
       return failure();
+    Type dtype = Lowering::getDtype(op.getIndices());
     Value weight = b.get(op.getWeight()), indices = b.get(op.getIndices());
     SmallVector<OpFoldResult> sizes = getDims(b, indices);
     sizes.push_back(getDim(b, weight, 1));
@@ -57,7 +87,7 @@ struct LowerAtenEmbedding : LowerOp<LowerAtenEmbedding, AtenEmbeddingOp> {
     MappedOperand operand = {indices, b.getMultiDimIdentityMap(rank).dropResult(rank - 1)};
     return createMapped(b, operand, sizes, cast<RankedTensorType>(weight.getType()).getElementType(),
                         [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-                          Value row = checkIndex(body, op, elements[0], extent, /*wraps=*/false);
+                          Value row = checkIndex(body, op, elements[0], dtype, extent, /*wraps=*/false);
                           Value column = linalg::IndexOp::create(body, rank - 1);
                           return tensor::ExtractOp::create(body, weight, ValueRange{row, column}).getResult();
                         });
@@ -79,6 +109,7 @@ struct LowerAtenIndexSelect : LowerOp<LowerAtenIndexSelect, AtenIndexSelectOp> {
       return b.refuse("dim is not constant");
     if (failed(checkIndexTensor(b, op.getIndex())))
       return failure();
+    Type dtype = Lowering::getDtype(op.getIndex());
     int64_t dim = wrapDim(*constant, sizes.size());
     Value extent = toIndex(b, sizes[dim]);
     bool isScalar = cast<RankedTensorType>(index.getType()).getRank() == 0;
@@ -92,7 +123,7 @@ struct LowerAtenIndexSelect : LowerOp<LowerAtenIndexSelect, AtenIndexSelectOp> {
                                   SmallVector<Value> source;
                                   for (size_t i = 0; i < sizes.size(); ++i)
                                     source.push_back(linalg::IndexOp::create(body, i));
-                                  source[dim] = checkIndex(body, op, elements[0], extent, /*wraps=*/false);
+                                  source[dim] = checkIndex(body, op, elements[0], dtype, extent, /*wraps=*/false);
                                   return tensor::ExtractOp::create(body, self, source).getResult();
                                 });
     return isElement ? dropUnitDims(b, picked, 0) : picked;
@@ -110,6 +141,7 @@ struct LowerAtenGather : LowerOp<LowerAtenGather, AtenGatherOp> {
       return b.refuse("dim is not constant, or self and index do not have the same number of dims");
     if (failed(checkIndexTensor(b, op.getIndex())))
       return failure();
+    Type dtype = Lowering::getDtype(op.getIndex());
     int64_t dim = wrapDim(*constant, sizes.size());
     for (size_t i = 0; i < sizes.size(); ++i)
       if (static_cast<int64_t>(i) != dim)
@@ -120,7 +152,7 @@ struct LowerAtenGather : LowerOp<LowerAtenGather, AtenGatherOp> {
                                SmallVector<Value> source;
                                for (size_t i = 0; i < sizes.size(); ++i)
                                  source.push_back(linalg::IndexOp::create(body, i));
-                               source[dim] = checkIndex(body, op, elements[0], extent, /*wraps=*/false);
+                               source[dim] = checkIndex(body, op, elements[0], dtype, extent, /*wraps=*/false);
                                return tensor::ExtractOp::create(body, self, source).getResult();
                              });
   }
@@ -140,23 +172,13 @@ struct LowerAtenGather : LowerOp<LowerAtenGather, AtenGatherOp> {
 struct LowerAtenIndexTensor : LowerOp<LowerAtenIndexTensor, AtenIndexTensorOp> {
   using LowerOp::LowerOp;
   FailureOr<Value> lower(AtenIndexTensorOp op, Lowering &b) const {
-    std::optional<SmallVector<Value>> list = getListElements(op.getIndices());
-    if (!list)
-      return b.refuse("indices are not a list built in sight");
+    FailureOr<IndexList> list = getIndexList(b, op.getSelf(), op.getIndices());
+    if (failed(list))
+      return failure();
     Value self = b.get(op.getSelf());
     SmallVector<OpFoldResult> extents = getDims(b, self);
-    SmallVector<int64_t> indexed;
-    SmallVector<Value> tensors;
-    for (auto [dim, index] : llvm::enumerate(*list)) {
-      while (auto derefine = index.getDefiningOp<DerefineOp>())
-        index = derefine.getOperand();
-      if (isNone(index))
-        continue;
-      if (failed(checkIndexTensor(b, index)))
-        return failure();
-      indexed.push_back(dim);
-      tensors.push_back(b.get(index));
-    }
+    ArrayRef<int64_t> indexed = list->dims;
+    ArrayRef<Value> tensors = list->tensors;
     if (tensors.empty())
       return self;
 
@@ -195,8 +217,8 @@ struct LowerAtenIndexTensor : LowerOp<LowerAtenIndexTensor, AtenIndexTensorOp> {
                           for (int64_t dim = 0; dim < rank; ++dim)
                             if (loopOfDim[dim] >= 0)
                               source[dim] = linalg::IndexOp::create(body, loopOfDim[dim]);
-                          for (auto [dim, element, limit] : llvm::zip_equal(indexed, elements, limits))
-                            source[dim] = checkIndex(body, op, element, limit, /*wraps=*/true);
+                          for (auto [i, dim] : llvm::enumerate(list->dims))
+                            source[dim] = checkIndex(body, op, elements[i], list->dtypes[i], limits[i], /*wraps=*/true);
                           return tensor::ExtractOp::create(body, self, source).getResult();
                         });
   }

@@ -7,17 +7,20 @@
 //===----------------------------------------------------------------------===//
 
 //
-// Every element of the result looks for the updates that are meant for it: a reduction over the
-// updates, in their order. Nothing is written at an index, so none can be written outside,
-// and the result does not depend on the number of threads.
+// The updates are sorted by their index, so that those of one element stand together, in their order.
+// Every element of the result then finds its own by bisection and combines them: nothing is
+// written at an index, so none can be written outside, and the result does not depend on the
+// number of threads.
 //
 //===----------------------------------------------------------------------===//
 
+#include "Indexing.h"
 #include "Reduction.h"
 #include "Reshape.h"
 #include "Sizes.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace torchc;
@@ -29,16 +32,30 @@ namespace {
 /// How updates combine with what is there.
 enum class Combine { Replace, Sum, Product, Maximum, Minimum };
 
-/// Updates of elements of `self` that are found in loops behind those of the result.
+/// Updates of elements of `self` along one dim.
 struct Updates {
   Value self;
   Type dtype;
-  SmallVector<MappedOperand> indices; ///< One for each indexed dim.
-  SmallVector<int64_t> dims;          ///< The indexed dims.
-  MappedOperand source;
+  int64_t dim;  ///< The indexed dim.
+  Value index;  ///< i64 within the dim; as many dims as self, or one: the same for all other dims.
+  Value source; ///< As many dims as self, `dim` as long as the index.
   Type sourceDtype;
-  SmallVector<OpFoldResult> loops; ///< Dims of the result, then of the updates.
-  bool wraps = false;              ///< Negative indices count from the end.
+
+  int64_t getRank() const { return cast<RankedTensorType>(self.getType()).getRank(); }
+  bool isShared() const { return cast<RankedTensorType>(index.getType()).getRank() != getRank(); }
+  /// The indexed dim in the tensors of indices.
+  int64_t getIndexDim() const { return isShared() ? 0 : dim; }
+  /// The place in a tensor of indices, for an element of self.
+  SmallVector<Value> getLane(ValueRange at, Value place) const {
+    SmallVector<Value> lane(isShared() ? ValueRange(place) : at);
+    lane[getIndexDim()] = place;
+    return lane;
+  }
+};
+
+/// The updates in the order of their indices, and those of each element: from `first` to before `end`.
+struct Runs {
+  Value order, first, end;
 };
 
 } // namespace
@@ -77,64 +94,80 @@ static Value join(ElementBuilder &b, Combine combine, Value accumulator, Value e
   llvm_unreachable("not a way to combine");
 }
 
-/// Whether the update of the current loops is meant for the element of the current loops.
-/// An index outside fails the kernel.
-static Value isMeant(ImplicitLocOpBuilder &body, Lowering &b, const Updates &updates, ValueRange indices,
-                     ArrayRef<Value> extents) {
-  Value all;
-  for (auto [dim, element, extent] : llvm::zip_equal(updates.dims, indices, extents)) {
-    Value index = arith::IndexCastOp::create(body, body.getIndexType(), element);
-    Value zero = arith::ConstantIndexOp::create(body, 0);
-    if (updates.wraps) {
-      Value isNegative = arith::CmpIOp::create(body, CmpIPredicate::slt, index, zero);
-      index = arith::SelectOp::create(body, isNegative, arith::AddIOp::create(body, index, extent), index);
-    }
-    Value isInside = arith::CmpIOp::create(body, CmpIPredicate::ult, index, extent);
-    cf::AssertOp::create(body, isInside,
-                         body.getStringAttr("index out of range in " + b.getOp()->getName().stripDialect()));
-    Value isHere = arith::CmpIOp::create(body, CmpIPredicate::eq, index, linalg::IndexOp::create(body, dim));
-    all = all ? arith::AndIOp::create(body, all, isHere).getResult() : isHere;
-  }
-  return all;
-}
-
-/// The updates combined in dtype `compute` from `start`, a tensor or one number.
-static Value combineUpdates(Lowering &b, const Updates &updates, Combine combine, Type compute, Value start) {
-  int64_t rank = cast<RankedTensorType>(updates.self.getType()).getRank(), numLoops = updates.loops.size();
-  SmallVector<int64_t> reduced = llvm::to_vector(llvm::seq<int64_t>(rank, numLoops));
-  SmallVector<utils::IteratorType> iterators(numLoops, utils::IteratorType::parallel);
-  for (int64_t loop : reduced)
-    iterators[loop] = utils::IteratorType::reduction;
-  SmallVector<MappedOperand> operands(updates.indices);
-  operands.push_back(updates.source);
-  SmallVector<Value> extents;
-  for (int64_t dim : updates.dims)
-    extents.push_back(toIndex(b, updates.loops[dim]));
-  MappedOperand destination = {start, getKeptMap(b.getContext(), numLoops, reduced)};
-  size_t numIndices = updates.indices.size();
-  return createGeneric(b, operands, destination, iterators, [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-    Value meant = isMeant(body, b, updates, elements.take_front(numIndices), extents);
-    Value element = convertElement(body, elements[numIndices], updates.sourceDtype, compute);
-    Value accumulator = elements.back();
-    if (combine == Combine::Replace)
-      return arith::SelectOp::create(body, meant, element, accumulator).getResult();
-    ElementBuilder builder(body, b.getOp(), compute);
-    Value neutral = arith::ConstantOp::create(body, getNeutral(body, compute, combine));
-    return join(builder, combine, accumulator, arith::SelectOp::create(body, meant, element, neutral));
-  });
-}
-
-/// How many updates each element gets, as i64.
-static Value countUpdates(Lowering &b, const Updates &updates) {
-  Updates counted = updates;
+static Runs findRuns(Lowering &b, const Updates &updates) {
   Type si64 = IntegerType::get(b.getContext(), 64, IntegerType::Signed);
-  int64_t rank = cast<RankedTensorType>(updates.self.getType()).getRank();
-  Value one = createFilled(b, {}, b.getI64IntegerAttr(1));
-  counted.source = {one, AffineMap::get(updates.loops.size(), 0, {}, b.getContext())};
-  counted.sourceDtype = si64;
-  Value zeros = createFilled(b, ArrayRef(updates.loops).take_front(rank), b.getI64IntegerAttr(0));
-  return combineUpdates(b, counted, Combine::Sum, si64, zeros);
+  int64_t indexDim = updates.getIndexDim();
+  Runs runs;
+  runs.order = sortPlaces(b, updates.index, si64, indexDim, /*descending=*/false);
+  Value keys = createElementwise(b, runs.order, getDims(b, updates.index), b.getI64Type(),
+                                 [&](ImplicitLocOpBuilder &body, ValueRange elements) -> Value {
+                                   SmallVector<Value> at;
+                                   for (int64_t i = 0; i < cast<RankedTensorType>(runs.order.getType()).getRank(); ++i)
+                                     at.push_back(linalg::IndexOp::create(body, i));
+                                   at[indexDim] = arith::IndexCastOp::create(body, body.getIndexType(), elements[0]);
+                                   return tensor::ExtractOp::create(body, updates.index, at);
+                                 });
+  SmallVector<OpFoldResult> sizes = getDims(b, updates.self);
+  if (updates.isShared())
+    sizes = {sizes[updates.dim]};
+  Value extent = toIndex(b, getDim(b, updates.index, indexDim));
+  auto findBound = [&](CmpIPredicate predicate) {
+    return createFromIndices(b, sizes, b.getI64Type(), [&](ImplicitLocOpBuilder &body, ValueRange at) -> Value {
+      Value own = arith::IndexCastOp::create(body, body.getI64Type(), at[indexDim]);
+      Value bound = searchFirst(body, extent, [&](ImplicitLocOpBuilder &inner, Value place) -> Value {
+        SmallVector<Value> lane(at);
+        lane[indexDim] = place;
+        return arith::CmpIOp::create(inner, predicate, tensor::ExtractOp::create(inner, keys, lane), own);
+      });
+      return arith::IndexCastOp::create(body, body.getI64Type(), bound);
+    });
+  };
+  runs.first = findBound(CmpIPredicate::sge);
+  runs.end = findBound(CmpIPredicate::sgt);
+  return runs;
 }
+
+/// The map from the elements of self to a tensor of indices.
+static AffineMap getLaneMap(Lowering &b, const Updates &updates) {
+  int64_t rank = updates.getRank();
+  return updates.isShared() ? AffineMap::get(rank, 0, b.getAffineDimExpr(updates.dim)) : b.getMultiDimIdentityMap(rank);
+}
+
+/// The updates combined in dtype `compute` from `start`, of the sizes of self.
+static Value combineUpdates(Lowering &b, const Updates &updates, const Runs &runs, Combine combine, Type compute,
+                            Value start) {
+  AffineMap identity = b.getMultiDimIdentityMap(updates.getRank()), lane = getLaneMap(b, updates);
+  SmallVector<MappedOperand> operands{{start, identity}, {runs.first, lane}, {runs.end, lane}};
+  return createMapped(b, operands, getDims(b, updates.self), getValueType(compute),
+                      [&](ImplicitLocOpBuilder &body, ValueRange elements) -> Value {
+                        SmallVector<Value> at;
+                        for (int64_t i = 0; i < updates.getRank(); ++i)
+                          at.push_back(linalg::IndexOp::create(body, i));
+                        Value first = arith::IndexCastOp::create(body, body.getIndexType(), elements[1]);
+                        Value end = arith::IndexCastOp::create(body, body.getIndexType(), elements[2]);
+                        Value one = arith::ConstantIndexOp::create(body, 1);
+                        // The last one stays.
+                        if (combine == Combine::Replace)
+                          first = arith::MaxSIOp::create(body, first, arith::SubIOp::create(body, end, one));
+                        auto loop = scf::ForOp::create(
+                            body, first, end, one, elements[0],
+                            [&](OpBuilder &nested, Location loc, Value i, ValueRange carried) {
+                              ImplicitLocOpBuilder inner(loc, nested);
+                              Value place = tensor::ExtractOp::create(inner, runs.order, updates.getLane(at, i));
+                              SmallVector<Value> source(at);
+                              source[updates.dim] = arith::IndexCastOp::create(inner, inner.getIndexType(), place);
+                              Value element = tensor::ExtractOp::create(inner, updates.source, source);
+                              element = convertElement(inner, element, updates.sourceDtype, compute);
+                              ElementBuilder builder(inner, b.getOp(), compute);
+                              scf::YieldOp::create(inner, join(builder, combine, carried[0], element));
+                            });
+                        return loop.getResult(0);
+                      });
+}
+
+//===----------------------------------------------------------------------===//
+// scatter
+//===----------------------------------------------------------------------===//
 
 /// Of a tensor the part of these sizes from the origin.
 static Value takeFront(Lowering &b, Value tensor, ArrayRef<OpFoldResult> sizes) {
@@ -183,15 +216,9 @@ static FailureOr<Value> lowerScatter(Lowering &b, Value torchSelf, Value dimValu
   Updates updates;
   updates.self = takeFront(b, self, covered);
   updates.dtype = dtype;
-  updates.loops = covered;
-  updates.loops.push_back(indexSizes[dim]);
-  SmallVector<AffineExpr> read;
-  for (int64_t i = 0; i < rank; ++i)
-    read.push_back(b.getAffineDimExpr(i == dim ? rank : i));
-  AffineMap map = AffineMap::get(rank + 1, 0, read, b.getContext());
-  updates.indices = {{index, map}};
-  updates.dims = {dim};
-  updates.source = {takeFront(b, source, indexSizes), map};
+  updates.dim = dim;
+  updates.index = checkIndices(b, index, Lowering::getDtype(torchIndex), sizes[dim], /*wraps=*/false);
+  updates.source = takeFront(b, source, indexSizes);
   updates.sourceDtype = Lowering::getDtype(torchSource);
   Value result = combine(updates);
   if (updates.self != self) {
@@ -211,7 +238,7 @@ struct LowerAtenScatterSrc : LowerOp<LowerAtenScatterSrc, AtenScatterSrcOp> {
   using LowerOp::LowerOp;
   FailureOr<Value> lower(AtenScatterSrcOp op, Lowering &b) const {
     return lowerScatter(b, op.getSelf(), op.getDim(), op.getIndex(), op.getSrc(), [&](const Updates &updates) {
-      return combineUpdates(b, updates, Combine::Replace, updates.dtype, updates.self);
+      return combineUpdates(b, updates, findRuns(b, updates), Combine::Replace, updates.dtype, updates.self);
     });
   }
 };
@@ -228,8 +255,8 @@ struct LowerAtenScatterReduceTwo : LowerOp<LowerAtenScatterReduceTwo, AtenScatte
                        .Case("amax", Combine::Maximum)
                        .Case("amin", Combine::Minimum)
                        .Default(std::nullopt);
-    if (!combine || !includesSelf || (isMean && !isFloat(Lowering::getDtype(op.getSelf()))))
-      return b.refuse("reduce or include_self is not known, or a mean of integers");
+    if (!combine || !includesSelf || (isMean && isBool(Lowering::getDtype(op.getSelf()))))
+      return b.refuse("reduce or include_self is not known, or a mean of bools");
     return lowerScatter(b, op.getSelf(), op.getDim(), op.getIndex(), op.getSrc(), [&](const Updates &updates) {
       return reduceUpdates(b, updates, *combine, isMean, *includesSelf);
     });
@@ -240,26 +267,35 @@ struct LowerAtenScatterReduceTwo : LowerOp<LowerAtenScatterReduceTwo, AtenScatte
     SmallVector<OpFoldResult> sizes = getDims(b, updates.self);
     Value start = includesSelf ? convertTensor(b, updates.self, dtype, compute)
                                : createFilled(b, sizes, getNeutral(b, compute, combine));
-    Value reduced = combineUpdates(b, updates, combine, compute, start);
+    Runs runs = findRuns(b, updates);
+    Value reduced = combineUpdates(b, updates, runs, combine, compute, start);
     if (includesSelf && !isMean)
       return convertTensor(b, reduced, compute, dtype);
     // Elements without updates stay; a mean counts them, and self where it is included.
-    Value counts = countUpdates(b, updates);
-    return createElementwise(
-        b, {reduced, counts, updates.self}, sizes, getValueType(dtype),
-        [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-          Value value = elements[0];
-          if (isMean) {
-            Value count = elements[1];
-            if (includesSelf)
-              count = arith::AddIOp::create(body, count, arith::ConstantIntOp::create(body, 1, 64));
-            value = arith::DivFOp::create(body, value, arith::SIToFPOp::create(body, compute, count));
-          }
-          value = convertElement(body, value, compute, dtype);
-          Value isUntouched =
-              arith::CmpIOp::create(body, CmpIPredicate::eq, elements[1], arith::ConstantIntOp::create(body, 0, 64));
-          return arith::SelectOp::create(body, isUntouched, elements[2], value).getResult();
-        });
+    AffineMap identity = b.getMultiDimIdentityMap(sizes.size()), lane = getLaneMap(b, updates);
+    SmallVector<MappedOperand> operands{
+        {reduced, identity}, {updates.self, identity}, {runs.first, lane}, {runs.end, lane}};
+    return createMapped(b, operands, sizes, getValueType(dtype), [&](ImplicitLocOpBuilder &body, ValueRange elements) {
+      Value value = elements[0], updated = arith::SubIOp::create(body, elements[3], elements[2]);
+      if (isMean) {
+        Value count = updated;
+        if (includesSelf)
+          count = arith::AddIOp::create(body, count, arith::ConstantIntOp::create(body, 1, 64));
+        Type si64 = IntegerType::get(b.getContext(), 64, IntegerType::Signed);
+        Value divisor = convertElement(body, count, si64, compute);
+        // The mean of integers is rounded down.
+        if (isFloat(compute))
+          value = arith::DivFOp::create(body, value, divisor);
+        else if (isUnsigned(compute))
+          value = arith::DivUIOp::create(body, value, divisor);
+        else
+          value = arith::FloorDivSIOp::create(body, value, divisor);
+      }
+      value = convertElement(body, value, compute, dtype);
+      Value isUntouched =
+          arith::CmpIOp::create(body, CmpIPredicate::eq, updated, arith::ConstantIntOp::create(body, 0, 64));
+      return arith::SelectOp::create(body, isUntouched, elements[1], value).getResult();
+    });
   }
 };
 
@@ -268,78 +304,88 @@ struct LowerAtenScatterReduceTwo : LowerOp<LowerAtenScatterReduceTwo, AtenScatte
 struct LowerAtenIndexPut : LowerOp<LowerAtenIndexPut, AtenIndexPutOp> {
   using LowerOp::LowerOp;
   FailureOr<Value> lower(AtenIndexPutOp op, Lowering &b) const {
-    std::optional<SmallVector<Value>> list = getListElements(op.getIndices());
     std::optional<bool> accumulates = getConstantBool(op.getAccumulate());
     Type dtype = Lowering::getDtype(op.getSelf());
-    if (!list || !accumulates || isa<ComplexType>(dtype))
-      return b.refuse("indices are not a list built in sight, accumulate is not constant, or complex numbers");
-    Updates updates;
-    SmallVector<Value> tensors;
-    for (auto [dim, index] : llvm::enumerate(*list)) {
-      while (auto derefine = index.getDefiningOp<DerefineOp>())
-        index = derefine.getOperand();
-      if (isNone(index))
-        continue;
-      Type indexDtype = Lowering::getDtype(index);
-      if (isBool(indexDtype) || indexDtype.isUnsignedInteger(8) || !isa<IntegerType>(indexDtype))
-        return b.refuse("indices are not integers");
-      updates.dims.push_back(dim);
-      tensors.push_back(b.get(index));
-    }
-    updates.self = b.get(op.getSelf());
-    if (tensors.empty())
+    if (!accumulates || isa<ComplexType>(dtype))
+      return b.refuse("accumulate is not constant, or complex numbers");
+    FailureOr<IndexList> list = getIndexList(b, op.getSelf(), op.getIndices());
+    if (failed(list))
+      return failure();
+    if (list->tensors.empty())
       return b.refuse("no indices");
-    SmallVector<OpFoldResult> extents = getDims(b, updates.self);
-    int64_t rank = extents.size(), indexRank = 0;
+    // The indexed dims become one, in front if they are not neighbours.
+    Value self = b.get(op.getSelf());
+    SmallVector<OpFoldResult> extents = getDims(b, self), indexed;
+    int64_t rank = extents.size(), place = list->dims.front(), count = list->dims.size();
+    for (int64_t dim : list->dims)
+      indexed.push_back(extents[dim]);
+    bool areNeighbours = list->dims.back() - place + 1 == count;
+    SmallVector<int64_t> order(list->dims);
+    if (!areNeighbours) {
+      for (int64_t dim = 0; dim < rank; ++dim)
+        if (!llvm::is_contained(list->dims, dim))
+          order.push_back(dim);
+      self = transpose(b, self, order);
+      place = 0;
+    }
+    Updates updates;
+    updates.self = flatten(b, self, place, place + count - 1);
+    updates.dtype = dtype;
+    updates.dim = place;
+    SmallVector<OpFoldResult> indexSizes = getIndexSizes(b, list->tensors);
+    updates.index = reshape(b, flattenIndices(b, *list, indexed, indexSizes), multiplySizes(b, indexSizes));
+
+    // The dims of self[indices], which the values broadcast to.
+    SmallVector<OpFoldResult> sizes = getDims(b, updates.self), sourceSizes = sizes;
+    sizes.erase(sizes.begin() + place);
+    sizes.insert(sizes.begin() + place, indexSizes.begin(), indexSizes.end());
+    Value values = b.get(op.getValues());
+    auto type = cast<RankedTensorType>(values.getType());
+    if (type.getRank() > static_cast<int64_t>(sizes.size()))
+      return b.refuse("values of more dims than the indexed tensor");
+    if (getConstantIntValue(getDim(b, updates.index, 0)) == 0)
+      return b.get(op.getSelf());
+    Value source = createElementwise(b, values, sizes, type.getElementType(),
+                                     [](ImplicitLocOpBuilder &, ValueRange elements) { return elements[0]; });
+    sourceSizes[place] = getDim(b, updates.index, 0);
+    updates.source = reshape(b, source, sourceSizes);
+    updates.sourceDtype = Lowering::getDtype(op.getValues());
+
+    Runs runs = findRuns(b, updates);
+    Type compute = *accumulates ? getComputeDtype(dtype) : dtype;
+    Value start = convertTensor(b, updates.self, dtype, compute);
+    Value result = combineUpdates(b, updates, runs, *accumulates ? Combine::Sum : Combine::Replace, compute, start);
+    result = reshape(b, convertTensor(b, result, compute, dtype), getDims(b, self));
+    return areNeighbours ? result : transpose(b, result, invertPermutationVector(order));
+  }
+
+  /// What the index tensors broadcast to.
+  static SmallVector<OpFoldResult> getIndexSizes(Lowering &b, ArrayRef<Value> tensors) {
+    int64_t rank = 0;
     for (Value tensor : tensors)
-      indexRank = std::max(indexRank, cast<RankedTensorType>(tensor.getType()).getRank());
-    SmallVector<int64_t> shape(indexRank, 1);
+      rank = std::max(rank, cast<RankedTensorType>(tensor.getType()).getRank());
+    SmallVector<int64_t> shape(rank, 1);
     for (Value tensor : tensors)
       for (auto [size, own] :
            llvm::zip(llvm::reverse(shape), llvm::reverse(cast<RankedTensorType>(tensor.getType()).getShape())))
         if (own != 1)
           size = ShapedType::isDynamic(size) || size == 1 ? own : size;
-    SmallVector<OpFoldResult> indexSizes = broadcastSizes(b, tensors, shape);
+    return broadcastSizes(b, tensors, shape);
+  }
 
-    updates.loops = extents;
-    updates.loops.append(indexSizes);
-    int64_t numLoops = updates.loops.size();
-    SmallVector<AffineExpr> indexLoops;
-    for (int64_t i = 0; i < indexRank; ++i)
-      indexLoops.push_back(b.getAffineDimExpr(rank + i));
-    AffineMap toIndexLoops = AffineMap::get(numLoops, 0, indexLoops, b.getContext());
-    for (Value tensor : tensors)
-      updates.indices.push_back(
-          {tensor, getBroadcastMap(cast<RankedTensorType>(tensor.getType()), indexSizes).compose(toIndexLoops)});
-
-    // The dims of self[indices], which the values broadcast to.
-    bool areNeighbours = updates.dims.back() - updates.dims.front() + 1 == static_cast<int64_t>(updates.dims.size());
-    int64_t place = areNeighbours ? updates.dims.front() : 0;
-    SmallVector<OpFoldResult> sizes;
-    SmallVector<AffineExpr> exprs;
-    for (int64_t dim = 0; dim <= rank; ++dim) {
-      if (static_cast<int64_t>(sizes.size()) == place) {
-        sizes.append(indexSizes);
-        exprs.append(indexLoops);
-      }
-      if (dim < rank && !llvm::is_contained(updates.dims, dim)) {
-        sizes.push_back(extents[dim]);
-        exprs.push_back(b.getAffineDimExpr(dim));
-      }
-    }
-    Value values = b.get(op.getValues());
-    auto type = cast<RankedTensorType>(values.getType());
-    if (type.getRank() > static_cast<int64_t>(sizes.size()))
-      return b.refuse("values of more dims than the indexed tensor");
-    updates.source = {values, getBroadcastMap(type, sizes).compose(AffineMap::get(numLoops, 0, exprs, b.getContext()))};
-    updates.sourceDtype = Lowering::getDtype(op.getValues());
-    updates.dtype = dtype;
-    updates.wraps = true;
-    if (!*accumulates)
-      return combineUpdates(b, updates, Combine::Replace, dtype, updates.self);
-    Type compute = getComputeDtype(dtype);
-    Value sums = combineUpdates(b, updates, Combine::Sum, compute, convertTensor(b, updates.self, dtype, compute));
-    return convertTensor(b, sums, compute, dtype);
+  /// The place in the dims of `extents` made one; negative indices count from the end.
+  static Value flattenIndices(Lowering &b, const IndexList &list, ArrayRef<OpFoldResult> extents,
+                              ArrayRef<OpFoldResult> sizes) {
+    SmallVector<Value> limits = llvm::map_to_vector(extents, [&](OpFoldResult extent) { return toIndex(b, extent); });
+    return createElementwise(
+        b, list.tensors, sizes, b.getI64Type(), [&](ImplicitLocOpBuilder &body, ValueRange elements) -> Value {
+          Value all;
+          for (auto [element, dtype, limit] : llvm::zip_equal(elements, list.dtypes, limits)) {
+            Value own = checkIndex(body, b.getOp(), element, dtype, limit, /*wraps=*/true);
+            all = all ? arith::AddIOp::create(body, arith::MulIOp::create(body, all, limit), own).getResult() : own;
+          }
+          return arith::IndexCastOp::create(body, body.getI64Type(), all);
+        });
   }
 };
 

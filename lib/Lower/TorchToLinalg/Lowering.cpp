@@ -50,6 +50,24 @@ LogicalResult Lowering::refuse(const Twine &reason) {
   return rewriter.notifyMatchFailure(op, reason);
 }
 
+bool Lowering::replaceEmpty() {
+  SmallVector<Value> results;
+  if (!isMemoryEffectFree(op) || op->getNumResults() == 0)
+    return false;
+  for (Value result : op->getResults()) {
+    auto type = dyn_cast<BaseTensorType>(result.getType());
+    if (!type || !type.hasRank() || !type.hasDtype() || !llvm::is_contained(type.getSizes(), 0) ||
+        llvm::is_contained(type.getSizes(), ShapedType::kDynamic))
+      return false;
+  }
+  for (Value result : op->getResults()) {
+    RankedTensorType type = getTensorType(result);
+    results.push_back(tensor::EmptyOp::create(*this, type.getShape(), type.getElementType()));
+  }
+  replace(results);
+  return true;
+}
+
 void Lowering::replace(ValueRange values) {
   SmallVector<Value> results;
   for (auto [result, value] : llvm::zip_equal(op->getResults(), values)) {

@@ -54,6 +54,10 @@ public:
   /// Notes why this op cannot be lowered.
   llvm::LogicalResult refuse(const llvm::Twine &reason);
 
+  /// Replaces an op that gives nothing but tensors without elements, of which there is nothing to compute, by
+  /// such; false for others.
+  bool replaceEmpty();
+
   /// Replaces the op by `values`, cast to the types that the op's results become.
   void replace(mlir::ValueRange values);
 
@@ -73,6 +77,8 @@ public:
   llvm::LogicalResult matchAndRewrite(OpT op, typename OpT::Adaptor,
                                       mlir::ConversionPatternRewriter &rewriter) const final {
     Lowering b(op, rewriter, context);
+    if (b.replaceEmpty())
+      return llvm::success();
     mlir::FailureOr<mlir::Value> result = static_cast<const Derived *>(this)->lower(op, b);
     if (failed(result))
       return llvm::failure();
@@ -94,6 +100,8 @@ public:
   llvm::LogicalResult matchAndRewrite(OpT op, typename OpT::Adaptor,
                                       mlir::ConversionPatternRewriter &rewriter) const final {
     Lowering b(op, rewriter, context);
+    if (b.replaceEmpty())
+      return llvm::success();
     mlir::FailureOr<llvm::SmallVector<mlir::Value>> results = static_cast<const Derived *>(this)->lower(op, b);
     if (failed(results))
       return llvm::failure();

@@ -32,6 +32,18 @@ mlir::Value createContractingAdd(mlir::ImplicitLocOpBuilder &b, mlir::Value lhs,
 /// a * b of floats in a reduction, free to become part of an FMA.
 mlir::Value createContractingMul(mlir::ImplicitLocOpBuilder &b, mlir::Value lhs, mlir::Value rhs);
 
+/// An associative way to join elements of several tensors, each tensor's neutral element at hand.
+struct Joining {
+  llvm::SmallVector<mlir::TypedAttr> neutral;
+  std::function<llvm::SmallVector<mlir::Value>(mlir::ImplicitLocOpBuilder &, mlir::ValueRange earlier,
+                                               mlir::ValueRange later)>
+      join;
+};
+
+/// out[.., i, ..] joins x[.., 0, ..], ..., x[.., i, ..] along `dim`.
+llvm::SmallVector<mlir::Value> createRunning(mlir::ImplicitLocOpBuilder &b, llvm::ArrayRef<mlir::Value> tensors,
+                                             int64_t dim, const Joining &joining);
+
 } // namespace torchc
 
 #endif // TORCHC_LIB_LOWER_TORCHTOLINALG_REDUCTION_H

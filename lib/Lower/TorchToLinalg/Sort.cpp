@@ -15,7 +15,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Elementwise.h"
+#include "Indexing.h"
 #include "Sizes.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -127,6 +127,24 @@ Value Merge::run(Value places) {
   });
 }
 
+Value torchc::sortPlaces(Lowering &b, Value tensor, Type dtype, int64_t dim, bool descending) {
+  SmallVector<OpFoldResult> sizes = getDims(b, tensor);
+  std::optional<int64_t> known = getConstantIntValue(sizes[dim]);
+  int64_t extent = known ? *known : int64_t(1) << kDynamicPasses;
+  if (!known) {
+    Value fits =
+        arith::CmpIOp::create(b, CmpIPredicate::sle, toIndex(b, sizes[dim]), arith::ConstantIndexOp::create(b, extent));
+    cf::AssertOp::create(b, fits,
+                         "a dim of more than 2^24 elements to sort in " + b.getOp()->getName().stripDialect().str());
+  }
+  Value places = createFromIndices(b, sizes, b.getI64Type(), [&](ImplicitLocOpBuilder &body, ValueRange indices) {
+    return arith::IndexCastOp::create(body, body.getI64Type(), indices[dim]).getResult();
+  });
+  for (int64_t width = 1; width < extent; width *= 2)
+    places = Merge(b, tensor, dtype, dim, descending, width).run(places);
+  return places;
+}
+
 namespace {
 
 struct LowerAtenSortStable : LowerMultiResultOp<LowerAtenSortStable, AtenSortStableOp> {
@@ -141,19 +159,9 @@ struct LowerAtenSortStable : LowerMultiResultOp<LowerAtenSortStable, AtenSortSta
     auto type = cast<RankedTensorType>(tensor.getType());
     if (type.getRank() == 0)
       return SmallVector<Value>{tensor, createFilled(b, {}, b.getI64IntegerAttr(0))};
-    int64_t dim = wrapDim(*constant, type.getRank()), extent = type.getDimSize(dim);
-    if (type.isDynamicDim(dim)) {
-      extent = int64_t(1) << kDynamicPasses;
-      Value fits = arith::CmpIOp::create(b, CmpIPredicate::sle, toIndex(b, getDim(b, tensor, dim)),
-                                         arith::ConstantIndexOp::create(b, extent));
-      cf::AssertOp::create(b, fits, "a dim of more than 2^24 elements in aten.sort");
-    }
+    int64_t dim = wrapDim(*constant, type.getRank());
     SmallVector<OpFoldResult> sizes = getDims(b, tensor);
-    Value places = createFromIndices(b, sizes, b.getI64Type(), [&](ImplicitLocOpBuilder &body, ValueRange indices) {
-      return arith::IndexCastOp::create(body, body.getI64Type(), indices[dim]);
-    });
-    for (int64_t width = 1; width < extent; width *= 2)
-      places = Merge(b, tensor, dtype, dim, *descending, width).run(places);
+    Value places = sortPlaces(b, tensor, dtype, dim, *descending);
     Value values = createElementwise(b, places, sizes, type.getElementType(),
                                      [&](ImplicitLocOpBuilder &body, ValueRange elements) {
                                        SmallVector<Value> source;
@@ -166,8 +174,60 @@ struct LowerAtenSortStable : LowerMultiResultOp<LowerAtenSortStable, AtenSortSta
   }
 };
 
+/// How many elements of each sorted row lie below, or (right) are not above; NaN is above all.
+struct LowerAtenSearchsortedTensor : LowerOp<LowerAtenSearchsortedTensor, AtenSearchsortedTensorOp> {
+  using LowerOp::LowerOp;
+  FailureOr<Value> lower(AtenSearchsortedTensorOp op, Lowering &b) const {
+    std::optional<bool> right = getConstantBool(op.getRight());
+    StringRef side = isNone(op.getSide()) ? StringRef("left") : getConstantString(op.getSide()).value_or("");
+    Type dtype = Lowering::getDtype(op.getSelf());
+    if (!right || side.empty() || dtype != Lowering::getDtype(op.getSortedSequence()) || isa<ComplexType>(dtype))
+      return b.refuse("a side that is not constant, operands of two dtypes, or complex numbers");
+    bool countsEqual = *right || side == "right";
+    Value sequence = b.get(op.getSortedSequence()), sorter = isNone(op.getSorter()) ? Value() : b.get(op.getSorter());
+    SmallVector<OpFoldResult> rows = getDims(b, sequence);
+    if (sorter)
+      sorter = checkIndices(b, sorter, Lowering::getDtype(op.getSorter()), rows.back(), /*wraps=*/false);
+    Value extent = toIndex(b, rows.back());
+    bool isShared = rows.size() == 1;
+    Value self = b.get(op.getSelf());
+    return createElementwise(
+        b, self, getDims(b, self), getValueType(Lowering::getDtype(op.getResult())),
+        [&](ImplicitLocOpBuilder &body, ValueRange elements) -> Value {
+          SmallVector<Value> row;
+          for (size_t i = 0; i + 1 < rows.size() && !isShared; ++i)
+            row.push_back(linalg::IndexOp::create(body, i));
+          Value found = searchFirst(body, extent, [&](ImplicitLocOpBuilder &inner, Value place) {
+            SmallVector<Value> at(row);
+            at.push_back(place);
+            if (sorter)
+              at.back() =
+                  arith::IndexCastOp::create(inner, inner.getIndexType(), tensor::ExtractOp::create(inner, sorter, at));
+            Value edge = tensor::ExtractOp::create(inner, sequence, at);
+            return isReached(inner, op, dtype, edge, elements[0], countsEqual);
+          });
+          return arith::IndexCastOp::create(body, getValueType(Lowering::getDtype(op.getResult())), found);
+        });
+  }
+
+  /// Whether an edge, and so all after it, is above the element, or (not `countsEqual`) equal to it.
+  static Value isReached(ImplicitLocOpBuilder &body, Operation *op, Type dtype, Value edge, Value element,
+                         bool countsEqual) {
+    ElementBuilder builder(body, op, dtype);
+    Value isAbove = builder.compare(countsEqual ? CmpIPredicate::sgt : CmpIPredicate::sge, edge, element);
+    if (!isFloat(dtype))
+      return isAbove;
+    Value isNanEdge = arith::CmpFOp::create(body, arith::CmpFPredicate::UNO, edge, edge);
+    if (countsEqual) {
+      Value isNumber = arith::CmpFOp::create(body, arith::CmpFPredicate::ORD, element, element);
+      isNanEdge = arith::AndIOp::create(body, isNanEdge, isNumber);
+    }
+    return arith::OrIOp::create(body, isAbove, isNanEdge);
+  }
+};
+
 } // namespace
 
 void torchc::populateSortPatterns(RewritePatternSet &patterns, LoweringContext &context) {
-  addPatterns<LowerAtenSortStable>(patterns, context);
+  addPatterns<LowerAtenSortStable, LowerAtenSearchsortedTensor>(patterns, context);
 }

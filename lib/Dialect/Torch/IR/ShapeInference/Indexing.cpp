@@ -200,6 +200,14 @@ static Types inferSort(ValueRange operands) {
   return concat({inferLikeFirst(operands), tensorOf(getShape(operands.front()), places)});
 }
 
+static Types inferSearchsorted(AtenSearchsortedTensorOp::Adaptor op) {
+  auto isShort = getConstantBool(op.getOutInt32());
+  if (!isShort)
+    return failure();
+  return tensorOf(getShape(op.getSelf()),
+                  IntegerType::get(op.getSelf().getContext(), *isShort ? 32 : 64, IntegerType::Signed));
+}
+
 void torchc::torch::addIndexingInference(InferenceTable &table) {
   table.add<AtenSliceTensorOp>(inferSlice);
   table.add<AtenNarrowOp>(inferNarrow);
@@ -211,11 +219,13 @@ void torchc::torch::addIndexingInference(InferenceTable &table) {
   table.addAll<AtenSliceScatterOp, AtenSelectScatterOp, AtenScatterSrcOp, AtenScatterReduceTwoOp, AtenIndexPutOp,
                AtenTrilOp, AtenTriuOp, AtenScatterValueOp, AtenScatterReduceOp, AtenScatterValueReduceOp,
                AtenScatterAddOp, AtenIndexAddOp, AtenIndexReduceOp, AtenIndexCopyOp, AtenIndexFillIntScalarOp,
-               AtenIndexFillIntTensorOp, AtenPutOp, AtenMaskedScatterOp, AtenDiagonalScatterOp>(inferLikeFirst);
+               AtenIndexFillIntTensorOp, AtenPutOp, AtenMaskedScatterOp, AtenDiagonalScatterOp, AtenEmbeddingRenormOp>(
+      inferLikeFirst);
   table.addAll<AtenSplitTensorOp, AtenSplitWithSizesOp, AtenChunkOp>(inferListOf);
   table.addAll<AtenUnbindIntOp>(inferUnbind);
   table.add<AtenDiffOp>(inferDiff);
   table.add<AtenDiagonalOp>(inferDiagonal);
   table.addAll<AtenOneHotOp>(inferOneHot);
-  table.addAll<AtenSortStableOp>(inferSort);
+  table.addAll<AtenSortStableOp, AtenCummaxOp>(inferSort);
+  table.add<AtenSearchsortedTensorOp>(inferSearchsorted);
 }

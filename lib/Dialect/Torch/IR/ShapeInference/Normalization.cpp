@@ -43,6 +43,22 @@ static Types inferNativeGroupNorm(AtenNativeGroupNormOp::Adaptor op) {
   return concat({tensorOf(getShape(op.getInput()), dtype), statistics, statistics});
 }
 
+/// input, weight, bias, running_mean, running_var: the output, the statistics of the batch in the dtype
+/// of computation, a reserve that is empty on CPUs, and the running statistics.
+static Types inferBatchNormFunctional(ValueRange operands, bool hasReserve) {
+  Type dtype = getDtype(operands[0]);
+  Shape shape = getShape(operands[0]);
+  if (!dtype || !shape || shape->size() < 2)
+    return failure();
+  MLIRContext *context = dtype.getContext();
+  Types statistics = tensorOf(SmallVector<int64_t>{(*shape)[1]}, getComputeDtype(dtype));
+  Types reserve = tensorOf(SmallVector<int64_t>{0}, IntegerType::get(context, 8, IntegerType::Unsigned));
+  Types mean = inferLikeFirst(operands.slice(3, 1)), variance = inferLikeFirst(operands.slice(4, 1));
+  if (hasReserve)
+    return concat({inferLikeFirst(operands), statistics, statistics, reserve, mean, variance});
+  return concat({inferLikeFirst(operands), statistics, statistics, mean, variance});
+}
+
 void torchc::torch::addNormalizationInference(InferenceTable &table) {
   table.addAll<AtenLayerNormOp, AtenRmsNormOp, AtenBatchNormOp, AtenGroupNormOp, AtenInstanceNormOp>(inferLikeFirst);
   table.addAll<Aten_SoftmaxOp, Aten_LogSoftmaxOp>(inferPlainSoftmax);
@@ -50,6 +66,10 @@ void torchc::torch::addNormalizationInference(InferenceTable &table) {
   table.add<AtenLogSoftmaxIntOp>(inferSoftmax<AtenLogSoftmaxIntOp>);
   table.add<AtenNativeLayerNormOp>(inferNativeLayerNorm);
   table.add<AtenNativeGroupNormOp>(inferNativeGroupNorm);
+  table.addAll<Aten_NativeBatchNormLegitFunctionalOp>(
+      [](ValueRange operands) { return inferBatchNormFunctional(operands, /*hasReserve=*/false); });
+  table.addAll<Aten_BatchNormWithUpdateFunctionalOp>(
+      [](ValueRange operands) { return inferBatchNormFunctional(operands, /*hasReserve=*/true); });
   table.addAll<Aten_NativeBatchNormLegitNoTrainingOp>([](ValueRange operands) {
     Types empty = tensorOf(SmallVector<int64_t>{0}, getDtype(operands[0]));
     return concat({inferLikeFirst(operands), empty, empty});
