@@ -15,9 +15,6 @@ using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
 
-static Type getResultDtype(Operation *op) { return cast<BaseTensorType>(op->getResult(0).getType()).getDtype(); }
-static int64_t getRank(Value tensor) { return getTensorType(tensor).getRank(); }
-
 namespace {
 
 /// A tensor whose dims have names; dims of an ellipsis are '0', '1', ... from the last one on.

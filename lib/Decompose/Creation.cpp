@@ -12,8 +12,6 @@ using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
 
-static Type getResultDtype(Operation *op) { return cast<BaseTensorType>(op->getResult(0).getType()).getDtype(); }
-
 /// full(sizes, value) in the dtype of the result.
 static Value buildFull(Operation *op, Value sizes, Value value, Decomposer &b) {
   return b.createAs<AtenFullOp>(op->getResult(0).getType(), sizes, value, b.dtype(getResultDtype(op)), b.none(),

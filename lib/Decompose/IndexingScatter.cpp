@@ -12,10 +12,6 @@ using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
 
-static Type getDtype(Value tensor) { return getTensorType(tensor).getDtype(); }
-static int64_t getRank(Value tensor) { return getTensorType(tensor).getRank(); }
-static Value flat(Value x, Decomposer &b) { return b.create<AtenReshapeOp>(x, b.list(ArrayRef<int64_t>{-1})); }
-
 //===----------------------------------------------------------------------===//
 // scatter: all of them are scatter.src or scatter_reduce.two
 //===----------------------------------------------------------------------===//
@@ -133,7 +129,7 @@ static FailureOr<Value> DecomposeAtenEmbeddingDenseBackward(AtenEmbeddingDenseBa
     return b.unsupported("padding_idx or scale_grad_by_freq is not constant");
   Type dtype = getDtype(op.getGradOutput()), computed = getComputeDtype(dtype);
   Value width = b.size(op.getGradOutput(), -1), first = b.integer(0);
-  Value rows = flat(op.getIndices(), b);
+  Value rows = b.flatten(op.getIndices());
   Value grad = b.convert(b.view(op.getGradOutput(), {b.integer(-1), width}), computed);
   if (*padding >= 0) {
     Value isRead = b.unsqueeze(b.create<AtenNeScalarOp>(rows, b.integer(*padding)), 1);
@@ -176,9 +172,9 @@ static FailureOr<Value> DecomposeAtenIndexFillIntTensor(AtenIndexFillIntTensorOp
 
 /// index_put into the flattened x
 static FailureOr<Value> DecomposeAtenPut(AtenPutOp op, Decomposer &b) {
-  Value index = flat(op.getIndex(), b);
-  Value written = b.create<AtenIndexPutOp>(flat(op.getSelf(), b), b.list({index}, index.getType()),
-                                           flat(op.getSource(), b), op.getAccumulate());
+  Value index = b.flatten(op.getIndex());
+  Value written = b.create<AtenIndexPutOp>(b.flatten(op.getSelf()), b.list({index}, index.getType()),
+                                           b.flatten(op.getSource()), op.getAccumulate());
   return b.createAs<AtenReshapeOp>(op.getType(), written, b.list(b.sizes(op.getSelf())));
 }
 
@@ -187,14 +183,15 @@ static FailureOr<Value> DecomposeAtenMaskedScatter(AtenMaskedScatterOp op, Decom
   Value x = op.getSelf();
   Value mask = b.expand(op.getMask(), getRank(op.getMask()) > getRank(x) ? b.sizes(op.getMask()) : b.sizes(x));
   x = b.expand(x, b.sizes(mask));
-  Value flatMask = flat(mask, b);
+  Value flatMask = b.flatten(mask);
   Value ranks =
       b.create<AtenAddScalarOp>(b.create<AtenCumsumOp>(flatMask, b.integer(0), b.none()), b.integer(-1), b.integer(1));
   ranks = b.where(flatMask, ranks, b.literal(getDtype(ranks), 0));
   // A source without elements is never read, but has to be readable.
-  Value source = b.create<AtenConstantPadNdOp>(flat(op.getSource(), b), b.list(ArrayRef<int64_t>{0, 1}), b.integer(0));
+  Value source =
+      b.create<AtenConstantPadNdOp>(b.flatten(op.getSource()), b.list(ArrayRef<int64_t>{0, 1}), b.integer(0));
   Value picked = b.create<AtenIndexSelectOp>(b.convert(source, getDtype(x)), b.integer(0), ranks);
-  Value result = b.where(flatMask, picked, flat(x, b));
+  Value result = b.where(flatMask, picked, b.flatten(x));
   return b.createAs<AtenReshapeOp>(op.getType(), result, b.list(b.sizes(x)));
 }
 
@@ -300,8 +297,8 @@ static FailureOr<Value> DecomposeAtenMaskedSelect(AtenMaskedSelectOp op, Decompo
   for (auto [size, more] : llvm::zip(llvm::reverse(sizes), llvm::reverse(other)))
     if (getConstantInt(size) == 1)
       size = more;
-  Value places = b.select(findNonzero(flat(b.expand(mask, sizes), b), b), 1, 0);
-  return b.create<AtenIndexSelectOp>(flat(b.expand(x, sizes), b), b.integer(0), places);
+  Value places = b.select(findNonzero(b.flatten(b.expand(mask, sizes)), b), 1, 0);
+  return b.create<AtenIndexSelectOp>(b.flatten(b.expand(x, sizes)), b.integer(0), places);
 }
 
 /// Rows of an embedding that are looked up and too long are shortened to `maxNorm`.
@@ -310,7 +307,7 @@ static FailureOr<Value> DecomposeAtenEmbeddingRenorm(AtenEmbeddingRenormOp op, D
   if (!maxNorm)
     return b.unsupported("a norm that is not constant");
   Type dtype = getDtype(op.getSelf()), computed = getComputeDtype(dtype);
-  Value weight = b.convert(op.getSelf(), computed), index = flat(op.getIndices(), b);
+  Value weight = b.convert(op.getSelf(), computed), index = b.flatten(op.getIndices());
   Value norms = b.create<AtenLinalgVectorNormOp>(weight, op.getNormType(), b.list(ArrayRef<int64_t>{1}),
                                                  b.boolean(true), b.none());
   Value factors = b.create<AtenMulScalarOp>(b.create<AtenReciprocalOp>(b.addNumber(norms, 1e-7)), op.getMaxNorm());

@@ -14,11 +14,6 @@ using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
 
-static Type getResultDtype(Operation *op, unsigned result = 0) {
-  return cast<BaseTensorType>(op->getResult(result).getType()).getDtype();
-}
-static int64_t getRank(Value tensor) { return getTensorType(tensor).getRank(); }
-
 FailureOr<Value> torchc::toDouble(Value matrices, Decomposer &b) {
   if (!isFloatDtype(getTensorType(matrices).getDtype()))
     return b.unsupported("on complex numbers or integers");

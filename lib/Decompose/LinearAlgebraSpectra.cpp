@@ -14,11 +14,6 @@ using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
 
-static Type getResultDtype(Operation *op, unsigned result = 0) {
-  return cast<BaseTensorType>(op->getResult(result).getType()).getDtype();
-}
-static int64_t getRank(Value tensor) { return getTensorType(tensor).getRank(); }
-
 namespace {
 struct Eigen {
   Value values, vectors;
@@ -113,12 +108,20 @@ static Value buildLimit(Value values, Tolerance tolerance, Value matrices, Decom
   return b.unsqueeze(limit, -1);
 }
 
-/// Whether sizes are known and there is a value to look at.
-static FailureOr<bool> hasValues(Value matrices, Decomposer &b) {
+/// Matrices in f64; null where they have no elements to look at.
+static FailureOr<Value> toDoubleUnlessEmpty(Value matrices, Decomposer &b) {
   ArrayRef<int64_t> sizes = getTensorType(matrices).getSizes();
   if (ShapedType::isDynamic(sizes.end()[-1]) || ShapedType::isDynamic(sizes.end()[-2]))
     return b.unsupported("on matrices of dynamic size");
-  return sizes.end()[-1] != 0 && sizes.end()[-2] != 0;
+  FailureOr<Value> converted = toDouble(matrices, b);
+  bool isEmpty = sizes.end()[-1] == 0 || sizes.end()[-2] == 0;
+  return succeeded(converted) && isEmpty ? Value() : converted;
+}
+
+/// A zero for each matrix of the batch, in the dtype of the op's result.
+static Value buildZeroForEach(Operation *op, Value matrices, Decomposer &b) {
+  SmallVector<Value> sizes = b.sizes(matrices);
+  return b.full(ArrayRef<Value>(sizes).drop_back(2), b.integer(0), getResultDtype(op));
 }
 
 static FailureOr<Value> buildPseudoInverse(Operation *op, Value matrices, Tolerance tolerance, Value hermitianValue,
@@ -126,12 +129,11 @@ static FailureOr<Value> buildPseudoInverse(Operation *op, Value matrices, Tolera
   auto hermitian = getConstantBool(hermitianValue);
   if (!hermitian)
     return b.unsupported("an option that is not constant");
-  FailureOr<bool> any = hasValues(matrices, b);
-  FailureOr<Value> a = failed(any) ? FailureOr<Value>() : toDouble(matrices, b);
+  FailureOr<Value> a = toDoubleUnlessEmpty(matrices, b);
   if (failed(a))
     return failure();
   Type dtype = getResultDtype(op);
-  if (!*any)
+  if (!*a)
     return b.full(b.sizes(transposeMatrices(matrices, b)), b.integer(0), dtype);
   Value values, u, v;
   if (*hermitian) {
@@ -171,14 +173,11 @@ static FailureOr<Value> buildRank(Operation *op, Value matrices, Tolerance toler
   auto hermitian = getConstantBool(hermitianValue);
   if (!hermitian)
     return b.unsupported("an option that is not constant");
-  FailureOr<bool> any = hasValues(matrices, b);
-  FailureOr<Value> a = failed(any) ? FailureOr<Value>() : toDouble(matrices, b);
+  FailureOr<Value> a = toDoubleUnlessEmpty(matrices, b);
   if (failed(a))
     return failure();
-  if (!*any) {
-    SmallVector<Value> sizes = b.sizes(matrices);
-    return b.full(ArrayRef<Value>(sizes).drop_back(2), b.integer(0), getResultDtype(op));
-  }
+  if (!*a)
+    return buildZeroForEach(op, matrices, b);
   Value values = *hermitian ? b.create<AtenAbsOp>(buildEigh(*a, b.string("L"), /*vectors=*/false, b).values)
                             : buildSingularValues(*a, b);
   Value counts = b.create<AtenGtTensorOp>(values, buildLimit(values, tolerance, matrices, b));
@@ -205,14 +204,11 @@ static FailureOr<Value> DecomposeAtenLinalgMatrixRankAtolRtolTensor(AtenLinalgMa
 
 /// The ratio of the largest singular value to the smallest one, or its inverse.
 static FailureOr<Value> buildSpectralCondition(Operation *op, Value matrices, bool inverted, Decomposer &b) {
-  FailureOr<bool> any = hasValues(matrices, b);
-  FailureOr<Value> a = failed(any) ? FailureOr<Value>() : toDouble(matrices, b);
+  FailureOr<Value> a = toDoubleUnlessEmpty(matrices, b);
   if (failed(a))
     return failure();
-  if (!*any) {
-    SmallVector<Value> sizes = b.sizes(matrices);
-    return b.full(ArrayRef<Value>(sizes).drop_back(2), b.integer(0), getResultDtype(op));
-  }
+  if (!*a)
+    return buildZeroForEach(op, matrices, b);
   Value values = buildSingularValues(*a, b);
   int64_t last = getRank(values) - 1;
   Value largest = b.select(values, last, 0), smallest = b.select(values, last, -1);
@@ -222,16 +218,14 @@ static FailureOr<Value> buildSpectralCondition(Operation *op, Value matrices, bo
 /// norm(A) norm(A^-1); infinite for a singular matrix.
 template <typename NormOp>
 static FailureOr<Value> buildCondition(Operation *op, Value matrices, Value order, Decomposer &b) {
-  FailureOr<bool> any = hasValues(matrices, b);
-  FailureOr<Value> a = failed(any) ? FailureOr<Value>() : toDouble(matrices, b);
+  FailureOr<Value> a = toDoubleUnlessEmpty(matrices, b);
   if (failed(a))
     return failure();
-  SmallVector<Value> sizes = b.sizes(matrices);
-  if (!*any)
-    return b.full(ArrayRef<Value>(sizes).drop_back(2), b.integer(0), getResultDtype(op));
+  if (!*a)
+    return buildZeroForEach(op, matrices, b);
   Type f64 = b.getBuilder().getF64Type();
   LuFactors factors = buildLu(*a, b);
-  Value inverse = buildLuSolve(factors, b.expand(buildIdentity(b.size(*a, -1), f64, b), sizes), true, false, b);
+  Value inverse = buildLuSolve(factors, b.expand(buildIdentity(b.size(*a, -1), f64, b), b.sizes(*a)), true, false, b);
   auto shape = getTensorType(matrices).getSizes().drop_back(2);
   Type type = ValueTensorType::get(op->getContext(), true, shape, f64);
   auto norm = [&](Value tensor) {

@@ -114,6 +114,11 @@ template <typename To, typename From> mlir::FailureOr<mlir::Value> decomposeAs(F
       ->getResult(0);
 }
 
+/// Of a tensor whose rank or dtype is known.
+inline int64_t getRank(mlir::Value tensor) { return torch::getTensorType(tensor).getRank(); }
+inline mlir::Type getDtype(mlir::Value tensor) { return torch::getTensorType(tensor).getDtype(); }
+inline mlir::Type getResultDtype(mlir::Operation *op, unsigned result = 0) { return getDtype(op->getResult(result)); }
+
 /// The list that `op` gives as its result number `result`, made of `parts`, each in the type that its reader
 /// takes it in.
 mlir::Value buildTensorList(mlir::Operation *op, llvm::SmallVector<mlir::Value> parts, Decomposer &b,

@@ -17,8 +17,6 @@ using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
 
-static Type getResultDtype(Operation *op) { return cast<BaseTensorType>(op->getResult(0).getType()).getDtype(); }
-
 /// The one element of a tensor, 0-d.
 static Value getOnly(Value tensor, Decomposer &b) { return b.view(tensor, ArrayRef<int64_t>{}); }
 

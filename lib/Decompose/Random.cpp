@@ -15,8 +15,6 @@ using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
 
-static Type getResultDtype(Operation *op) { return cast<BaseTensorType>(op->getResult(0).getType()).getDtype(); }
-
 /// In which a distribution on `dtype` is drawn.
 static Type getDrawDtype(Type dtype) { return getComputeDtype(getFloatDtype(dtype)); }
 

@@ -12,8 +12,6 @@ using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
 
-static Type getResultDtype(Operation *op) { return cast<BaseTensorType>(op->getResult(0).getType()).getDtype(); }
-
 static SmallVector<int64_t> getAllDims(Value tensor) {
   return llvm::to_vector(llvm::seq<int64_t>(0, getTensorType(tensor).getRank()));
 }

@@ -14,9 +14,6 @@ using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
 
-static Type getResultDtype(Operation *op) { return cast<BaseTensorType>(op->getResult(0).getType()).getDtype(); }
-static int64_t getRank(Value tensor) { return getTensorType(tensor).getRank(); }
-
 /// How a loss of many elements becomes the result (ATen/core/Reduction.h).
 enum class LossReduction { None = 0, Mean = 1, Sum = 2 };
 

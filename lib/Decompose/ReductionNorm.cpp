@@ -12,8 +12,6 @@ using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
 
-static Type getResultDtype(Operation *op) { return cast<BaseTensorType>(op->getResult(0).getType()).getDtype(); }
-static int64_t getRank(Value tensor) { return getTensorType(tensor).getRank(); }
 static Value getNorm(Value x, double p, ArrayRef<int64_t> dims, bool keepdim, Decomposer &b) {
   return b.create<AtenLinalgVectorNormOp>(x, b.floating(p), b.list(dims), b.boolean(keepdim), b.none());
 }

@@ -12,8 +12,6 @@ using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
 
-static int64_t getRank(Value tensor) { return getTensorType(tensor).getRank(); }
-
 namespace {
 
 /// A way to reduce, and what it makes of no elements.

@@ -12,9 +12,6 @@ using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
 
-static Type getResultDtype(Operation *op) { return cast<BaseTensorType>(op->getResult(0).getType()).getDtype(); }
-static int64_t getRank(Value tensor) { return getTensorType(tensor).getRank(); }
-
 //===----------------------------------------------------------------------===//
 // Tensors side by side
 //===----------------------------------------------------------------------===//

@@ -12,10 +12,6 @@ using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
 
-static Type getDtype(Value tensor) { return getTensorType(tensor).getDtype(); }
-static int64_t getRank(Value tensor) { return getTensorType(tensor).getRank(); }
-static Value flat(Value x, Decomposer &b) { return b.create<AtenReshapeOp>(x, b.list(ArrayRef<int64_t>{-1})); }
-
 namespace {
 struct Sorted {
   Value values, places;
@@ -125,7 +121,7 @@ static Decomposed DecomposeAtenNanmedianDim(AtenNanmedianDimOp op, Decomposer &b
   return buildMedian(op.getSelf(), op.getDim(), op.getKeepdim(), true, b);
 }
 static FailureOr<Value> buildMedianOfAll(Value x, bool ignoresNans, Decomposer &b) {
-  auto median = buildMedian(flat(x, b), b.integer(0), b.boolean(false), ignoresNans, b);
+  auto median = buildMedian(b.flatten(x), b.integer(0), b.boolean(false), ignoresNans, b);
   if (failed(median))
     return failure();
   return median->front();
@@ -176,7 +172,7 @@ static FailureOr<Value> buildQuantile(Operation *op, Value x, Value q, Value dim
   if (!keepdim || !interpolation || (!isNone(dimValue) && !getConstantInt(dimValue)))
     return b.unsupported("an option that is not constant");
   bool isFlat = isNone(dimValue);
-  auto s = isFlat ? sortDim(flat(x, b), b.integer(0), b.boolean(true), b) : sortDim(x, dimValue, b.boolean(true), b);
+  auto s = isFlat ? sortDim(b.flatten(x), b.integer(0), b.boolean(true), b) : sortDim(x, dimValue, b.boolean(true), b);
   if (!s)
     return b.unsupported("a dim out of range");
   Type dtype = getDtype(x);
@@ -278,7 +274,7 @@ static FailureOr<Value> buildIsin(Value elements, Value tests, Value invertValue
   auto invert = getConstantBool(invertValue);
   if (!invert)
     return b.unsupported("an invert that is not constant");
-  Value isSame = b.create<AtenEqTensorOp>(b.unsqueeze(elements, -1), flat(tests, b));
+  Value isSame = b.create<AtenEqTensorOp>(b.unsqueeze(elements, -1), b.flatten(tests));
   Value found = b.create<AtenAnyDimOp>(isSame, b.integer(-1), b.boolean(false));
   return *invert ? b.create<AtenLogicalNotOp>(found) : found;
 }

@@ -17,8 +17,6 @@ using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
 
-static int64_t getRank(Value tensor) { return getTensorType(tensor).getRank(); }
-static Value flat(Value x, Decomposer &b) { return b.create<AtenReshapeOp>(x, b.list(ArrayRef<int64_t>{-1})); }
 static Type getIndexDtype(Decomposer &b) { return b.getBuilder().getIntegerType(64, /*isSigned=*/true); }
 
 namespace {
@@ -76,9 +74,9 @@ static Decomposed DecomposeAten_Unique2(Aten_Unique2Op op, Decomposer &b) {
   if (!areConstant({op.getReturnInverse(), op.getReturnCounts()}))
     return b.unsupported("an option that is not constant");
   Operation *sorted = b.createOp(AtenSortStableOp::getOperationName(), {},
-                                 {flat(op.getSelf(), b), b.boolean(true), b.integer(0), b.boolean(false)});
+                                 {b.flatten(op.getSelf()), b.boolean(true), b.integer(0), b.boolean(false)});
   Groups groups = buildGroups(sorted->getResult(0), b);
-  return buildUnique(op, flat(op.getSelf(), b), 0, groups, sorted->getResult(1), b.sizes(op.getSelf()),
+  return buildUnique(op, b.flatten(op.getSelf()), 0, groups, sorted->getResult(1), b.sizes(op.getSelf()),
                      op.getReturnInverse(), op.getReturnCounts(), b);
 }
 
@@ -88,7 +86,7 @@ static Decomposed DecomposeAtenUniqueConsecutive(AtenUniqueConsecutiveOp op, Dec
   if (!areConstant({op.getReturnInverse(), op.getReturnCounts()}) || (!isNone(op.getDim()) && !constant))
     return b.unsupported("an option that is not constant");
   if (!constant) {
-    Value x = flat(self, b);
+    Value x = b.flatten(self);
     return buildUnique(op, x, 0, buildGroups(x, b), Value(), b.sizes(self), op.getReturnInverse(), op.getReturnCounts(),
                        b);
   }

@@ -27,8 +27,6 @@ using namespace torchc::torch;
 /// Up to this length, one product of matrices.
 static constexpr int64_t kLongestDirect = 32;
 
-static int64_t getRank(Value tensor) { return getTensorType(tensor).getRank(); }
-
 namespace {
 
 /// A transform along the last dim, of static size.

@@ -11,17 +11,8 @@ STATE = "torchc.random_state"
 DEFAULT_SEED = 67280421310721
 
 
-class Draw(nn.Module):
-    def __init__(self, function):
-        super().__init__()
-        self.function = function
-
-    def forward(self, x):
-        return self.function(x)
-
-
 def compile_draw(function, x, **options):
-    return torchc.compile(torch.export.export(Draw(function), (x,), strict=False), **options)
+    return torchc.compile(function, (x,), **options)
 
 
 def philox(seed, counter):

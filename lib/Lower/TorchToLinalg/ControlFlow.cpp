@@ -68,9 +68,8 @@ struct LowerPrimIf : ControlFlowPattern<PrimIfOp> {
   }
 };
 
-struct LowerPrimIfYield : OpConversionPattern<PrimIfYieldOp> {
-  LowerPrimIfYield(LoweringContext &context, MLIRContext *mlirContext)
-      : OpConversionPattern(context.types, mlirContext) {}
+struct LowerPrimIfYield : ControlFlowPattern<PrimIfYieldOp> {
+  using ControlFlowPattern::ControlFlowPattern;
   LogicalResult matchAndRewrite(PrimIfYieldOp op, OpAdaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
     auto branch = dyn_cast<scf::IfOp>(op->getParentOp());
@@ -123,9 +122,8 @@ struct LowerPrimLoop : ControlFlowPattern<PrimLoopOp> {
   }
 };
 
-struct LowerPrimLoopCondition : OpConversionPattern<PrimLoopConditionOp> {
-  LowerPrimLoopCondition(LoweringContext &context, MLIRContext *mlirContext)
-      : OpConversionPattern(context.types, mlirContext) {}
+struct LowerPrimLoopCondition : ControlFlowPattern<PrimLoopConditionOp> {
+  using ControlFlowPattern::ControlFlowPattern;
   LogicalResult matchAndRewrite(PrimLoopConditionOp op, OpAdaptor adaptor,
                                 ConversionPatternRewriter &rewriter) const override {
     auto loop = dyn_cast<scf::WhileOp>(op->getParentOp());
