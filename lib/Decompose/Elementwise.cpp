@@ -220,6 +220,7 @@ static FailureOr<Value> DecomposeAtenAliasCopy(AtenAliasCopyOp op, Decomposer &b
 /// A value is never a lazily conjugated or negated view.
 static FailureOr<Value> DecomposeAtenResolveConj(AtenResolveConjOp op, Decomposer &b) { return op.getSelf(); }
 static FailureOr<Value> DecomposeAtenResolveNeg(AtenResolveNegOp op, Decomposer &b) { return op.getSelf(); }
+
 //===----------------------------------------------------------------------===//
 // Parts of complex numbers
 //===----------------------------------------------------------------------===//
@@ -273,7 +274,8 @@ void torchc::populateElementwisePatterns(RewritePatternSet &patterns) {
                     DecomposeAtenFloatPowerScalar, DecomposeAtenLdexpTensor, DecomposeAtenMvlgamma,
                     DecomposeAtenSpecialPolygamma, DecomposeAtenIsclose, DecomposeAtenIsreal, DecomposeAtenPositive,
                     DecomposeAtenAliasCopy, DecomposeAtenResolveConj, DecomposeAtenResolveNeg, DecomposeAtenReal,
-                    DecomposeAten_Conj, DecomposeAtenConjPhysical);
+                    DecomposeAtenImag, DecomposeAten_Conj, DecomposeAtenConjPhysical, DecomposeAtenComplex,
+                    DecomposeAtenPolar);
   addDecompositions(patterns, decomposeAs<AtenMaximumOp, AtenMaxOtherOp>, decomposeAs<AtenMinimumOp, AtenMinOtherOp>,
                     decomposeAs<AtenDivTensorOp, AtenDivideTensorOp>, decomposeAs<AtenDivScalarOp, AtenDivideScalarOp>,
                     decomposeAs<AtenDivTensorModeOp, AtenDivideTensorModeOp>,

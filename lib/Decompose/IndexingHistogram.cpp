@@ -40,7 +40,7 @@ static Value countBins(const Bins &bins, Value weight, Value count, Type dtype, 
   // Those outside have a bin of their own, which is left out.
   Value number = b.where(bins.isInside, bins.number, b.scalarTensor(count, getDtype(bins.number)));
   Value zeros = b.full({b.add(count, b.integer(1))}, b.integer(0), dtype);
-  Value terms = weight ? b.convert(flatten(weight, b), dtype) : b.literal(dtype, 1);
+  Value terms = weight ? b.convert(b.flatten(weight), dtype) : b.literal(dtype, 1);
   Value sums = b.create<AtenIndexPutOp>(zeros, b.list({number}, number.getType()), terms, b.boolean(true));
   return b.slice(sums, 0, b.integer(0), count);
 }
@@ -51,7 +51,7 @@ static FailureOr<Value> DecomposeAtenHistc(AtenHistcOp op, Decomposer &b) {
   Type dtype = getDtype(op.getSelf());
   if (!bins || !low || !high || !isFloatDtype(dtype))
     return b.unsupported("a number that is not constant, or on a dtype that is not floating point");
-  Value x = flatten(b.convert(op.getSelf(), getComputeDtype(dtype)), b);
+  Value x = b.flatten(b.convert(op.getSelf(), getComputeDtype(dtype)));
   auto [first, last] = getRange(x, *low, *high, *low == *high, 1, b);
   Value place =
       b.divTensors(b.mulNumber(b.subTensors(x, first), static_cast<double>(*bins)), b.subTensors(last, first));
@@ -147,7 +147,7 @@ static FailureOr<SmallVector<Ends>> getEnds(Value range, size_t columns, Decompo
 }
 
 static Decomposed DecomposeAtenHistogramBinsTensor(AtenHistogramBinsTensorOp op, Decomposer &b) {
-  auto counts = buildCounts(flatten(op.getSelf(), b), op.getBins(), op.getWeight(), op.getDensity(), b);
+  auto counts = buildCounts(b.flatten(op.getSelf()), op.getBins(), op.getWeight(), op.getDensity(), b);
   if (failed(counts))
     return failure();
   return SmallVector<Value>{*counts, op.getBins()};
@@ -159,7 +159,7 @@ static Decomposed DecomposeAtenHistogramBinCt(AtenHistogramBinCtOp op, Decompose
     return failure();
   if (!bins)
     return b.unsupported("a number of bins that is not constant");
-  Value x = flatten(op.getSelf(), b), edges = buildEdges(x, *bins, ends->front(), b);
+  Value x = b.flatten(op.getSelf()), edges = buildEdges(x, *bins, ends->front(), b);
   auto counts = buildCounts(x, edges, op.getWeight(), op.getDensity(), b);
   if (failed(counts))
     return failure();
@@ -173,7 +173,7 @@ static FailureOr<SmallVector<Value>> getColumns(Value self, Decomposer &b) {
     return b.unsupported("of a number of columns that is not static");
   SmallVector<Value> columns;
   for (int64_t i = 0; i < type.getSizes().back(); ++i)
-    columns.push_back(flatten(b.select(self, -1, i), b));
+    columns.push_back(b.flatten(b.select(self, -1, i)));
   return columns;
 }
 /// The edges of each column, so many as `bins` says.

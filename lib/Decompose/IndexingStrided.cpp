@@ -39,7 +39,7 @@ static FailureOr<Value> buildPlaces(Value self, Value sizeList, Value strideList
     Value steps = b.create<AtenMulScalarOp>(b.range(b.integer(size)), b.integer(stride));
     places = b.addTensors(b.unsqueeze(places, -1), steps);
   }
-  return flatten(places, b);
+  return b.flatten(places);
 }
 
 template <typename Op> static FailureOr<Value> decomposeAsStrided(Op op, Decomposer &b) {
@@ -49,7 +49,7 @@ template <typename Op> static FailureOr<Value> decomposeAsStrided(Op op, Decompo
   auto sizes = getListElements(op.getSize());
   if (!*places)
     return b.full(*sizes, b.integer(0), getTensorType(op.getSelf()).getDtype());
-  Value picked = b.create<AtenIndexSelectOp>(flatten(op.getSelf(), b), b.integer(0), *places);
+  Value picked = b.create<AtenIndexSelectOp>(b.flatten(op.getSelf()), b.integer(0), *places);
   return b.createAs<AtenReshapeOp>(op.getType(), picked, op.getSize());
 }
 static FailureOr<Value> DecomposeAtenAsStrided(AtenAsStridedOp op, Decomposer &b) { return decomposeAsStrided(op, b); }
@@ -64,8 +64,8 @@ static FailureOr<Value> DecomposeAtenAsStridedScatter(AtenAsStridedScatterOp op,
     return failure();
   if (!*places)
     return op.getSelf();
-  Value source = flatten(b.expand(op.getSrc(), *getListElements(op.getSize())), b);
-  Value written = b.create<AtenScatterSrcOp>(flatten(op.getSelf(), b), b.integer(0), *places, source);
+  Value source = b.flatten(b.expand(op.getSrc(), *getListElements(op.getSize())));
+  Value written = b.create<AtenScatterSrcOp>(b.flatten(op.getSelf()), b.integer(0), *places, source);
   return b.createAs<AtenReshapeOp>(op.getType(), written, b.list(b.sizes(op.getSelf())));
 }
 

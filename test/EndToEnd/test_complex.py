@@ -31,13 +31,7 @@ FUNCTIONS = {
 }
 
 
-# Expected failures, and why.
-MISSING = {"real operand": "no aten.imag", "complex": "no aten.complex", "polar": "no aten.polar"}
-
-
-@pytest.mark.parametrize("name", [
-    pytest.param(name, marks=pytest.mark.xfail(strict=True, raises=torchc.UnsupportedOpError, reason=MISSING[name]))
-    if name in MISSING else name for name in FUNCTIONS])
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_function(name):
     check(FUNCTIONS[name], draw(3, 4), draw(3, 4) * 2)
 

@@ -87,16 +87,16 @@ func.func @select_dynamic(%x: !torch.vtensor<[3,5],f32>, %i: !torch.int) -> !tor
 
 // -----
 
-// Every element looks for the updates that are meant for it; an index outside fails the kernel.
-// Each element finds its updates among the sorted ones, and the last of them stays.
+// Each element finds its updates among the sorted ones, and the last of them stays; an index outside fails
+// the kernel.
 // CHECK-LABEL: func.func @scatter(
 // CHECK: %[[OK:.*]] = arith.cmpi ult
 // CHECK: cf.assert %[[OK]], "index out of range in aten.scatter.src"
-// CHECK: %[[FIRST:.*]] = linalg.generic
-// CHECK: scf.while
+// CHECK: %[[FIRST:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<2x7xi64>)
+// CHECK: scf.for
 // CHECK: arith.cmpi sge
-// CHECK: %[[END:.*]] = linalg.generic
-// CHECK: scf.while
+// CHECK: %[[END:.*]] = linalg.generic {{.*}} outs(%{{.*}} : tensor<2x7xi64>)
+// CHECK: scf.for
 // CHECK: arith.cmpi sgt
 // CHECK: linalg.generic {{.*}} ins(%arg0, %[[FIRST]], %[[END]] : tensor<2x7xf32>, tensor<2x7xi64>, tensor<2x7xi64>)
 // CHECK: arith.maxsi

@@ -31,7 +31,7 @@ func.func @dynamic(%x: !torch.vtensor<[?],si64>) -> !torch.vtensor<[?],si64> {
 // The first edge that is above, by bisection.
 // CHECK-LABEL: func.func @searchsorted(
 // CHECK: linalg.generic {{.*}} ins(%arg1 : tensor<4xf32>)
-// CHECK: scf.while
+// CHECK: scf.for
 // CHECK: tensor.extract %arg0
 // CHECK: arith.cmpf olt
 func.func @searchsorted(%s: !torch.vtensor<[?],f32>, %x: !torch.vtensor<[4],f32>) -> !torch.vtensor<[4],si64> {

@@ -182,8 +182,8 @@ func.func @region(%condition: !torch.bool, %x: !torch.tensor<[2],f32>) -> (!torc
 
 // In training, a batch norm writes its running statistics.
 // CHECK-LABEL: func.func @batch_norm(
-// CHECK: %[[R:.*]]:5 = torch.aten._native_batch_norm_legit_functional %arg0, %{{.*}}, %{{.*}}, %arg1, %arg2
-// CHECK: return %[[R]]#0, %[[R]]#3, %[[R]]#4
+// CHECK: %[[Y:.*]], %{{.*}}, %{{.*}}, %[[MEAN:.*]], %[[VAR:.*]] = torch.aten._native_batch_norm_legit_functional %arg0, %{{.*}}, %{{.*}}, %arg1, %arg2
+// CHECK: return %[[Y]], %[[MEAN]], %[[VAR]]
 func.func @batch_norm(%x: !torch.tensor<[2,3,4],f32>, %mean: !torch.tensor<[3],f32>, %var: !torch.tensor<[3],f32>) -> (!torch.tensor<[2,3,4],f32>, !torch.tensor<[3],f32>, !torch.tensor<[3],f32>) attributes {torchc.signature = {inputs = [{name = "x"}, {name = "mean"}, {name = "var"}], outputs = [{name = "y"}, {name = "m", mutates = "mean"}, {name = "v", mutates = "var"}]}} {
   %none = torch.constant.none
   %true = torch.constant.bool true

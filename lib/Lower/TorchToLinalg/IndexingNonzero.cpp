@@ -17,6 +17,7 @@
 #include "Reshape.h"
 #include "Sizes.h"
 
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
@@ -28,19 +29,21 @@ static Value constantIndex(ImplicitLocOpBuilder &b, int64_t value) { return arit
 
 Value torchc::searchFirst(ImplicitLocOpBuilder &body, Value extent,
                           function_ref<Value(ImplicitLocOpBuilder &, Value place)> isReached) {
-  SmallVector<Value> range{constantIndex(body, 0), extent};
-  auto loop = scf::WhileOp::create(
-      body, TypeRange(ValueRange(range)), range,
-      [](OpBuilder &nested, Location loc, ValueRange carried) {
-        Value isOpen = arith::CmpIOp::create(nested, loc, CmpIPredicate::slt, carried[0], carried[1]);
-        scf::ConditionOp::create(nested, loc, isOpen, carried);
-      },
-      [&](OpBuilder &nested, Location loc, ValueRange carried) {
+  Value zero = constantIndex(body, 0), one = constantIndex(body, 1), last = arith::SubIOp::create(body, extent, one);
+  // As many steps as the extent has bits: a kernel has no loops that end early.
+  Type i64 = body.getI64Type();
+  Value width = arith::IndexCastOp::create(body, i64, extent);
+  Value bits = arith::SubIOp::create(body, arith::ConstantIntOp::create(body, i64, 64),
+                                     math::CountLeadingZerosOp::create(body, width));
+  auto loop = scf::ForOp::create(
+      body, zero, arith::IndexCastOp::create(body, body.getIndexType(), bits), one, ValueRange{zero, extent},
+      [&](OpBuilder &nested, Location loc, Value, ValueRange carried) {
         ImplicitLocOpBuilder inner(loc, nested);
         Value low = carried[0], high = carried[1];
+        Value isOpen = arith::CmpIOp::create(inner, CmpIPredicate::slt, low, high);
         Value middle = arith::DivUIOp::create(inner, arith::AddIOp::create(inner, low, high), constantIndex(inner, 2));
-        Value reached = isReached(inner, middle);
-        Value next = arith::AddIOp::create(inner, middle, constantIndex(inner, 1));
+        Value reached = isReached(inner, arith::MinSIOp::create(inner, middle, last));
+        Value next = arith::SelectOp::create(inner, isOpen, arith::AddIOp::create(inner, middle, one), low);
         Value newLow = arith::SelectOp::create(inner, reached, low, next);
         Value newHigh = arith::SelectOp::create(inner, reached, middle, high);
         scf::YieldOp::create(inner, ValueRange{newLow, newHigh});
