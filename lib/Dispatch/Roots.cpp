@@ -61,12 +61,12 @@ Value torchc::getNarrowConstants(Value tensor) {
   Value source = tensor;
   while (auto op = source.getDefiningOp<linalg::GenericOp>()) {
     AffineMap output = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
-    auto same = llvm::find_if(op.getDpsInputOperands(), [&](OpOperand *input) {
+    SmallVector<OpOperand *> inputs = op.getDpsInputOperands();
+    auto same = llvm::find_if(inputs, [&](OpOperand *input) {
       auto type = dyn_cast<RankedTensorType>(input->get().getType());
       return type && type.getRank() == output.getNumResults() && op.getMatchingIndexingMap(input) == output;
     });
-    if (op.getNumReductionLoops() != 0 || op.getNumDpsInits() != 1 || !output.isPermutation() ||
-        same == op.getDpsInputOperands().end())
+    if (op.getNumReductionLoops() != 0 || op.getNumDpsInits() != 1 || !output.isPermutation() || same == inputs.end())
       return {};
     source = (*same)->get();
   }
