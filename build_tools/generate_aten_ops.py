@@ -94,7 +94,10 @@ def record(op, schema, family):
     if len(schema.returns) == 1:
         results = [f"{constraint(argument_type(schema.returns[0]))}:$result"]
     else:
-        results = [f"{constraint(argument_type(r))}:$result{i}" for i, r in enumerate(schema.returns)]
+        # What the mask of a backward op does not ask for is None.
+        masked = any(a.name == "output_mask" for a in schema.arguments)
+        types = [f"Optional[{argument_type(r)}]" if masked else argument_type(r) for r in schema.returns]
+        results = [f"{constraint(type_text)}:$result{i}" for i, type_text in enumerate(types)]
     summary = str(schema).replace("\\", "\\\\").replace('"', '\\"')
     name = class_name(op)
     hook = ""

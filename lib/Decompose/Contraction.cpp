@@ -110,5 +110,5 @@ void torchc::populateContractionPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenMv, DecomposeAtenDot, DecomposeAtenOuter, DecomposeAtenAddbmm);
   addDecompositions(patterns, DecomposeAtenAddmv, DecomposeAtenAddr, DecomposeAtenVdot, DecomposeAtenLinalgVecdot,
                     DecomposeAtenLinalgCross, DecomposeAtenCross, DecomposeAtenLinalgVander,
-                    decomposeAs<AtenOuterOp, AtenGerOp>);
+                    decomposeAs<AtenOuterOp, AtenGerOp>, decomposeAs<AtenMatmulOp, AtenLinalgMatmulOp>);
 }

@@ -1,4 +1,4 @@
-//===- Convolution.cpp - decompositions of convolutions and their gradients into aten.convolution ---===//
+//===- Convolution.cpp - decompositions of convolutions into aten.convolution ---===//
 //
 // Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -101,105 +101,9 @@ static FailureOr<Value> DecomposeAtenConv3dPadding(AtenConv3dPaddingOp op, Decom
   return decomposeNamedPadding(op, b);
 }
 
-//===----------------------------------------------------------------------===//
-// Gradients
-//===----------------------------------------------------------------------===//
-
-namespace {
-/// How the window of a convolution goes, one number a spatial dim.
-struct WindowSteps {
-  SmallVector<int64_t> stride, padding, dilation;
-  int64_t groups;
-};
-} // namespace
-
-static Value convolve(Value input, Value weight, const WindowSteps &steps, Decomposer &b,
-                      std::optional<ArrayRef<int64_t>> transposedPadding = {}) {
-  SmallVector<int64_t> none(steps.stride.size(), 0);
-  return b.create<AtenConvolutionOp>(input, weight, b.none(), b.list(steps.stride), b.list(steps.padding),
-                                     b.list(steps.dilation), b.boolean(transposedPadding.has_value()),
-                                     b.list(transposedPadding.value_or(none)), b.integer(steps.groups));
-}
-
-/// The first elements of each spatial dim, as many as `like` has.
-static Value cutSpatialDims(Value tensor, Value like, Decomposer &b) {
-  for (int64_t dim = 2, rank = getTensorType(like).getRank(); dim < rank; ++dim) {
-    int64_t size = getTensorType(like).getSizes()[dim];
-    if (ShapedType::isDynamic(size) || size != getTensorType(tensor).getSizes()[dim])
-      tensor = b.slice(tensor, dim, b.integer(0), b.size(like, dim));
-  }
-  return tensor;
-}
-
-/// The transposed convolution of the output's gradient; what the window's steps did not reach is padded.
-static Value buildInputGradient(Value grad, Value input, Value weight, const WindowSteps &steps, Decomposer &b) {
-  ArrayRef<int64_t> from = getTensorType(grad).getSizes(), to = getTensorType(input).getSizes();
-  ArrayRef<int64_t> kernel = getTensorType(weight).getSizes();
-  SmallVector<int64_t> outputPadding;
-  for (auto [i, stride] : llvm::enumerate(steps.stride)) {
-    bool isStatic = !ShapedType::isDynamic(from[i + 2]) && !ShapedType::isDynamic(to[i + 2]);
-    int64_t reached = (from[i + 2] - 1) * stride - 2 * steps.padding[i] + steps.dilation[i] * (kernel[i + 2] - 1) + 1;
-    // Of sizes that only a call tells: as much as there can be.
-    outputPadding.push_back(isStatic ? to[i + 2] - reached : stride - 1);
-  }
-  return cutSpatialDims(convolve(grad, weight, steps, b, ArrayRef<int64_t>(outputPadding)), input, b);
-}
-
-/// The gradient of the weight [G O, I, spatial...]: the output's gradient [N, G O, spatial...] slides over the
-/// input [N, G I, spatial...]. Stride and dilation change places, and so do batches and channels.
-static Value buildWeightGradient(Value grad, Value input, Value weight, const WindowSteps &steps, Decomposer &b) {
-  SmallVector<Value> sizes = b.sizes(input);
-  Value groups = b.integer(steps.groups);
-  SmallVector<Value> split = {sizes[0], groups, b.floordiv(sizes[1], groups)};
-  SmallVector<int64_t> order = {2, 1, 0};
-  for (size_t dim = 2; dim < sizes.size(); ++dim) {
-    split.push_back(sizes[dim]);
-    order.push_back(dim + 1);
-  }
-  Value channels = b.flatten(b.permute(b.view(input, split), order), 1, 2); // [I, G N, spatial...]
-  WindowSteps swapped = {steps.dilation, steps.padding, steps.stride, steps.groups};
-  Value result = convolve(channels, b.transpose(grad, 0, 1), swapped, b); // [I, G O, spatial...]
-  return cutSpatialDims(b.transpose(result, 0, 1), weight, b);
-}
-
-static Decomposed DecomposeAtenConvolutionBackward(AtenConvolutionBackwardOp op, Decomposer &b) {
-  Value grad = op.getGradOutput(), input = op.getInput(), weight = op.getWeight();
-  int64_t rank = getTensorType(weight).getRank();
-  auto stride = getConstantIntList(op.getStride()), padding = getConstantIntList(op.getPadding()),
-       dilation = getConstantIntList(op.getDilation());
-  auto transposed = getConstantBool(op.getTransposed());
-  auto groups = getConstantInt(op.getGroups());
-  if (!stride || !padding || !dilation || !transposed || !groups)
-    return b.unsupported("steps that are not constant");
-  for (auto *list : {&*stride, &*padding, &*dilation})
-    list->resize(rank - 2, list->empty() ? 0 : list->front());
-  if (llvm::any_of(getTensorType(weight).getSizes(), ShapedType::isDynamic))
-    return b.unsupported("a weight whose size is not static");
-  WindowSteps steps = {*stride, *padding, *dilation, *groups};
-
-  bool wantsInput = !op->getResult(0).use_empty(), wantsWeight = !op->getResult(1).use_empty();
-  // The gradient, or the input of a transposed one, is the window that slides.
-  Value window = *transposed ? input : grad;
-  if (wantsWeight && llvm::any_of(getTensorType(window).getSizes(), ShapedType::isDynamic))
-    return b.unsupported("the weight's gradient of sizes that are not static");
-  SmallVector<Value> results(3);
-  if (wantsInput)
-    results[0] = *transposed ? cutSpatialDims(convolve(grad, weight, steps, b), input, b)
-                             : buildInputGradient(grad, input, weight, steps, b);
-  if (wantsWeight)
-    results[1] = buildWeightGradient(window, *transposed ? grad : input, weight, steps, b);
-  if (!op->getResult(2).use_empty()) {
-    SmallVector<int64_t> dims = llvm::to_vector(llvm::seq<int64_t>(2, rank));
-    dims.insert(dims.begin(), 0);
-    results[2] = b.sum(grad, dims, false);
-  }
-  return results;
-}
-
 void torchc::populateConvolutionPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenConv1d, DecomposeAtenConv2d, DecomposeAten_Convolution,
                     DecomposeAtenConv1dPadding, DecomposeAtenConv2dPadding);
   addDecompositions(patterns, DecomposeAtenConv3d, DecomposeAtenConv3dPadding, DecomposeAtenConvTranspose1d,
-                    DecomposeAtenConvTranspose2dInput, DecomposeAtenConvTranspose3dInput,
-                    DecomposeAtenConvolutionBackward);
+                    DecomposeAtenConvTranspose2dInput, DecomposeAtenConvTranspose3dInput);
 }

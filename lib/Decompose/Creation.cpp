@@ -8,6 +8,9 @@
 
 #include "Patterns.h"
 
+#include <cmath>
+#include <numbers>
+
 using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
@@ -162,6 +165,77 @@ static FailureOr<Value> DecomposeAtenNewEmptyStrided(AtenNewEmptyStridedOp op, D
   return buildEmpty(op, op.getSize(), b);
 }
 
+/// Rows and columns of the elements below (or above) a diagonal of a matrix, row by row.
+template <typename Op> static FailureOr<Value> decomposeTriangle(Op op, bool isLower, Decomposer &b) {
+  auto rows = getConstantInt(op.getRow()), columns = getConstantInt(op.getCol()),
+       offset = getConstantInt(op.getOffset());
+  if (!rows || !columns || !offset)
+    return b.unsupported("numbers that are not constant");
+  SmallVector<double> places, second;
+  for (int64_t row = 0; row < *rows; ++row)
+    for (int64_t column = 0; column < *columns; ++column)
+      if (isLower ? column - row <= *offset : column - row >= *offset) {
+        places.push_back(static_cast<double>(row));
+        second.push_back(static_cast<double>(column));
+      }
+  auto count = static_cast<int64_t>(places.size());
+  places.append(second);
+  return b.literal(getResultDtype(op), places, {2, count});
+}
+static FailureOr<Value> DecomposeAtenTrilIndices(AtenTrilIndicesOp op, Decomposer &b) {
+  return decomposeTriangle(op, /*isLower=*/true, b);
+}
+static FailureOr<Value> DecomposeAtenTriuIndices(AtenTriuIndicesOp op, Decomposer &b) {
+  return decomposeTriangle(op, /*isLower=*/false, b);
+}
+
+//===----------------------------------------------------------------------===//
+// Windows of signal processing
+//===----------------------------------------------------------------------===//
+
+/// `window` of so many places from 0 to 1; a periodic window leaves the last one out.
+static FailureOr<Value> buildWindow(Operation *op, Value lengthValue, bool isPeriodic,
+                                    function_ref<double(double)> window, Decomposer &b) {
+  auto length = getConstantInt(lengthValue);
+  if (!length || *length < 0)
+    return b.unsupported("a length that is not constant");
+  SmallVector<double> values;
+  double last = static_cast<double>(*length) - (isPeriodic ? 0 : 1);
+  for (int64_t i = 0; i < *length; ++i)
+    values.push_back(*length == 1 ? 1 : window(static_cast<double>(i) / last));
+  return b.literal(getResultDtype(op), values, {*length});
+}
+template <typename Op> static std::optional<bool> getPeriodic(Op op) {
+  if constexpr (requires { op.getPeriodic(); })
+    return getConstantBool(op.getPeriodic());
+  else
+    return true;
+}
+static double turn(double x) { return 2 * std::numbers::pi * x; }
+static double evaluateHann(double x) { return 0.5 - 0.5 * std::cos(turn(x)); }
+static double evaluateBlackman(double x) { return 0.42 - 0.5 * std::cos(turn(x)) + 0.08 * std::cos(2 * turn(x)); }
+static double evaluateBartlett(double x) { return 1 - std::abs(2 * x - 1); }
+
+template <double (*window)(double), typename Op> static FailureOr<Value> decomposeWindow(Op op, Decomposer &b) {
+  auto isPeriodic = getPeriodic(op);
+  if (!isPeriodic)
+    return b.unsupported("periodic is not constant");
+  return buildWindow(op, op.getWindowLength(), *isPeriodic, window, b);
+}
+/// alpha - beta cos(2 pi x)
+template <typename Op> static FailureOr<Value> decomposeHamming(Op op, Decomposer &b) {
+  std::optional<double> alpha = 0.54, beta = 0.46;
+  if constexpr (requires { op.getAlpha(); })
+    alpha = getConstantNumber(op.getAlpha());
+  if constexpr (requires { op.getBeta(); })
+    beta = getConstantNumber(op.getBeta());
+  auto isPeriodic = getPeriodic(op);
+  if (!isPeriodic || !alpha || !beta)
+    return b.unsupported("numbers that are not constant");
+  return buildWindow(
+      op, op.getWindowLength(), *isPeriodic, [&](double x) { return *alpha - *beta * std::cos(turn(x)); }, b);
+}
+
 void torchc::populateCreationPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenZeros, DecomposeAtenOnes, DecomposeAtenNewZeros, DecomposeAtenNewOnes,
                     DecomposeAtenNewFull, DecomposeAtenZerosLike, DecomposeAtenOnesLike, DecomposeAtenFullLike,
@@ -173,4 +247,12 @@ void torchc::populateCreationPatterns(RewritePatternSet &patterns) {
                     DecomposeAtenLogspaceScalarTensor, DecomposeAtenLogspaceTensorScalar,
                     DecomposeAtenLogspaceTensorTensor, DecomposeAtenEmptyPermuted, DecomposeAtenEmptyStrided,
                     DecomposeAtenNewEmptyStrided);
+  addDecompositions(
+      patterns, DecomposeAtenTrilIndices, DecomposeAtenTriuIndices, decomposeWindow<evaluateHann, AtenHannWindowOp>,
+      decomposeWindow<evaluateHann, AtenHannWindowPeriodicOp>, decomposeWindow<evaluateBlackman, AtenBlackmanWindowOp>,
+      decomposeWindow<evaluateBlackman, AtenBlackmanWindowPeriodicOp>,
+      decomposeWindow<evaluateBartlett, AtenBartlettWindowOp>,
+      decomposeWindow<evaluateBartlett, AtenBartlettWindowPeriodicOp>, decomposeHamming<AtenHammingWindowOp>,
+      decomposeHamming<AtenHammingWindowPeriodicOp>, decomposeHamming<AtenHammingWindowPeriodicAlphaOp>,
+      decomposeHamming<AtenHammingWindowPeriodicAlphaBetaOp>);
 }

@@ -89,6 +89,11 @@ static FailureOr<Value> DecomposeAtenFloorDivideScalar(AtenFloorDivideScalarOp o
   return b.createAs<AtenDivScalarModeOp>(op.getType(), op.getSelf(), op.getOther(), b.string("floor"));
 }
 
+/// An op on a number and a tensor as the one on two tensors.
+template <typename To, typename From> static FailureOr<Value> decomposeOfNumber(From op, Decomposer &b) {
+  return b.createAs<To>(op.getType(), b.scalarTensor(op.getSelf(), getResultDtype(op)), op.getOther());
+}
+
 /// float_power(x, y) = f64(x) ^ y
 static FailureOr<Value> DecomposeAtenFloatPowerTensorScalar(AtenFloatPowerTensorScalarOp op, Decomposer &b) {
   return b.createAs<AtenPowTensorScalarOp>(op.getType(), b.convert(op.getSelf(), getResultDtype(op)), op.getExponent());
@@ -282,6 +287,27 @@ void torchc::populateElementwisePatterns(RewritePatternSet &patterns) {
                     decomposeAs<AtenMulTensorOp, AtenMultiplyTensorOp>,
                     decomposeAs<AtenSubTensorOp, AtenSubtractTensorOp>,
                     decomposeAs<AtenXlogyTensorOp, AtenSpecialXlogyOp>, decomposeAs<AtenLogitOp, AtenSpecialLogitOp>);
+  addDecompositions(
+      patterns, decomposeAs<AtenAbsOp, AtenAbsoluteOp>, decomposeAs<AtenNegOp, AtenNegativeOp>,
+      decomposeAs<AtenNeTensorOp, AtenNotEqualTensorOp>, decomposeAs<AtenNeScalarOp, AtenNotEqualScalarOp>,
+      decomposeAs<AtenMulScalarOp, AtenMultiplyScalarOp>, decomposeAs<AtenSubScalarOp, AtenSubtractScalarOp>,
+      decomposeAs<AtenDivScalarModeOp, AtenDivideScalarModeOp>, decomposeAs<AtenClampOp, AtenClipOp>,
+      decomposeAs<AtenClampTensorOp, AtenClipTensorOp>);
+  addDecompositions(patterns, decomposeAs<AtenExpm1Op, AtenSpecialExpm1Op>,
+                    decomposeAs<AtenSigmoidOp, AtenSpecialExpitOp>, decomposeAs<AtenErfOp, AtenSpecialErfOp>,
+                    decomposeAs<AtenErfcOp, AtenSpecialErfcOp>, decomposeAs<AtenErfinvOp, AtenSpecialErfinvOp>,
+                    decomposeAs<AtenExp2Op, AtenSpecialExp2Op>, decomposeAs<AtenLog1pOp, AtenSpecialLog1pOp>,
+                    decomposeAs<AtenSincOp, AtenSpecialSincOp>, decomposeAs<AtenDigammaOp, AtenSpecialDigammaOp>,
+                    decomposeAs<AtenDigammaOp, AtenSpecialPsiOp>, decomposeAs<AtenLgammaOp, AtenSpecialGammalnOp>,
+                    decomposeAs<AtenI0Op, AtenSpecialI0Op>, decomposeAs<AtenRoundDecimalsOp, AtenSpecialRoundOp>,
+                    decomposeAs<AtenXlogyScalarSelfOp, AtenSpecialXlogySelfScalarOp>,
+                    decomposeAs<AtenXlogyScalarOtherOp, AtenSpecialXlogyOtherScalarOp>,
+                    decomposeAs<AtenMvlgammaOp, AtenSpecialMultigammalnOp>,
+                    decomposeAs<AtenIgammaOp, AtenSpecialGammaincOp>,
+                    decomposeAs<AtenIgammacOp, AtenSpecialGammainccOp>);
+  addDecompositions(patterns, decomposeOfNumber<AtenBitwiseAndTensorOp, AtenBitwiseAndScalarTensorOp>,
+                    decomposeOfNumber<AtenBitwiseOrTensorOp, AtenBitwiseOrScalarTensorOp>,
+                    decomposeOfNumber<AtenBitwiseXorTensorOp, AtenBitwiseXorScalarTensorOp>);
   addDecompositions(patterns, DecomposeAtenRelu6, DecomposeAtenThreshold, DecomposeAtenLogSigmoid);
   addDecompositions(patterns, DecomposeAtenSquare, DecomposeAtenRsubTensor, DecomposeAtenRsubScalar,
                     DecomposeAtenTrueDivideTensor, DecomposeAtenFloorDivide, DecomposeAtenFloorDivideScalar,

@@ -393,6 +393,36 @@ static FailureOr<Value> DecomposeAtenTakeAlongDim(AtenTakeAlongDimOp op, Decompo
   return b.create<AtenGatherOp>(b.expand(x, sizes), b.integer(*dim), b.expand(index, indexSizes), b.boolean(false));
 }
 
+//===----------------------------------------------------------------------===//
+// Gradients: zeros but for what was taken
+//===----------------------------------------------------------------------===//
+
+static FailureOr<Value> buildZeros(Operation *op, Value sizes, Decomposer &b) {
+  auto elements = getListElements(sizes);
+  if (!elements)
+    return b.unsupported("sizes that are not a list built in sight");
+  return b.full(*elements, b.integer(0), getResultDtype(op));
+}
+static FailureOr<Value> DecomposeAtenSelectBackward(AtenSelectBackwardOp op, Decomposer &b) {
+  auto zeros = buildZeros(op, op.getInputSizes(), b);
+  if (failed(zeros))
+    return failure();
+  return b.create<AtenSelectScatterOp>(*zeros, op.getGradOutput(), op.getDim(), op.getIndex());
+}
+static FailureOr<Value> DecomposeAtenSliceBackward(AtenSliceBackwardOp op, Decomposer &b) {
+  auto zeros = buildZeros(op, op.getInputSizes(), b);
+  if (failed(zeros))
+    return failure();
+  return b.create<AtenSliceScatterOp>(*zeros, op.getGradOutput(), op.getDim(), op.getStart(), op.getEnd(),
+                                      op.getStep());
+}
+static FailureOr<Value> DecomposeAtenDiagonalBackward(AtenDiagonalBackwardOp op, Decomposer &b) {
+  auto zeros = buildZeros(op, op.getInputSizes(), b);
+  if (failed(zeros))
+    return failure();
+  return b.create<AtenDiagonalScatterOp>(*zeros, op.getGradOutput(), op.getOffset(), op.getDim1(), op.getDim2());
+}
+
 void torchc::populateIndexingPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenNarrow, DecomposeAtenDiagonal, DecomposeAtenOneHot, DecomposeAtenDiff);
   addDecompositions(
@@ -405,5 +435,8 @@ void torchc::populateIndexingPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenDiagEmbed, DecomposeAtenDiag, DecomposeAtenDiagflat, DecomposeAtenTrace,
                     DecomposeAtenDiagonalScatter, decomposeAs<AtenDiagonalOp, AtenDiagonalCopyOp>,
                     decomposeAs<AtenDiagonalOp, AtenLinalgDiagonalOp>, decomposeAs<AtenNarrowOp, AtenNarrowCopyOp>);
-  addDecompositions(patterns, DecomposeAtenTake, DecomposeAtenTakeAlongDim);
+  addDecompositions(patterns, DecomposeAtenTake, DecomposeAtenTakeAlongDim,
+                    decomposeAs<AtenIndexTensorOp, Aten_UnsafeIndexTensorOp>,
+                    decomposeAs<AtenIndexPutOp, Aten_UnsafeIndexPutOp>);
+  addDecompositions(patterns, DecomposeAtenSelectBackward, DecomposeAtenSliceBackward, DecomposeAtenDiagonalBackward);
 }

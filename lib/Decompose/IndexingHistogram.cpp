@@ -226,7 +226,23 @@ static Decomposed DecomposeAtenHistogramddTensorListBins(AtenHistogramddTensorLi
   return decomposeHistogramdd(op, *columns, *edges, b);
 }
 
+/// How many elements are each of 0, 1, ..., or the sum of their weights; at least `minlength` numbers.
+static FailureOr<Value> DecomposeAtenBincount(AtenBincountOp op, Decomposer &b) {
+  auto least = getConstantInt(op.getMinlength());
+  if (!least)
+    return b.unsupported("a minlength that is not constant");
+  Type si64 = b.getBuilder().getIntegerType(64, /*isSigned=*/true), dtype = getResultDtype(op);
+  Value x = b.convert(op.getSelf(), si64);
+  Value largest = b.amax(b.cat({x, b.full({b.integer(1)}, b.integer(*least - 1), si64)}, 0), {0}, false);
+  Value count = b.createAs<AtenItemOp>(IntType::get(op.getContext()), b.addTensors(largest, b.literal(si64, 1)));
+  Value weights =
+      isNone(op.getWeights()) ? b.full({b.size(x, 0)}, b.integer(1), dtype) : b.convert(op.getWeights(), dtype);
+  return b.create<AtenScatterReduceTwoOp>(b.full({count}, b.integer(0), dtype), b.integer(0), x, weights,
+                                          b.string("sum"), b.boolean(true));
+}
+
 void torchc::populateIndexingHistogramPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenHistc, DecomposeAtenHistogramBinsTensor, DecomposeAtenHistogramBinCt,
-                    DecomposeAtenHistogramdd, DecomposeAtenHistogramddIntBins, DecomposeAtenHistogramddTensorListBins);
+                    DecomposeAtenHistogramdd, DecomposeAtenHistogramddIntBins, DecomposeAtenHistogramddTensorListBins,
+                    DecomposeAtenBincount);
 }

@@ -153,6 +153,31 @@ static FailureOr<Value> buildResize(Value x, Value outputSize, ArrayRef<std::opt
   return b.convert(x, type.getDtype());
 }
 
+/// Along each dim a product with the matrix of its taps, transposed.
+static FailureOr<Value> buildResizeGradient(Value gradient, Value inputSize, ArrayRef<std::optional<double>> factors,
+                                            Interpolation mode, bool alignCorners, Decomposer &b) {
+  auto input = getConstantIntList(inputSize);
+  BaseTensorType type = getTensorType(gradient);
+  int64_t rank = type.getRank();
+  if (!input || llvm::any_of(type.getSizes().drop_front(2), ShapedType::isDynamic))
+    return b.unsupported("of a dim that is not static");
+  Type computed = getComputeDtype(type.getDtype());
+  Value g = b.convert(gradient, computed);
+  for (auto [i, factor] : llvm::enumerate(factors)) {
+    auto dim = static_cast<int64_t>(i) + 2;
+    int64_t extent = (*input)[dim], output = type.getSizes()[dim];
+    Taps taps = getTaps(mode, extent, output, factor.value_or(0), alignCorners);
+    SmallVector<double> matrix(output * extent, 0);
+    for (auto [places, weights] : llvm::zip(taps.places, taps.weights))
+      for (int64_t row = 0; row < output; ++row)
+        matrix[row * extent + static_cast<int64_t>(places[row])] += weights[row];
+    Value product =
+        b.create<AtenMatmulOp>(b.transpose(g, dim, rank - 1), b.literal(computed, matrix, {output, extent}));
+    g = b.transpose(product, dim, rank - 1);
+  }
+  return b.convert(g, type.getDtype());
+}
+
 /// The `.vec` overloads: a size, or a list of factors, one a dim.
 static FailureOr<Value> resizeByList(Value x, Value outputSize, Value factors, Interpolation mode, bool alignCorners,
                                      Decomposer &b) {
@@ -216,24 +241,75 @@ static FailureOr<Value> DecomposeAten_UpsampleBicubic2dAaVec(Aten_UpsampleBicubi
   return resizeSmooth(op, Interpolation::CubicAntialiased, b);
 }
 
-static FailureOr<Value> DecomposeAten_UpsampleBilinear2dAa(Aten_UpsampleBilinear2dAaOp op, Decomposer &b) {
-  auto alignCorners = getConstantBool(op.getAlignCorners());
+/// The scale factors of the other overloads, an operand a dim.
+template <typename Op> static FailureOr<SmallVector<std::optional<double>>> getScaleFactors(Op op, Decomposer &b) {
+  SmallVector<Value> operands;
+  if constexpr (requires { op.getScales(); })
+    operands = {op.getScales()};
+  else if constexpr (requires { op.getScalesD(); })
+    operands = {op.getScalesD(), op.getScalesH(), op.getScalesW()};
+  else
+    operands = {op.getScalesH(), op.getScalesW()};
   SmallVector<std::optional<double>> factors;
-  for (Value factor : {op.getScalesH(), op.getScalesW()}) {
-    factors.push_back(getConstantNumber(factor));
-    if (!factors.back() && !isNone(factor))
+  for (Value operand : operands) {
+    factors.push_back(getConstantNumber(operand));
+    if (!factors.back() && !isNone(operand))
       return b.unsupported("scale factors that are not constant");
   }
+  return factors;
+}
+template <typename Op> static std::optional<bool> getAlignCorners(Op op) {
+  if constexpr (requires { op.getAlignCorners(); })
+    return getConstantBool(op.getAlignCorners());
+  else
+    return false;
+}
+template <Interpolation mode, typename Op> static FailureOr<Value> decomposeResize(Op op, Decomposer &b) {
+  auto alignCorners = getAlignCorners(op);
+  auto factors = getScaleFactors(op, b);
+  if (failed(factors))
+    return failure();
   if (!alignCorners)
     return b.unsupported("align_corners is not constant");
-  return buildResize(op.getSelf(), op.getOutputSize(), factors, Interpolation::LinearAntialiased, *alignCorners, b);
+  return buildResize(op.getSelf(), op.getOutputSize(), *factors, mode, *alignCorners, b);
+}
+template <Interpolation mode, typename Op> static FailureOr<Value> decomposeResizeBackward(Op op, Decomposer &b) {
+  auto alignCorners = getAlignCorners(op);
+  auto factors = getScaleFactors(op, b);
+  if (failed(factors))
+    return failure();
+  if (!alignCorners)
+    return b.unsupported("align_corners is not constant");
+  return buildResizeGradient(op.getGradOutput(), op.getInputSize(), *factors, mode, *alignCorners, b);
 }
 
 void torchc::populateIndexingResizePatterns(RewritePatternSet &patterns) {
-  addDecompositions(
-      patterns, DecomposeAtenUpsampleNearest1dVec, DecomposeAtenUpsampleNearest2dVec, DecomposeAtenUpsampleNearest3dVec,
-      DecomposeAten_UpsampleNearestExact1dVec, DecomposeAten_UpsampleNearestExact2dVec,
-      DecomposeAten_UpsampleNearestExact3dVec, DecomposeAtenUpsampleLinear1dVec, DecomposeAtenUpsampleBilinear2dVec,
-      DecomposeAtenUpsampleTrilinear3dVec, DecomposeAtenUpsampleBicubic2dVec, DecomposeAten_UpsampleBilinear2dAaVec,
-      DecomposeAten_UpsampleBicubic2dAaVec, DecomposeAten_UpsampleBilinear2dAa);
+  addDecompositions(patterns, DecomposeAtenUpsampleNearest1dVec, DecomposeAtenUpsampleNearest2dVec,
+                    DecomposeAtenUpsampleNearest3dVec, DecomposeAten_UpsampleNearestExact1dVec,
+                    DecomposeAten_UpsampleNearestExact2dVec, DecomposeAten_UpsampleNearestExact3dVec,
+                    DecomposeAtenUpsampleLinear1dVec, DecomposeAtenUpsampleBilinear2dVec,
+                    DecomposeAtenUpsampleTrilinear3dVec, DecomposeAtenUpsampleBicubic2dVec,
+                    DecomposeAten_UpsampleBilinear2dAaVec, DecomposeAten_UpsampleBicubic2dAaVec);
+  addDecompositions(patterns, decomposeResize<Interpolation::Nearest, AtenUpsampleNearest1dOp>,
+                    decomposeResize<Interpolation::Nearest, AtenUpsampleNearest2dOp>,
+                    decomposeResize<Interpolation::Nearest, AtenUpsampleNearest3dOp>,
+                    decomposeResize<Interpolation::NearestExact, Aten_UpsampleNearestExact1dOp>,
+                    decomposeResize<Interpolation::NearestExact, Aten_UpsampleNearestExact2dOp>,
+                    decomposeResize<Interpolation::NearestExact, Aten_UpsampleNearestExact3dOp>,
+                    decomposeResize<Interpolation::Linear, AtenUpsampleLinear1dOp>,
+                    decomposeResize<Interpolation::Linear, AtenUpsampleBilinear2dOp>,
+                    decomposeResize<Interpolation::Linear, AtenUpsampleTrilinear3dOp>,
+                    decomposeResize<Interpolation::Cubic, AtenUpsampleBicubic2dOp>,
+                    decomposeResize<Interpolation::LinearAntialiased, Aten_UpsampleBilinear2dAaOp>,
+                    decomposeResize<Interpolation::CubicAntialiased, Aten_UpsampleBicubic2dAaOp>);
+  addDecompositions(patterns, decomposeResizeBackward<Interpolation::Nearest, AtenUpsampleNearest1dBackwardOp>,
+                    decomposeResizeBackward<Interpolation::Nearest, AtenUpsampleNearest2dBackwardOp>,
+                    decomposeResizeBackward<Interpolation::Nearest, AtenUpsampleNearest3dBackwardOp>,
+                    decomposeResizeBackward<Interpolation::NearestExact, Aten_UpsampleNearestExact1dBackwardOp>,
+                    decomposeResizeBackward<Interpolation::NearestExact, Aten_UpsampleNearestExact2dBackwardOp>,
+                    decomposeResizeBackward<Interpolation::NearestExact, Aten_UpsampleNearestExact3dBackwardOp>,
+                    decomposeResizeBackward<Interpolation::Linear, AtenUpsampleLinear1dBackwardOp>,
+                    decomposeResizeBackward<Interpolation::Linear, AtenUpsampleBilinear2dBackwardOp>,
+                    decomposeResizeBackward<Interpolation::Linear, AtenUpsampleTrilinear3dBackwardOp>,
+                    decomposeResizeBackward<Interpolation::Cubic, AtenUpsampleBicubic2dBackwardOp>);
 }

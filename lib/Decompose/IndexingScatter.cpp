@@ -120,32 +120,6 @@ static FailureOr<Value> DecomposeAtenIndexCopy(AtenIndexCopyOp op, Decomposer &b
   return finish(*update, b.create<AtenScatterSrcOp>(update->self, update->dim, update->index, update->source), b);
 }
 
-/// The gradient of an embedding's table: row i is the sum of the gradients where it was looked up, or their mean
-/// with scale_grad_by_freq; 0 for the row of padding.
-static FailureOr<Value> DecomposeAtenEmbeddingDenseBackward(AtenEmbeddingDenseBackwardOp op, Decomposer &b) {
-  auto padding = getConstantInt(op.getPaddingIdx());
-  auto isMean = getConstantBool(op.getScaleGradByFreq());
-  if (!padding || !isMean)
-    return b.unsupported("padding_idx or scale_grad_by_freq is not constant");
-  Type dtype = getDtype(op.getGradOutput()), computed = getComputeDtype(dtype);
-  Value width = b.size(op.getGradOutput(), -1), first = b.integer(0);
-  Value rows = b.flatten(op.getIndices());
-  Value grad = b.convert(b.view(op.getGradOutput(), {b.integer(-1), width}), computed);
-  if (*padding >= 0) {
-    Value isRead = b.unsqueeze(b.create<AtenNeScalarOp>(rows, b.integer(*padding)), 1);
-    grad = b.where(isRead, grad, b.literal(computed, 0));
-  }
-  if (*isMean) {
-    Value ones = b.full(b.sizes(rows), b.floating(1), computed);
-    Value counts = b.full({op.getNumWeights()}, b.floating(0), computed);
-    counts = scatterReduce(counts, first, rows, ones, "sum", true, b);
-    grad = b.divTensors(grad, b.unsqueeze(b.create<AtenIndexSelectOp>(counts, first, rows), 1));
-  }
-  Value table = b.full({op.getNumWeights(), width}, b.floating(0), computed);
-  Value places = b.expand(b.unsqueeze(rows, 1), b.sizes(grad));
-  return b.convert(scatterReduce(table, first, places, grad, "sum", true, b), dtype);
-}
-
 /// x[.., index, ..] = value; negative places count from the end
 static FailureOr<Value> buildIndexFill(Value x, Value dim, Value index, Value value, Decomposer &b) {
   auto update = spreadIndex(x, dim, index, Value(), b);
@@ -256,18 +230,6 @@ static FailureOr<Value> DecomposeAtenMaxUnpool2d(AtenMaxUnpool2dOp op, Decompose
 static FailureOr<Value> DecomposeAtenMaxUnpool3d(AtenMaxUnpool3dOp op, Decomposer &b) {
   return buildUnpool(op, op.getSelf(), op.getIndices(), op.getOutputSize(), 3, b);
 }
-/// Every window's gradient to the place of its maximum
-static FailureOr<Value> DecomposeAtenMaxPool2dWithIndicesBackward(AtenMaxPool2dWithIndicesBackwardOp op,
-                                                                  Decomposer &b) {
-  int64_t lead = getRank(op.getSelf()) - 2;
-  SmallVector<Value> sizes = b.sizes(op.getSelf());
-  SmallVector<Value> flatSizes(ArrayRef<Value>(sizes).take_front(lead));
-  flatSizes.push_back(b.mul(sizes[lead], sizes[lead + 1]));
-  Value zeros = b.full(flatSizes, b.integer(0), getDtype(op.getSelf()));
-  Value sums = scatterReduce(zeros, b.integer(lead), b.flatten(op.getIndices(), lead, -1),
-                             b.flatten(op.getGradOutput(), lead, -1), "sum", true, b);
-  return b.createAs<AtenReshapeOp>(op.getType(), sums, b.list(sizes));
-}
 
 //===----------------------------------------------------------------------===//
 // Places of what is not 0
@@ -301,85 +263,12 @@ static FailureOr<Value> DecomposeAtenMaskedSelect(AtenMaskedSelectOp op, Decompo
   return b.create<AtenIndexSelectOp>(b.flatten(b.expand(x, sizes)), b.integer(0), places);
 }
 
-/// Rows of an embedding that are looked up and too long are shortened to `maxNorm`.
-static FailureOr<Value> DecomposeAtenEmbeddingRenorm(AtenEmbeddingRenormOp op, Decomposer &b) {
-  auto maxNorm = getConstantNumber(op.getMaxNorm());
-  if (!maxNorm)
-    return b.unsupported("a norm that is not constant");
-  Type dtype = getDtype(op.getSelf()), computed = getComputeDtype(dtype);
-  Value weight = b.convert(op.getSelf(), computed), index = b.flatten(op.getIndices());
-  Value norms = b.create<AtenLinalgVectorNormOp>(weight, op.getNormType(), b.list(ArrayRef<int64_t>{1}),
-                                                 b.boolean(true), b.none());
-  Value factors = b.create<AtenMulScalarOp>(b.create<AtenReciprocalOp>(b.addNumber(norms, 1e-7)), op.getMaxNorm());
-  Type i1 = b.getBuilder().getI1Type();
-  Value isRead = b.create<AtenIndexPutOp>(b.full({b.size(weight, 0)}, b.boolean(false), i1),
-                                          b.list({index}, index.getType()), b.literal(i1, 1), b.boolean(false));
-  Value isLong = b.create<AtenGtScalarOp>(norms, op.getMaxNorm());
-  Value isShortened = b.create<AtenLogicalAndOp>(isLong, b.unsqueeze(isRead, 1));
-  return b.convert(b.where(isShortened, b.mulTensors(weight, factors), weight), dtype);
-}
-
-//===----------------------------------------------------------------------===//
-// Bags: sums over groups of rows
-//===----------------------------------------------------------------------===//
-
-/// sum, mean or maximum of the embeddings of each bag; bag b starts at offsets[b].
-static Decomposed DecomposeAtenEmbeddingBagPaddingIdx(AtenEmbeddingBagPaddingIdxOp op, Decomposer &b) {
-  auto mode = getConstantInt(op.getMode());
-  auto padding = getConstantInt(op.getPaddingIdx());
-  auto includesLast = getConstantBool(op.getIncludeLastOffset());
-  if (!mode || !includesLast || (!padding && !isNone(op.getPaddingIdx())) || getRank(op.getIndices()) != 1)
-    return b.unsupported("an option that is not constant");
-  if (llvm::any_of(op->getResults().drop_front(), [](Value result) { return !result.use_empty(); }))
-    return b.unsupported("with results other than the first");
-  Type dtype = getDtype(op.getWeight()), computed = getComputeDtype(dtype);
-  Value indices = op.getIndices(), offsets = op.getOffsets();
-  if (*includesLast)
-    offsets = b.slice(offsets, 0, b.integer(0), b.integer(-1));
-  // The bag of each index: the last one that starts at or before it; one more for those left out.
-  Value none = b.none(), bags = b.size(offsets, 0), one = b.integer(1);
-  Value after = b.create<AtenSearchsortedTensorOp>(b.convert(offsets, getDtype(indices)),
-                                                   b.convert(b.range(b.size(indices, 0)), getDtype(indices)),
-                                                   b.boolean(false), b.boolean(true), none, none);
-  Value bag = b.create<AtenAddScalarOp>(after, b.integer(-1), one);
-  if (padding) {
-    int64_t rows = getTensorType(op.getWeight()).getSizes().front();
-    if (*padding < 0 && ShapedType::isDynamic(rows))
-      return b.unsupported("a negative padding_idx of a table that is not static");
-    Value isKept = b.create<AtenNeScalarOp>(indices, b.integer(*padding < 0 ? *padding + rows : *padding));
-    bag = b.where(isKept, bag, b.scalarTensor(bags, getDtype(bag)));
-  }
-  Value rows = b.convert(b.create<AtenIndexSelectOp>(op.getWeight(), b.integer(0), indices), computed);
-  if (!isNone(op.getPerSampleWeights()))
-    rows = b.mulTensors(rows, b.unsqueeze(b.convert(op.getPerSampleWeights(), computed), 1));
-  Value slots = b.add(bags, one), zero = b.integer(0);
-  Value zeros = b.full({slots, b.size(rows, 1)}, zero, computed), result;
-  if (*mode == 2) {
-    // A bag without indices stays 0.
-    Value index = b.expand(b.unsqueeze(bag, 1), b.sizes(rows));
-    result = scatterReduce(zeros, zero, index, rows, "amax", false, b);
-  } else {
-    Value list = b.list({bag}, bag.getType());
-    result = b.create<AtenIndexPutOp>(zeros, list, rows, b.boolean(true));
-    if (*mode == 1) {
-      Value counts =
-          b.create<AtenIndexPutOp>(b.full({slots}, zero, computed), list, b.literal(computed, 1), b.boolean(true));
-      result = b.divTensors(result, b.unsqueeze(b.create<AtenClampMinOp>(counts, one), 1));
-    }
-  }
-  result = b.slice(result, 0, zero, bags);
-  return SmallVector<Value>{b.convert(result, dtype), Value(), Value(), Value()};
-}
-
 void torchc::populateIndexingScatterPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenScatterValue, DecomposeAtenScatterReduce, DecomposeAtenScatterValueReduce,
                     DecomposeAtenScatterAdd, DecomposeAtenIndexAdd, DecomposeAtenIndexReduce, DecomposeAtenIndexCopy,
-                    DecomposeAtenIndexFillIntScalar, DecomposeAtenIndexFillIntTensor,
-                    DecomposeAtenEmbeddingDenseBackward);
+                    DecomposeAtenIndexFillIntScalar, DecomposeAtenIndexFillIntTensor);
   addDecompositions(patterns, DecomposeAtenPut, DecomposeAtenMaskedScatter, DecomposeAten_UnsafeMaskedIndex,
-                    DecomposeAten_UnsafeMaskedIndexPutAccumulate, DecomposeAtenMaxUnpool2d, DecomposeAtenMaxUnpool3d,
-                    DecomposeAtenMaxPool2dWithIndicesBackward);
+                    DecomposeAten_UnsafeMaskedIndexPutAccumulate, DecomposeAtenMaxUnpool2d, DecomposeAtenMaxUnpool3d);
   addDecompositions(patterns, DecomposeAtenArgwhere, DecomposeAtenNonzeroNumpy, DecomposeAtenNonzeroStatic,
-                    DecomposeAtenMaskedSelect, DecomposeAtenEmbeddingRenorm);
-  addDecompositions(patterns, DecomposeAtenEmbeddingBagPaddingIdx);
+                    DecomposeAtenMaskedSelect);
 }

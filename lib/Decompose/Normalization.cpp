@@ -314,7 +314,9 @@ void torchc::populateNormalizationPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenSoftmaxInt, DecomposeAtenLogSoftmaxInt, DecomposeAtenBatchNorm,
                     DecomposeAten_NativeBatchNormLegitNoTraining, DecomposeAtenNativeLayerNorm, DecomposeAtenGroupNorm,
                     DecomposeAtenNativeGroupNorm, DecomposeAtenInstanceNorm, DecomposeAten_SafeSoftmax,
-                    DecomposeAten_SoftmaxBackwardData, DecomposeAten_WeightNorm);
+                    DecomposeAten_SoftmaxBackwardData, DecomposeAten_WeightNorm,
+                    decomposeAs<AtenSoftmaxIntOp, AtenSpecialSoftmaxOp>,
+                    decomposeAs<AtenLogSoftmaxIntOp, AtenSpecialLogSoftmaxOp>);
   addDecompositions(patterns, DecomposeAtenNativeBatchNorm, DecomposeAten_NativeBatchNormLegit,
                     DecomposeAten_NativeBatchNormLegitNoStats, DecomposeAten_NativeBatchNormLegitFunctional,
                     DecomposeAten_BatchNormWithUpdateFunctional, DecomposeAten_BatchNormNoUpdate);

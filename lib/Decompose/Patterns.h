@@ -131,12 +131,16 @@ void populateAttentionPatterns(mlir::RewritePatternSet &patterns);
 void populateContractionPatterns(mlir::RewritePatternSet &patterns);
 void populateContractionEinsumPatterns(mlir::RewritePatternSet &patterns);
 void populateContractionGroupedPatterns(mlir::RewritePatternSet &patterns);
+void populateContractionRecurrentPatterns(mlir::RewritePatternSet &patterns);
 /// Of operators outside of the table.
 void populateOperatorPatterns(mlir::RewritePatternSet &patterns);
 void populateConvolutionPatterns(mlir::RewritePatternSet &patterns);
+void populateConvolutionBackwardPatterns(mlir::RewritePatternSet &patterns);
 void populateCreationPatterns(mlir::RewritePatternSet &patterns);
 void populateElementwisePatterns(mlir::RewritePatternSet &patterns);
+void populateElementwiseBackwardPatterns(mlir::RewritePatternSet &patterns);
 void populateIndexingPatterns(mlir::RewritePatternSet &patterns);
+void populateIndexingEmbeddingPatterns(mlir::RewritePatternSet &patterns);
 void populateIndexingGridPatterns(mlir::RewritePatternSet &patterns);
 void populateIndexingHistogramPatterns(mlir::RewritePatternSet &patterns);
 /// Forms of ops that Lower takes in other forms.
@@ -147,18 +151,22 @@ void populateIndexingStridedPatterns(mlir::RewritePatternSet &patterns);
 void populateLinearAlgebraPatterns(mlir::RewritePatternSet &patterns);
 void populateLinearAlgebraSpectraPatterns(mlir::RewritePatternSet &patterns);
 void populateNormalizationPatterns(mlir::RewritePatternSet &patterns);
+void populateNormalizationBackwardPatterns(mlir::RewritePatternSet &patterns);
 void populatePoolingPatterns(mlir::RewritePatternSet &patterns);
+void populatePoolingBackwardPatterns(mlir::RewritePatternSet &patterns);
 void populateQuantizationPatterns(mlir::RewritePatternSet &patterns);
 void populateRandomPatterns(mlir::RewritePatternSet &patterns);
 void populateReductionPatterns(mlir::RewritePatternSet &patterns);
 void populateReductionNormPatterns(mlir::RewritePatternSet &patterns);
 void populateReductionLossPatterns(mlir::RewritePatternSet &patterns);
+void populateReductionLossBackwardPatterns(mlir::RewritePatternSet &patterns);
 void populateReductionSegmentPatterns(mlir::RewritePatternSet &patterns);
 void populateScalarPatterns(mlir::RewritePatternSet &patterns);
 void populateSortPatterns(mlir::RewritePatternSet &patterns);
 void populateSortUniquePatterns(mlir::RewritePatternSet &patterns);
 void populateSpectralPatterns(mlir::RewritePatternSet &patterns);
 void populateShapePatterns(mlir::RewritePatternSet &patterns);
+void populateShapePadPatterns(mlir::RewritePatternSet &patterns);
 void populateShapeJoinPatterns(mlir::RewritePatternSet &patterns);
 
 } // namespace torchc

@@ -133,11 +133,25 @@ DecomposeQuantizedDecomposedChooseQparamsPerTokenAsymmetric(QuantizedDecomposedC
   return SmallVector<Value>{b.convert(scale, getDtype(0)), b.convert(zeroPoint, getDtype(1))};
 }
 
+/// Quantized and back, in floating point
+static FailureOr<Value> DecomposeAtenFakeQuantizePerTensorAffine(AtenFakeQuantizePerTensorAffineOp op, Decomposer &b) {
+  auto scale = getConstantNumber(op.getScale()), zeroPoint = getConstantNumber(op.getZeroPoint());
+  Type dtype = getResultDtype(op);
+  if (!scale || !zeroPoint || dtype.isF64())
+    return b.unsupported("a scale or zero point that is not constant, or on f64");
+  Type f32 = b.getBuilder().getF32Type();
+  // The reciprocal is rounded to f32, as PyTorch does, so that both round the same way.
+  auto inverse = static_cast<double>(1.0f / static_cast<float>(*scale));
+  Value quantized = quantize(op.getSelf(), b.literal(f32, inverse), b.literal(f32, *zeroPoint), op.getQuantMin(),
+                             op.getQuantMax(), f32, b);
+  return b.convert(b.mulNumber(b.addNumber(quantized, -*zeroPoint), *scale), dtype);
+}
+
 void torchc::populateQuantizationPatterns(RewritePatternSet &patterns) {
-  addDecompositions(patterns, DecomposeQuantizedDecomposedQuantizePerTensor,
-                    DecomposeQuantizedDecomposedQuantizePerTensorTensor, DecomposeQuantizedDecomposedQuantizePerChannel,
-                    DecomposeQuantizedDecomposedQuantizePerToken, DecomposeQuantizedDecomposedDequantizePerTensor,
-                    DecomposeQuantizedDecomposedDequantizePerTensorTensor,
-                    DecomposeQuantizedDecomposedDequantizePerChannel, DecomposeQuantizedDecomposedDequantizePerToken,
-                    DecomposeQuantizedDecomposedChooseQparamsPerTokenAsymmetric);
+  addDecompositions(
+      patterns, DecomposeQuantizedDecomposedQuantizePerTensor, DecomposeQuantizedDecomposedQuantizePerTensorTensor,
+      DecomposeQuantizedDecomposedQuantizePerChannel, DecomposeQuantizedDecomposedQuantizePerToken,
+      DecomposeQuantizedDecomposedDequantizePerTensor, DecomposeQuantizedDecomposedDequantizePerTensorTensor,
+      DecomposeQuantizedDecomposedDequantizePerChannel, DecomposeQuantizedDecomposedDequantizePerToken,
+      DecomposeQuantizedDecomposedChooseQparamsPerTokenAsymmetric, DecomposeAtenFakeQuantizePerTensorAffine);
 }

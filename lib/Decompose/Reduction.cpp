@@ -344,5 +344,6 @@ void torchc::populateReductionPatterns(RewritePatternSet &patterns) {
                     DecomposeAtenStdMeanDim, DecomposeAtenStdMeanCorrection);
   addDecompositions(patterns, DecomposeAtenAminmax, DecomposeAtenCountNonzero, DecomposeAtenCountNonzeroDimIntList,
                     DecomposeAtenNansum, DecomposeAtenNanmean, DecomposeAtenSumToSize);
-  addDecompositions(patterns, DecomposeAtenLogsumexp, DecomposeAtenLinalgVectorNorm, DecomposeAtenNormScalarOptDim);
+  addDecompositions(patterns, decomposeAs<AtenLogsumexpOp, AtenSpecialLogsumexpOp>, DecomposeAtenLogsumexp,
+                    DecomposeAtenLinalgVectorNorm, DecomposeAtenNormScalarOptDim);
 }

@@ -6,7 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "Patterns.h"
+#include "ReductionLoss.h"
 
 #include <numbers>
 
@@ -14,10 +14,7 @@ using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
 
-/// How a loss of many elements becomes the result (ATen/core/Reduction.h).
-enum class LossReduction { None = 0, Mean = 1, Sum = 2 };
-
-static std::optional<LossReduction> getReduction(Value code) {
+std::optional<LossReduction> torchc::getReduction(Value code) {
   auto constant = getConstantInt(code);
   if (!constant || *constant < 0 || *constant > 2)
     return std::nullopt;
@@ -299,9 +296,23 @@ static FailureOr<Value> buildNllLoss(Operation *op, Value logs, Value target, Va
   }
   return b.convert(loss, getResultDtype(op));
 }
-static FailureOr<Value> DecomposeAtenNllLossNd(AtenNllLossNdOp op, Decomposer &b) {
+
+template <typename Op> static FailureOr<Value> decomposeNllLoss(Op op, Decomposer &b) {
   return buildNllLoss(op, widen(op, op.getSelf(), b), op.getTarget(), op.getWeight(), op.getReduction(),
                       op.getIgnoreIndex(), b);
+}
+/// The loss, and the sum of the weights, which is 0 where the losses are not reduced.
+template <typename Op> static Decomposed decomposeNllLossForward(Op op, Decomposer &b) {
+  auto loss = decomposeNllLoss(op, b);
+  if (failed(loss))
+    return failure();
+  Type dtype = getResultDtype(op), computed = getComputeDtype(dtype);
+  Value total = b.literal(computed, 0);
+  if (getReduction(op.getReduction()) != LossReduction::None) {
+    Value counts = buildCounts(op.getTarget(), *getConstantInt(op.getIgnoreIndex()), b);
+    total = b.create<AtenSumOp>(buildClassWeights(op.getTarget(), counts, op.getWeight(), computed, b), b.none());
+  }
+  return SmallVector<Value>{*loss, b.convert(total, getDtype(op->getResult(1)))};
 }
 
 /// [C] as [1, C, 1, ...], to be broadcast over scores.
@@ -425,6 +436,9 @@ void torchc::populateReductionLossPatterns(RewritePatternSet &patterns) {
                     DecomposeAtenBinaryCrossEntropy, DecomposeAtenBinaryCrossEntropyWithLogits);
   addDecompositions(patterns, DecomposeAtenCosineSimilarity, DecomposeAtenCosineEmbeddingLoss,
                     DecomposeAtenPairwiseDistance, DecomposeAtenTripletMarginLoss);
-  addDecompositions(patterns, DecomposeAtenNllLossNd, DecomposeAtenCrossEntropyLoss, DecomposeAtenMultiMarginLoss,
+  addDecompositions(patterns, decomposeNllLoss<AtenNllLossNdOp>, decomposeNllLoss<AtenNllLossOp>,
+                    decomposeNllLoss<AtenNllLoss2dOp>, decomposeNllLossForward<AtenNllLossForwardOp>,
+                    decomposeNllLossForward<AtenNllLoss2dForwardOp>);
+  addDecompositions(patterns, DecomposeAtenCrossEntropyLoss, DecomposeAtenMultiMarginLoss,
                     DecomposeAtenMultilabelMarginLoss);
 }

@@ -143,14 +143,14 @@ static FailureOr<Value> DecomposeAtenDist(AtenDistOp op, Decomposer &b) {
 }
 
 /// |x1[.., i, :] - x2[.., j, :]|_p
-static FailureOr<Value> DecomposeAtenCdist(AtenCdistOp op, Decomposer &b) {
+template <typename Op> static FailureOr<Value> decomposeCdist(Op op, Decomposer &b) {
   Value difference = b.subTensors(b.unsqueeze(op.getX1(), -2), b.unsqueeze(op.getX2(), -3));
   return b.create<AtenLinalgVectorNormOp>(difference, op.getP(), b.list(ArrayRef<int64_t>{-1}), b.boolean(false),
                                           b.none());
 }
 
 /// |x[i] - x[j]|_p for i < j
-static FailureOr<Value> DecomposeAtenPdist(AtenPdistOp op, Decomposer &b) {
+template <typename Op> static FailureOr<Value> decomposePdist(Op op, Decomposer &b) {
   int64_t count = getTensorType(op.getSelf()).getSizes().front();
   if (ShapedType::isDynamic(count))
     return b.unsupported("of a dim that is not static");
@@ -412,7 +412,8 @@ void torchc::populateReductionNormPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenLinalgMatrixNorm, DecomposeAtenLinalgMatrixNormStrOrd,
                     DecomposeAtenLinalgNorm, DecomposeAtenLinalgNormOrdStr, DecomposeAtenNormScalar,
                     DecomposeAtenNormScalarOptDimDtype);
-  addDecompositions(patterns, DecomposeAtenDist, DecomposeAtenCdist, DecomposeAtenPdist, DecomposeAtenRenorm);
+  addDecompositions(patterns, DecomposeAtenDist, decomposeCdist<AtenCdistOp>, decomposeCdist<Aten_CdistForwardOp>,
+                    decomposePdist<AtenPdistOp>, decomposePdist<Aten_PdistForwardOp>, DecomposeAtenRenorm);
   addDecompositions(patterns, DecomposeAtenTrapezoidX, DecomposeAtenTrapezoidDx, DecomposeAtenTrapzX,
                     DecomposeAtenTrapzDx, DecomposeAtenCumulativeTrapezoidX, DecomposeAtenCumulativeTrapezoidDx,
                     DecomposeAtenGradientScalarint, DecomposeAtenGradientScalararray, DecomposeAtenGradientScalarrayint,

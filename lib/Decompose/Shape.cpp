@@ -101,55 +101,6 @@ static FailureOr<Value> DecomposeAtenStack(AtenStackOp op, Decomposer &b) {
   return b.createAs<AtenCatOp>(op.getType(), b.list(parts, anyShape), op.getDim());
 }
 
-/// The place that element `i` of a dim comes from that gets `front` and `back` elements more; places outside of
-/// [0, extent) are padding.
-static std::optional<int64_t> getPaddingSource(StringRef mode, int64_t i, int64_t extent, int64_t front, int64_t back) {
-  if (mode == "circular") {
-    // What is cut off takes no part.
-    int64_t first = std::max<int64_t>(-front, 0), kept = extent - first - std::max<int64_t>(-back, 0);
-    if (kept <= 0)
-      return std::nullopt;
-    return first + (((i - first) % kept) + kept) % kept;
-  }
-  if (mode == "replicate")
-    return std::clamp<int64_t>(i, 0, extent - 1);
-  if (i <= -extent || i >= 2 * extent - 1)
-    return std::nullopt;
-  return i < 0 ? -i : i >= extent ? 2 * (extent - 1) - i : i;
-}
-
-/// Modes other than "constant" repeat elements of the tensor: one selection a dim.
-static FailureOr<Value> DecomposeAtenPad(AtenPadOp op, Decomposer &b) {
-  auto mode = getConstantString(op.getMode());
-  if (mode == "constant") {
-    Value value = isNone(op.getValue()) ? b.integer(0) : op.getValue();
-    return b.createAs<AtenConstantPadNdOp>(op.getType(), op.getSelf(), op.getPad(), value);
-  }
-  auto amounts = getConstantIntList(op.getPad());
-  BaseTensorType type = getTensorType(op.getSelf());
-  if (!mode || !llvm::is_contained({"reflect", "replicate", "circular"}, *mode) || !amounts)
-    return b.unsupported("in mode " + mode.value_or("(not constant)") + ", or amounts that are not constant");
-  SmallVector<std::pair<int64_t, SmallVector<double>>> selections;
-  for (size_t i = 0; i + 1 < amounts->size(); i += 2) {
-    int64_t dim = type.getRank() - 1 - static_cast<int64_t>(i / 2), extent = type.getSizes()[dim];
-    if (ShapedType::isDynamic(extent) || extent == 0)
-      return b.unsupported("of a dim that is not static or empty");
-    SmallVector<double> places;
-    for (int64_t place = -(*amounts)[i]; place < extent + (*amounts)[i + 1]; ++place) {
-      auto source = getPaddingSource(*mode, place, extent, (*amounts)[i], (*amounts)[i + 1]);
-      if (!source)
-        return b.unsupported("with more elements than there are to reflect");
-      places.push_back(static_cast<double>(*source));
-    }
-    selections.push_back({dim, places});
-  }
-  Value x = op.getSelf();
-  Type si64 = b.getBuilder().getIntegerType(64, /*isSigned=*/true);
-  for (auto &[dim, places] : selections)
-    x = b.create<AtenIndexSelectOp>(x, b.integer(dim), b.literal(si64, places, {static_cast<int64_t>(places.size())}));
-  return x;
-}
-
 /// [.., C r r, H, W] -> [.., C, r, r, H, W] -> [.., C, H, r, W, r] -> [.., C, H r, W r]
 static FailureOr<Value> DecomposeAtenPixelShuffle(AtenPixelShuffleOp op, Decomposer &b) {
   Value x = op.getSelf();
@@ -231,7 +182,7 @@ void torchc::populateShapePatterns(RewritePatternSet &patterns) {
                     DecomposeAtenMovedimIntlist);
   addDecompositions(patterns, DecomposeAtenViewAs, DecomposeAtenReshapeAs, DecomposeAtenExpandAs,
                     DecomposeAtenBroadcastTo, DecomposeAtenRavel, DecomposeAtenAtleast1d);
-  addDecompositions(patterns, DecomposeAtenStack, DecomposeAtenPad, DecomposeAtenPixelShuffle,
-                    DecomposeAtenRepeatInterleaveSelfInt, DecomposeAtenRepeatInterleaveTensor,
-                    DecomposeAtenRepeatInterleaveSelfTensor, DecomposeAtenResize, DecomposeAtenResizeAs);
+  addDecompositions(patterns, DecomposeAtenStack, DecomposeAtenPixelShuffle, DecomposeAtenRepeatInterleaveSelfInt,
+                    DecomposeAtenRepeatInterleaveTensor, DecomposeAtenRepeatInterleaveSelfTensor, DecomposeAtenResize,
+                    DecomposeAtenResizeAs);
 }

@@ -391,17 +391,75 @@ static FailureOr<Value> DecomposeAtenIm2col(AtenIm2colOp op, Decomposer &b) {
   return batched ? columns : b.squeeze(columns, 0);
 }
 
+/// Adds element i step + k dilation of a dim up for all windows i and their elements k, of a tensor with the two as
+/// two dims; the dim is then `extent` long.
+static Value addWindows(Value x, int64_t dim, Value extent, int64_t step, int64_t dilation, Decomposer &b) {
+  SmallVector<Value> sizes = b.sizes(x);
+  Value one = b.integer(1), steps = b.create<AtenMulScalarOp>(b.range(sizes[dim]), b.integer(step));
+  Value places =
+      b.addTensors(b.unsqueeze(steps, 1), b.create<AtenMulScalarOp>(b.range(sizes[dim + 1]), b.integer(dilation)));
+  sizes[dim] = extent;
+  sizes.erase(sizes.begin() + dim + 1);
+  Value zeros = b.full(sizes, b.integer(0), getDtype(x));
+  return b.create<AtenIndexAddOp>(zeros, b.integer(dim), b.flatten(places), b.flatten(x, dim, dim + 1), one);
+}
+
+static FailureOr<Value> DecomposeAtenUnfoldBackward(AtenUnfoldBackwardOp op, Decomposer &b) {
+  auto sizes = getListElements(op.getInputSizes());
+  auto dim = getConstantInt(op.getDim()), step = getConstantInt(op.getStep());
+  int64_t rank = getRank(op.getGradIn()) - 1;
+  auto axis = dim ? wrapDim(*dim, rank) : std::nullopt;
+  if (!sizes || !axis || !step || rank == 0 || static_cast<int64_t>(sizes->size()) != rank)
+    return b.unsupported("numbers that are not constant, or of a tensor of rank 0");
+  SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  order.insert(order.begin() + *axis + 1, rank);
+  return addWindows(b.permute(op.getGradIn(), order), *axis, (*sizes)[*axis], *step, 1, b);
+}
+
+/// Columns as patches of images, which add up: [N, C kh kw, oh ow] -> [N, C, H, W]
+static FailureOr<Value> DecomposeAtenCol2im(AtenCol2imOp op, Decomposer &b) {
+  auto output = getListElements(op.getOutputSize());
+  auto kernel = getConstantIntList(op.getKernelSize()), dilation = getConstantIntList(op.getDilation()),
+       padding = getConstantIntList(op.getPadding()), stride = getConstantIntList(op.getStride());
+  for (const auto &numbers : {kernel, dilation, padding, stride})
+    if (!numbers || numbers->size() != 2)
+      return b.unsupported("numbers that are not constant");
+  if (!output || output->size() != 2)
+    return b.unsupported("an output size of unknown length");
+  Value x = op.getSelf(), one = b.integer(1);
+  bool batched = getRank(x) == 3;
+  if (!batched)
+    x = b.unsqueeze(x, 0);
+  SmallVector<Value> padded, windows;
+  for (int64_t i = 0; i < 2; ++i) {
+    padded.push_back(b.add((*output)[i], b.integer(2 * (*padding)[i])));
+    Value reach = b.integer((*dilation)[i] * ((*kernel)[i] - 1) + 1);
+    windows.push_back(b.add(b.floordiv(b.sub(padded[i], reach), b.integer((*stride)[i])), one));
+  }
+  Value height = b.integer((*kernel)[0]), width = b.integer((*kernel)[1]);
+  Value channels = b.floordiv(b.size(x, 1), b.integer((*kernel)[0] * (*kernel)[1]));
+  x = b.create<AtenReshapeOp>(x, b.list({b.size(x, 0), channels, height, width, windows[0], windows[1]}));
+  x = b.permute(x, {0, 1, 4, 2, 5, 3}); // [N, C, oh, kh, ow, kw]
+  x = addWindows(x, 4, padded[1], (*stride)[1], (*dilation)[1], b);
+  x = addWindows(x, 2, padded[0], (*stride)[0], (*dilation)[0], b);
+  for (int64_t i = 0; i < 2; ++i)
+    if ((*padding)[i] != 0)
+      x = b.slice(x, 2 + i, b.integer((*padding)[i]), b.add((*output)[i], b.integer((*padding)[i])));
+  return batched ? x : b.squeeze(x, 0);
+}
+
 void torchc::populateShapeJoinPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenAtleast1dSequence, DecomposeAtenAtleast2dSequence,
                     DecomposeAtenAtleast3dSequence, DecomposeAten_ChunkCat);
   addDecompositions(patterns, DecomposeAtenAtleast2d, DecomposeAtenAtleast3d, DecomposeAtenHstack, DecomposeAtenVstack,
-                    DecomposeAtenDstack, DecomposeAtenColumnStack, DecomposeAtenBlockDiag);
+                    decomposeAs<AtenVstackOp, AtenRowStackOp>, DecomposeAtenDstack, DecomposeAtenColumnStack,
+                    DecomposeAtenBlockDiag);
   addDecompositions(patterns, DecomposeAtenMeshgridIndexing, DecomposeAtenMeshgrid, DecomposeAtenCartesianProd,
                     DecomposeAtenCombinations, DecomposeAtenBroadcastTensors);
   addDecompositions(patterns, DecomposeAtenTile, DecomposeAtenFliplr, DecomposeAtenFlipud, DecomposeAtenRot90,
                     DecomposeAtenChannelShuffle, DecomposeAtenPixelUnshuffle, DecomposeAtenMovedimInt,
                     DecomposeAtenFftFftshift, DecomposeAtenFftIfftshift, DecomposeAtenUnfold, DecomposeAtenUnfoldCopy,
-                    DecomposeAtenIm2col);
+                    DecomposeAtenIm2col, DecomposeAtenUnfoldBackward, DecomposeAtenCol2im);
   // What views and copies of values have in common: the values.
   addDecompositions(
       patterns, decomposeAs<AtenPermuteOp, AtenPermuteCopyOp>, decomposeAs<AtenExpandOp, AtenExpandCopyOp>,

@@ -152,8 +152,6 @@ public:
   Spectrum(Operation *op, Decomposer &b) : op(op), b(b) {}
 
   LogicalResult start(Value self);
-  /// How a transform of `norm` scales.
-  FailureOr<Scale> getScale(Value norm, bool inverse);
   /// n, or the size that the dim has; refuses what is not static.
   FailureOr<int64_t> getLength(Value n, int64_t dim);
 
@@ -192,7 +190,8 @@ LogicalResult Spectrum::start(Value self) {
   return success();
 }
 
-FailureOr<Scale> Spectrum::getScale(Value norm, bool inverse) {
+/// How a transform of `norm` scales.
+static FailureOr<Scale> getScale(Value norm, bool inverse, Decomposer &b) {
   auto name = isNone(norm) ? std::optional<StringRef>("backward") : getConstantString(norm);
   if (name == "ortho")
     return Scale::Root;
@@ -284,12 +283,9 @@ enum class Kind { ComplexToComplex, RealToComplex, ComplexToReal };
 } // namespace
 
 static FailureOr<Value> buildTransform(Operation *op, Value self, ArrayRef<Value> lengths, ArrayRef<int64_t> dims,
-                                       Value norm, Kind kind, bool inverse, Decomposer &b) {
+                                       FailureOr<Scale> scale, Kind kind, bool inverse, Decomposer &b) {
   Spectrum spectrum(op, b);
-  if (failed(spectrum.start(self)))
-    return failure();
-  FailureOr<Scale> scale = spectrum.getScale(norm, inverse);
-  if (failed(scale))
+  if (failed(scale) || failed(spectrum.start(self)))
     return failure();
   SmallVector<int64_t> sizes;
   for (auto [i, dim] : llvm::enumerate(dims)) {
@@ -337,7 +333,7 @@ template <typename Op> static FailureOr<Value> decomposeOneDim(Op op, Kind kind,
   auto dim = constant ? wrapDim(*constant, getRank(op.getSelf())) : std::nullopt;
   if (!dim || getRank(op.getSelf()) == 0)
     return b.unsupported("a dim that is not constant, or out of range");
-  return buildTransform(op, op.getSelf(), op.getN(), *dim, op.getNorm(), kind, inverse, b);
+  return buildTransform(op, op.getSelf(), op.getN(), *dim, getScale(op.getNorm(), inverse, b), kind, inverse, b);
 }
 
 /// fftn, ...: along several dims, or all.
@@ -368,7 +364,44 @@ template <typename Op> static FailureOr<Value> decomposeManyDims(Op op, Kind kin
   }
   if (!lengths.empty() && lengths.size() != dims.size())
     return b.unsupported("as many lengths as dims are needed");
-  return buildTransform(op, op.getSelf(), lengths, dims, op.getNorm(), kind, inverse, b);
+  return buildTransform(op, op.getSelf(), lengths, dims, getScale(op.getNorm(), inverse, b), kind, inverse, b);
+}
+
+/// _fft_c2c, ...: what the others become in PyTorch. Scaled by nothing, the root, or the number of elements.
+template <typename Op>
+static FailureOr<Value> decomposeNormalized(Op op, Value lastLength, Kind kind, bool inverse, Decomposer &b) {
+  auto dims = getConstantIntList(op.getDim());
+  auto normalization = getConstantInt(op.getNormalization());
+  if (!dims || !normalization || *normalization < 0 || *normalization > 2)
+    return b.unsupported("dims or a normalization that is not constant");
+  SmallVector<Value> lengths;
+  if (lastLength)
+    lengths.resize(dims->size());
+  if (!lengths.empty())
+    lengths.back() = lastLength;
+  for (int64_t &dim : *dims) {
+    auto wrapped = wrapDim(dim, getRank(op.getSelf()));
+    if (!wrapped || getRank(op.getSelf()) == 0)
+      return b.unsupported("a dim out of range");
+    dim = *wrapped;
+  }
+  static constexpr Scale kScales[] = {Scale::None, Scale::Root, Scale::Full};
+  return buildTransform(op, op.getSelf(), lengths, *dims, kScales[*normalization], kind, inverse, b);
+}
+static FailureOr<Value> DecomposeAten_FftC2c(Aten_FftC2cOp op, Decomposer &b) {
+  auto forward = getConstantBool(op.getForward());
+  if (!forward)
+    return b.unsupported("a direction that is not constant");
+  return decomposeNormalized(op, Value(), Kind::ComplexToComplex, /*inverse=*/!*forward, b);
+}
+static FailureOr<Value> DecomposeAten_FftR2c(Aten_FftR2cOp op, Decomposer &b) {
+  auto isHalf = getConstantBool(op.getOnesided());
+  if (!isHalf)
+    return b.unsupported("onesided is not constant");
+  return decomposeNormalized(op, Value(), *isHalf ? Kind::RealToComplex : Kind::ComplexToComplex, /*inverse=*/false, b);
+}
+static FailureOr<Value> DecomposeAten_FftC2r(Aten_FftC2rOp op, Decomposer &b) {
+  return decomposeNormalized(op, op.getLastDimSize(), Kind::ComplexToReal, /*inverse=*/true, b);
 }
 
 static FailureOr<Value> DecomposeAtenFftFft(AtenFftFftOp op, Decomposer &b) {
@@ -432,5 +465,6 @@ void torchc::populateSpectralPatterns(RewritePatternSet &patterns) {
                     DecomposeAtenFftRfft2);
   addDecompositions(patterns, DecomposeAtenFftIrfft2, DecomposeAtenFftHfft2, DecomposeAtenFftIhfft2,
                     DecomposeAtenFftFftn, DecomposeAtenFftIfftn, DecomposeAtenFftRfftn, DecomposeAtenFftIrfftn,
-                    DecomposeAtenFftHfftn, DecomposeAtenFftIhfftn);
+                    DecomposeAtenFftHfftn, DecomposeAtenFftIhfftn, DecomposeAten_FftC2c, DecomposeAten_FftR2c,
+                    DecomposeAten_FftC2r);
 }

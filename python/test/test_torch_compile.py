@@ -231,6 +231,59 @@ def test_training_with_strides_groups_and_transposed_convolutions():
     check_training(model, torch.randn(2, 4, 9, 8, requires_grad=True), options={"fallback": False})
 
 
+class Residual(nn.Module):
+    """A ResNet of two stages: strides, a projection beside the body, a stem with max pooling, a loss of classes."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 4, 7, 2, 3, bias=False), nn.BatchNorm2d(4), nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, 1))
+        self.body = nn.Sequential(nn.Conv2d(4, 6, 3, 2, 1, bias=False), nn.BatchNorm2d(6), nn.ReLU(inplace=True),
+                                  nn.Conv2d(6, 6, 3, 1, 1, groups=6, bias=False), nn.BatchNorm2d(6))
+        self.beside = nn.Sequential(nn.Conv2d(4, 6, 1, 2, bias=False), nn.BatchNorm2d(6))
+        self.head = nn.Linear(6, 5)
+
+    def forward(self, x, classes):
+        x = self.stem(x)
+        x = F.relu(self.body(x) + self.beside(x))
+        return F.cross_entropy(self.head(F.adaptive_avg_pool2d(x, 1).flatten(1)), classes).view(1)
+
+
+class VisionTransformer(nn.Module):
+    """Patches, one block with attention of two heads, a loss of classes."""
+
+    def __init__(self):
+        super().__init__()
+        self.patches, self.places = nn.Conv2d(3, 8, 4, 4), nn.Parameter(torch.randn(1, 9, 8) / 4)
+        self.norm1, self.norm2, self.norm = nn.LayerNorm(8), nn.LayerNorm(8), nn.LayerNorm(8)
+        self.qkv, self.out = nn.Linear(8, 24), nn.Linear(8, 8)
+        self.mlp = nn.Sequential(nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 8))
+        self.head = nn.Linear(8, 5)
+
+    def forward(self, x, classes):
+        x = self.patches(x).flatten(2).transpose(1, 2) + self.places
+        q, k, v = self.qkv(self.norm1(x)).unflatten(-1, (3, 2, 4)).permute(2, 0, 3, 1, 4)
+        x = x + self.out(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
+        x = x + self.mlp(self.norm2(x))
+        return F.cross_entropy(self.head(self.norm(x).mean(1)), classes, label_smoothing=0.1).view(1)
+
+
+@pytest.mark.parametrize("model, size", [(Residual, 20), (VisionTransformer, 12)], ids=["ResNet", "ViT"])
+def test_a_training_step_is_two_graphs(in_pytorch, model, size):
+    check_training(model(), torch.randn(2, 3, size, size, requires_grad=True), torch.tensor([1, 4]), options={"fallback": False})
+    assert not in_pytorch()
+
+
+@pytest.mark.parametrize("layer", [
+    nn.Conv1d(3, 4, 3, padding=2, padding_mode="reflect"), nn.ConvTranspose1d(3, 4, 4, stride=2, padding=1, output_padding=1),
+    nn.Conv1d(3, 6, 3, dilation=2, groups=3), nn.GroupNorm(3, 3), nn.AvgPool1d(3, 2, 1, ceil_mode=True, count_include_pad=False),
+    nn.AdaptiveAvgPool1d(4), nn.AdaptiveMaxPool1d(4), nn.Upsample(scale_factor=2, mode="linear"), nn.Upsample(scale_factor=2),
+    nn.Hardswish(), nn.SiLU(), nn.ELU(), nn.LeakyReLU(), nn.Softplus(), nn.Mish(), nn.LogSigmoid(), nn.PReLU(), nn.ReplicationPad1d(2),
+    nn.RMSNorm(9), nn.Softmax(1),
+], ids=lambda layer: type(layer).__name__)
+def test_training_one_layer(layer):
+    check_training(layer, torch.randn(2, 3, 9, requires_grad=True), steps=1, options={"fallback": False})
+
+
 def test_training_with_dynamic_sizes():
     model = nn.Sequential(nn.Linear(6, 4), nn.ReLU())
     compiled_model = copy.deepcopy(model)

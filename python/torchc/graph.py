@@ -287,11 +287,7 @@ class GraphWriter:
         takers = [user for user in node.users if user.target is operator.getitem and isinstance(user.args[1], int)]
         for user in takers:
             names[user.args[1]] = user.name
-        # A gradient that was not asked for is None; it has a type all the same, of which nothing is read.
-        typical = next((element for element in value if isinstance(element, torch.Tensor)), None)
-        untaken = set(range(len(value))) - {user.args[1] for user in takers}
-        outputs = [self._describe(node, typical if element is None and i in untaken else element, name)
-                   for i, (element, name) in enumerate(zip(value, names))]
+        outputs = [self._describe(node, element, name) for element, name in zip(value, names)]
         for user in takers:
             self._arguments[user] = outputs[user.args[1]]
         is_list = isinstance(node.target, torch._ops.OpOverload) and len(node.target._schema.returns) == 1

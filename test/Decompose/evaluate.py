@@ -74,7 +74,7 @@ class Writer:
         values = [self.value(element) for element in argument]
         types = ", ".join(t for _, t in values)
         is_tensors = any(isinstance(element, torch.Tensor) for element in argument)
-        is_bools = len(argument) > 0 and all(isinstance(element, bool) for element in argument)
+        is_bools = any(isinstance(element, bool) for element in argument)
         element = f"{self.kind}" if is_tensors else "bool" if is_bools else "int"
         return self.define(f"torch.prim.ListConstruct {', '.join(n for n, _ in values)} : ({types}) -> !torch.list<{element}>",
                            f"!torch.list<{element}>")
@@ -111,11 +111,16 @@ def write_call(name, *arguments, dynamic=False, **keywords):
         writer.lines.append(f"%r:{len(flat)} = torch.prim.ListUnpack {listed[0]} : {element} -> {', '.join(types)}")
     else:
         flat = list(results) if isinstance(results, tuple) else [results] if results is not None else []
-        types = [tensor_type(r, dynamic=dynamic) for r in flat]
+        # What a backward op is not asked for is None, whatever PyTorch computes along with the rest.
+        masks = [v for a, v in zip(operator._schema.arguments, arguments) if a.name == "output_mask"]
+        flat = [r if wanted else None for r, wanted in zip(flat, *masks)] if masks else flat
+        types = ["!torch.none" if r is None else tensor_type(r, dynamic=dynamic) for r in flat]
         left = f"%r:{len(flat)} = " if flat else ""
         right = f" -> {', '.join(types)}" if flat else ""
         writer.lines.append(f"{left}torch.{name} {', '.join(n for n, _ in values)} : {', '.join(t for _, t in values)}{right}")
-    returned = ", ".join(f"%r#{i}" for i in range(len(flat)))
+    returned = ", ".join(f"%r#{i}" for i, r in enumerate(flat) if r is not None)
+    types = [t for t in types if t != "!torch.none"]
+    flat = [r for r in flat if r is not None]
     body = "\n  ".join(writer.lines)
     text = f"func.func @forward({', '.join(writer.arguments)}) -> ({', '.join(types)}) {{\n  {body}\n  return {returned}{' : ' if flat else ''}{', '.join(types)}\n}}\n"
     return text, writer.inputs, flat
@@ -155,6 +160,10 @@ def parse_literal(text):
     element, shape_text = re.fullmatch(r"dense<(.*)> : tensor<(.*)>", text).groups()
     *shape, dtype = shape_text.split("x")
     dtype = DTYPES[dtype]
+    if not element:
+        return torch.empty([int(s) for s in shape], dtype=dtype)
+    if element.startswith('"'):  # The bytes of many elements.
+        return torch.frombuffer(bytearray.fromhex(element.strip('"')[2:]), dtype=dtype).view([int(s) for s in shape])
     if element.startswith("0x"):
         bits = int(element, 16)
         size = torch.empty(0, dtype=dtype).element_size()

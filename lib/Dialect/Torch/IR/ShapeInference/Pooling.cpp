@@ -72,6 +72,9 @@ void torchc::torch::addPoolingInference(InferenceTable &table) {
   table.add<AtenAvgPool2dOp>([](AtenAvgPool2dOp::Adaptor op) {
     return inferPool(2, op.getSelf(), op.getKernelSize(), op.getStride(), op.getPadding(), Value(), op.getCeilMode());
   });
+  table.add<AtenAvgPool3dOp>([](AtenAvgPool3dOp::Adaptor op) {
+    return inferPool(3, op.getSelf(), op.getKernelSize(), op.getStride(), op.getPadding(), Value(), op.getCeilMode());
+  });
   table.add<AtenAvgPool1dOp>([](AtenAvgPool1dOp::Adaptor op) {
     return inferPool(1, op.getSelf(), op.getKernelSize(), op.getStride(), op.getPadding(), Value(), op.getCeilMode());
   });
