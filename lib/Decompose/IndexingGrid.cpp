@@ -186,6 +186,39 @@ static FailureOr<Value> DecomposeAtenGridSampler3d(AtenGridSampler3dOp op, Decom
   return decomposeGridSampler(op, b);
 }
 
+/// grid[n, .., w] = theta[n] (x[w], y[h], .., 1), with x, y, .. from -1 to 1: the centers of the outer elements, or
+/// their outer edges.
+static FailureOr<Value> DecomposeAtenAffineGridGenerator(AtenAffineGridGeneratorOp op, Decomposer &b) {
+  auto size = getListElements(op.getSize());
+  auto alignCorners = getConstantBool(op.getAlignCorners());
+  if (!size || !alignCorners)
+    return b.unsupported("a size or align_corners is not constant");
+  Type dtype = getDtype(op.getTheta());
+  ArrayRef<Value> spatial = ArrayRef<Value>(*size).drop_front(2);
+  SmallVector<Value> coordinates;
+  for (auto [i, extent] : llvm::enumerate(spatial)) {
+    Value last = b.sub(extent, b.integer(1));
+    Value place = b.mulNumber(b.convert(b.range(extent), dtype), 2);
+    Value span = b.scalarTensor(*alignCorners ? last : extent, dtype);
+    // One element lies in the middle.
+    span = b.create<AtenClampMinOp>(span, b.integer(1));
+    Value coordinate = b.divTensors(b.subTensors(place, b.scalarTensor(last, dtype)), span);
+    for (size_t after = i + 1; after < spatial.size(); ++after)
+      coordinate = b.unsqueeze(coordinate, -1);
+    coordinates.insert(coordinates.begin(), b.unsqueeze(b.expand(coordinate, spatial), -1));
+  }
+  SmallVector<Value> ones(spatial);
+  ones.push_back(b.integer(1));
+  coordinates.push_back(b.full(ones, b.floating(1), dtype));
+  Value points = b.flatten(b.cat(coordinates, -1), 0, -2);
+  Value grid = b.create<AtenMatmulOp>(points, b.transpose(op.getTheta(), 1, 2));
+  SmallVector<Value> sizes{size->front()};
+  llvm::append_range(sizes, spatial);
+  sizes.push_back(b.integer(spatial.size()));
+  return b.view(grid, sizes);
+}
+
 void torchc::populateIndexingGridPatterns(RewritePatternSet &patterns) {
-  addDecompositions(patterns, DecomposeAtenGridSampler, DecomposeAtenGridSampler2d, DecomposeAtenGridSampler3d);
+  addDecompositions(patterns, DecomposeAtenGridSampler, DecomposeAtenGridSampler2d, DecomposeAtenGridSampler3d,
+                    DecomposeAtenAffineGridGenerator);
 }

@@ -235,6 +235,8 @@ CASES = [
     ("aten.native_group_norm", IMAGE, randn(4), randn(4), 2, 4, 63, 2, 1e-5),
     ("aten.instance_norm", IMAGE, randn(4), randn(4), None, None, True, 0.1, 1e-5, False),
     ("aten.instance_norm", IMAGE, None, None, randn(4), randn(4).abs(), False, 0.1, 1e-5, False),
+    *[("aten.affine_grid_generator", randn(2, len(size) - 2, len(size) - 1), size, aligned)
+      for size in ([2, 3, 4, 5], [2, 1, 1, 3], [2, 2, 3, 1, 2]) for aligned in (True, False)],
     # Attention
     ("aten.scaled_dot_product_attention", Q, K, Y), ("aten.scaled_dot_product_attention", Q, K, Y, MASK),
     ("aten.scaled_dot_product_attention", Q, K, Y, randn(2, 1, 5, 6)),

@@ -133,7 +133,7 @@ def test_dynamic_sizes():
     b = torch.export.Dim("b", min=2, max=64)
 
     def exported(function, x):
-        return torchc.compile(function, (x,), dynamic_shapes=(({0: b, 1: n, 2: n},),))
+        return torchc.compile(function, (x,), dynamic_shapes=({0: b, 1: n, 2: n},))
 
     x = random_matrices(3, 5, 5)
     solve = exported(lambda a: torch.linalg.solve(a, a.sum(-1)), x)

@@ -257,9 +257,7 @@ class Rare(nn.Module):
 
 
 @FORMATS
-def test_rare_operators(model_format, request):
-    if model_format == "traced":
-        request.applymarker(pytest.mark.xfail(strict=True, raises=torchc.UnsupportedOpError, reason="no aten.upsample_bilinear2d"))
+def test_rare_operators(model_format):
     torch.manual_seed(0)
     x, i = torch.randn(4, 4), torch.tensor([0, 3, 1, 2])
     module = Rare()

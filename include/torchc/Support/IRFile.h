@@ -28,7 +28,7 @@ struct IRWriteOptions {
   /// The weights that an earlier module of the same folder has been written with.
   /// They are written again, and noted here, only where they differ.
   WrittenWeights *shared = nullptr;
-  mlir::OpPrintingFlags printing; ///< For text.
+  mlir::OpPrintingFlags printing = {}; ///< For text.
 };
 
 /// Writes `module` to `path` and the weights that its globals refer to beside
