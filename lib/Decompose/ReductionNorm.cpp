@@ -20,10 +20,16 @@ static Value getNorm(Value x, double p, ArrayRef<int64_t> dims, bool keepdim, De
 // Matrix norms
 //===----------------------------------------------------------------------===//
 
+/// The largest along `dim` of values that are not negative; 0 of none.
+static Value buildLargest(Value values, int64_t dim, bool keepdim, Decomposer &b) {
+  Value largest = b.amax(values, {dim}, keepdim);
+  return getTensorType(values).getSizes()[dim] > 0 ? largest : b.create<AtenClampMinOp>(largest, b.integer(0));
+}
+
 /// The largest or smallest sum of absolute values along a row or column.
 static Value buildSumNorm(Value x, int64_t summed, int64_t other, bool largest, bool keepdim, Decomposer &b) {
   Value sums = b.sum(b.create<AtenAbsOp>(x), {summed}, true);
-  Value norm = largest ? b.amax(sums, {other}, true)
+  Value norm = largest ? buildLargest(sums, other, true, b)
                        : b.create<AtenAminOp>(sums, b.list(ArrayRef<int64_t>{other}), b.boolean(true));
   if (keepdim)
     return norm;
@@ -49,7 +55,7 @@ static FailureOr<Value> buildSpectralNorm(Value x, int64_t row, int64_t column, 
   if (order == 0)
     norm = b.sum(values, {last}, false);
   else if (order > 0)
-    norm = b.amax(values, {last}, false);
+    norm = buildLargest(values, last, false, b);
   else
     norm = b.create<AtenAminOp>(values, b.list(last), b.boolean(false));
   if (!keepdim)

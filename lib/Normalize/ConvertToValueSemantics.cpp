@@ -220,8 +220,8 @@ LogicalResult FunctionConverter::convertTrainingNorm(Operation *op, AtenBuilder 
     if (!operands.emplace_back(read(operand, op, b)))
       return failure();
   Value input = operands[0];
-  if (!getTensorType(input).hasRank())
-    return emitErrorAt(op) << "an input whose rank is not known";
+  if (!getTensorType(input).hasRank() || getTensorType(input).getRank() < 2)
+    return emitErrorAt(op) << "an input whose rank is not known, or less than 2";
   Value batch = b.size(input, 0), channels = b.size(input, 1);
   if (isInstanceNorm) {
     // A batch norm whose channels are those of every element of the batch.

@@ -28,7 +28,7 @@ def run(case, model_format, threads, timed):
             expected, actual = model(*inputs), program(*inputs)
             worst = max(worst, ((actual - expected).abs().max() / expected.abs().max()).item())
         inputs = case.inputs()[0]
-        ratio = measure(lambda: model(*inputs)) / measure(lambda: program(*inputs)) if timed else float("nan")
+        ratio = measure(lambda: model(*inputs)) / measure(lambda: program(*inputs)) if timed else None
     return seconds, worst, ratio
 
 
@@ -51,7 +51,8 @@ def main():
                 seconds, worst, ratio = run(case, model_format, arguments.threads, arguments.time)
                 failed = not worst <= case.tolerance
                 verdict = "DIFFERS" if failed else ""
-                print(f"{case.name:20} {model_format:9} {seconds:9.2f} {worst:10.1e} {ratio:7.2f}x {verdict}", flush=True)
+                speed = f"{ratio:7.2f}x" if ratio else ""
+                print(f"{case.name:20} {model_format:9} {seconds:9.2f} {worst:10.1e} {speed:8} {verdict}".rstrip(), flush=True)
             except torchc.TorchcError as error:
                 failed = True
                 print(f"{case.name:20} {model_format:9} {str(error).splitlines()[0]}", flush=True)
