@@ -30,6 +30,18 @@ static FailureOr<Value> DecomposeAtenEmbeddingRenorm(AtenEmbeddingRenormOp op, D
   return b.convert(b.where(isShortened, b.mulTensors(weight, factors), weight), dtype);
 }
 
+/// The sums of the rows [n, width] of each of `count` groups, or their means; 0 of none. `group` [n] says to which
+/// one a row belongs.
+static Value sumGroups(Value rows, Value group, Value count, bool isMean, Decomposer &b) {
+  Type dtype = getDtype(rows);
+  Value list = b.list({group}, group.getType()), zero = b.integer(0), accumulates = b.boolean(true);
+  Value sums = b.create<AtenIndexPutOp>(b.full({count, b.size(rows, 1)}, zero, dtype), list, rows, accumulates);
+  if (!isMean)
+    return sums;
+  Value counts = b.create<AtenIndexPutOp>(b.full({count}, zero, dtype), list, b.literal(dtype, 1), accumulates);
+  return b.divTensors(sums, b.unsqueeze(b.create<AtenClampMinOp>(counts, b.integer(1)), 1));
+}
+
 //===----------------------------------------------------------------------===//
 // Bags: sums over groups of rows
 //===----------------------------------------------------------------------===//
@@ -63,20 +75,14 @@ template <typename Op> static Decomposed decomposeBags(Op op, std::optional<int6
   Value rows = b.convert(b.create<AtenIndexSelectOp>(op.getWeight(), b.integer(0), indices), computed);
   if (!isNone(op.getPerSampleWeights()))
     rows = b.mulTensors(rows, b.unsqueeze(b.convert(op.getPerSampleWeights(), computed), 1));
-  Value slots = b.add(bags, one), zero = b.integer(0);
-  Value zeros = b.full({slots, b.size(rows, 1)}, zero, computed), result;
+  Value slots = b.add(bags, one), zero = b.integer(0), result;
   if (*mode == 2) {
     // A bag without indices stays 0.
+    Value zeros = b.full({slots, b.size(rows, 1)}, zero, computed);
     Value index = b.expand(b.unsqueeze(bag, 1), b.sizes(rows));
     result = b.create<AtenScatterReduceTwoOp>(zeros, zero, index, rows, b.string("amax"), b.boolean(false));
   } else {
-    Value list = b.list({bag}, bag.getType());
-    result = b.create<AtenIndexPutOp>(zeros, list, rows, b.boolean(true));
-    if (*mode == 1) {
-      Value counts =
-          b.create<AtenIndexPutOp>(b.full({slots}, zero, computed), list, b.literal(computed, 1), b.boolean(true));
-      result = b.divTensors(result, b.unsqueeze(b.create<AtenClampMinOp>(counts, one), 1));
-    }
+    result = sumGroups(rows, bag, slots, /*isMean=*/*mode == 1, b);
   }
   result = b.slice(result, 0, zero, bags);
   return SmallVector<Value>{b.convert(result, dtype), Value(), Value(), Value()};
@@ -111,20 +117,13 @@ static FailureOr<Value> DecomposeAtenEmbeddingDenseBackward(AtenEmbeddingDenseBa
   if (!padding || !isMean)
     return b.unsupported("an option that is not constant");
   Type dtype = getResultDtype(op), computed = getComputeDtype(dtype);
-  Value index = b.flatten(op.getIndices()), list = b.list({index}, index.getType()), zero = b.integer(0);
-  Value width = b.size(op.getGradOutput(), -1), sumsRows = b.boolean(true);
+  Value index = b.flatten(op.getIndices()), width = b.size(op.getGradOutput(), -1);
   Value rows = b.create<AtenReshapeOp>(b.convert(op.getGradOutput(), computed), b.list({b.integer(-1), width}));
   if (*padding >= 0) {
     Value isPadding = b.unsqueeze(b.create<AtenEqScalarOp>(index, op.getPaddingIdx()), 1);
     rows = b.where(isPadding, b.literal(computed, 0), rows);
   }
-  Value sums = b.create<AtenIndexPutOp>(b.full({op.getNumWeights(), width}, zero, computed), list, rows, sumsRows);
-  if (*isMean) {
-    Value counts =
-        b.create<AtenIndexPutOp>(b.full({op.getNumWeights()}, zero, computed), list, b.literal(computed, 1), sumsRows);
-    sums = b.divTensors(sums, b.unsqueeze(b.create<AtenClampMinOp>(counts, b.integer(1)), 1));
-  }
-  return b.convert(sums, dtype);
+  return b.convert(sumGroups(rows, index, op.getNumWeights(), *isMean, b), dtype);
 }
 
 void torchc::populateIndexingEmbeddingPatterns(RewritePatternSet &patterns) {

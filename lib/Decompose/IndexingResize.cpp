@@ -241,8 +241,15 @@ static FailureOr<Value> DecomposeAten_UpsampleBicubic2dAaVec(Aten_UpsampleBicubi
   return resizeSmooth(op, Interpolation::CubicAntialiased, b);
 }
 
-/// The scale factors of the other overloads, an operand a dim.
-template <typename Op> static FailureOr<SmallVector<std::optional<double>>> getScaleFactors(Op op, Decomposer &b) {
+namespace {
+/// What else the other overloads say: a scale factor a dim, each an operand.
+struct ResizeOptions {
+  SmallVector<std::optional<double>> factors;
+  bool alignCorners = false;
+};
+} // namespace
+
+template <typename Op> static FailureOr<ResizeOptions> getResizeOptions(Op op, Decomposer &b) {
   SmallVector<Value> operands;
   if constexpr (requires { op.getScales(); })
     operands = {op.getScales()};
@@ -250,37 +257,31 @@ template <typename Op> static FailureOr<SmallVector<std::optional<double>>> getS
     operands = {op.getScalesD(), op.getScalesH(), op.getScalesW()};
   else
     operands = {op.getScalesH(), op.getScalesW()};
-  SmallVector<std::optional<double>> factors;
+  ResizeOptions options;
   for (Value operand : operands) {
-    factors.push_back(getConstantNumber(operand));
-    if (!factors.back() && !isNone(operand))
+    options.factors.push_back(getConstantNumber(operand));
+    if (!options.factors.back() && !isNone(operand))
       return b.unsupported("scale factors that are not constant");
   }
-  return factors;
-}
-template <typename Op> static std::optional<bool> getAlignCorners(Op op) {
-  if constexpr (requires { op.getAlignCorners(); })
-    return getConstantBool(op.getAlignCorners());
-  else
-    return false;
+  if constexpr (requires { op.getAlignCorners(); }) {
+    auto alignCorners = getConstantBool(op.getAlignCorners());
+    if (!alignCorners)
+      return b.unsupported("align_corners is not constant");
+    options.alignCorners = *alignCorners;
+  }
+  return options;
 }
 template <Interpolation mode, typename Op> static FailureOr<Value> decomposeResize(Op op, Decomposer &b) {
-  auto alignCorners = getAlignCorners(op);
-  auto factors = getScaleFactors(op, b);
-  if (failed(factors))
+  auto options = getResizeOptions(op, b);
+  if (failed(options))
     return failure();
-  if (!alignCorners)
-    return b.unsupported("align_corners is not constant");
-  return buildResize(op.getSelf(), op.getOutputSize(), *factors, mode, *alignCorners, b);
+  return buildResize(op.getSelf(), op.getOutputSize(), options->factors, mode, options->alignCorners, b);
 }
 template <Interpolation mode, typename Op> static FailureOr<Value> decomposeResizeBackward(Op op, Decomposer &b) {
-  auto alignCorners = getAlignCorners(op);
-  auto factors = getScaleFactors(op, b);
-  if (failed(factors))
+  auto options = getResizeOptions(op, b);
+  if (failed(options))
     return failure();
-  if (!alignCorners)
-    return b.unsupported("align_corners is not constant");
-  return buildResizeGradient(op.getGradOutput(), op.getInputSize(), *factors, mode, *alignCorners, b);
+  return buildResizeGradient(op.getGradOutput(), op.getInputSize(), options->factors, mode, options->alignCorners, b);
 }
 
 void torchc::populateIndexingResizePatterns(RewritePatternSet &patterns) {

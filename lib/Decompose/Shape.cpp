@@ -118,8 +118,15 @@ static FailureOr<Value> DecomposeAtenPixelShuffle(AtenPixelShuffleOp op, Decompo
   return b.createAs<AtenReshapeOp>(op.getType(), shuffled, b.list(joined));
 }
 
-/// Each element `repeats` times in a row: a new dim behind, expanded and joined.
-static FailureOr<Value> DecomposeAtenRepeatInterleaveSelfInt(AtenRepeatInterleaveSelfIntOp op, Decomposer &b) {
+namespace {
+/// Along which dim of what elements are repeated: without a dim, that of the flattened tensor.
+struct RepeatedDim {
+  Value tensor;
+  int64_t dim;
+};
+} // namespace
+
+template <typename Op> static FailureOr<RepeatedDim> getRepeatedDim(Op op, Decomposer &b) {
   Value x = op.getSelf();
   auto constant = isNone(op.getDim()) ? std::optional<int64_t>(0) : getConstantInt(op.getDim());
   auto dim = constant ? wrapDim(*constant, getTensorType(x).getRank()) : std::nullopt;
@@ -127,10 +134,19 @@ static FailureOr<Value> DecomposeAtenRepeatInterleaveSelfInt(AtenRepeatInterleav
     return b.unsupported("a dim that is not constant");
   if (isNone(op.getDim()) || getTensorType(x).getRank() == 0)
     x = b.create<AtenReshapeOp>(x, b.list(ArrayRef<int64_t>{-1}));
+  return RepeatedDim{x, *dim};
+}
+
+/// Each element `repeats` times in a row: a new dim behind, expanded and joined.
+static FailureOr<Value> DecomposeAtenRepeatInterleaveSelfInt(AtenRepeatInterleaveSelfIntOp op, Decomposer &b) {
+  auto repeated = getRepeatedDim(op, b);
+  if (failed(repeated))
+    return failure();
+  auto [x, dim] = *repeated;
   SmallVector<Value> joined = b.sizes(x), expanded = joined;
-  expanded.insert(expanded.begin() + *dim + 1, op.getRepeats());
-  joined[*dim] = b.mul(joined[*dim], op.getRepeats());
-  return b.createAs<AtenReshapeOp>(op.getType(), b.expand(b.unsqueeze(x, *dim + 1), expanded), b.list(joined));
+  expanded.insert(expanded.begin() + dim + 1, op.getRepeats());
+  joined[dim] = b.mul(joined[dim], op.getRepeats());
+  return b.createAs<AtenReshapeOp>(op.getType(), b.expand(b.unsqueeze(x, dim + 1), expanded), b.list(joined));
 }
 
 /// x [n] times each: place i comes from the first element whose running count is above i.
@@ -146,17 +162,14 @@ static FailureOr<Value> DecomposeAtenRepeatInterleaveTensor(AtenRepeatInterleave
   return buildRepeatedPlaces(op.getRepeats(), op.getOutputSize(), b);
 }
 static FailureOr<Value> DecomposeAtenRepeatInterleaveSelfTensor(AtenRepeatInterleaveSelfTensorOp op, Decomposer &b) {
-  Value x = op.getSelf(), repeats = op.getRepeats();
-  auto constant = isNone(op.getDim()) ? std::optional<int64_t>(0) : getConstantInt(op.getDim());
-  auto dim = constant ? wrapDim(*constant, getTensorType(x).getRank()) : std::nullopt;
-  if (!dim)
-    return b.unsupported("a dim that is not constant");
-  if (isNone(op.getDim()) || getTensorType(x).getRank() == 0)
-    x = b.create<AtenReshapeOp>(x, b.list(ArrayRef<int64_t>{-1}));
+  auto repeated = getRepeatedDim(op, b);
+  if (failed(repeated))
+    return failure();
+  auto [x, dim] = *repeated;
   // One number for all.
-  repeats = b.expand(repeats, b.size(x, *dim));
+  Value repeats = b.expand(op.getRepeats(), b.size(x, dim));
   Value places = buildRepeatedPlaces(repeats, op.getOutputSize(), b);
-  return b.create<AtenIndexSelectOp>(x, b.integer(*dim), places);
+  return b.create<AtenIndexSelectOp>(x, b.integer(dim), places);
 }
 
 /// The first elements of x, in row-major order, under other sizes.

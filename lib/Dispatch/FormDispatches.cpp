@@ -299,10 +299,7 @@ void BlockGrouper::pullDequantization(int index) {
       groups[found->second].ops.clear();
       group.ops.insert(group.ops.begin(), op);
       found->second = index;
-      AffineMap output = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
-      widened = (*llvm::find_if(op.getDpsInputOperands(), [&](OpOperand *input) {
-                  return op.getMatchingIndexingMap(input) == output;
-                }))->get();
+      widened = getInputInPlace(op)->get();
     }
   }
 }

@@ -57,18 +57,23 @@ Operation *torchc::getRoot(Block &body) {
   return root;
 }
 
+OpOperand *torchc::getInputInPlace(linalg::GenericOp op) {
+  AffineMap output = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  if (op.getNumReductionLoops() != 0 || op.getNumDpsInits() != 1 || !output.isPermutation())
+    return nullptr;
+  for (OpOperand *input : op.getDpsInputOperands())
+    if (isa<RankedTensorType>(input->get().getType()) && op.getMatchingIndexingMap(input) == output)
+      return input;
+  return nullptr;
+}
+
 Value torchc::getNarrowConstants(Value tensor) {
   Value source = tensor;
   while (auto op = source.getDefiningOp<linalg::GenericOp>()) {
-    AffineMap output = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
-    SmallVector<OpOperand *> inputs = op.getDpsInputOperands();
-    auto same = llvm::find_if(inputs, [&](OpOperand *input) {
-      auto type = dyn_cast<RankedTensorType>(input->get().getType());
-      return type && type.getRank() == output.getNumResults() && op.getMatchingIndexingMap(input) == output;
-    });
-    if (op.getNumReductionLoops() != 0 || op.getNumDpsInits() != 1 || !output.isPermutation() || same == inputs.end())
+    OpOperand *input = getInputInPlace(op);
+    if (!input)
       return {};
-    source = (*same)->get();
+    source = input->get();
   }
   auto bits = [](Value value) { return getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth(); };
   auto unpack = source.getDefiningOp<linalg::UnPackOp>();

@@ -29,12 +29,16 @@ OpRole getRole(mlir::Operation *op);
 /// in the order of the roles. nullptr if the body only returns constants.
 mlir::Operation *getRoot(mlir::Block &body);
 
-/// True if the op runs in a kernel of its own or with others.
+/// The input that an op of one result reads at the place of each element that it writes, the first
+/// of them; null if there is none, or if the op reduces.
+mlir::OpOperand *getInputInPlace(mlir::linalg::GenericOp op);
+
 /// The constants of few bits, or the view of their panels, that elementwise ops widen to
 /// `tensor`, each element at its place (dequantised weights). Folding them would give up
 /// what they save. Null if `tensor` is nothing of the kind.
 mlir::Value getNarrowConstants(mlir::Value tensor);
 
+/// True if the op runs in a kernel of its own or with others.
 inline bool isKernelOp(mlir::Operation *op) {
   OpRole role = getRole(op);
   return role != OpRole::Host && role != OpRole::Init;

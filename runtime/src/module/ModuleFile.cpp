@@ -10,6 +10,14 @@
 
 namespace torchc::runtime {
 
+Status invalidModule(const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  Status status = Status::errorV(StatusCode::InvalidModule, format, arguments);
+  va_end(arguments);
+  return status;
+}
+
 Status checkVersions(const FilePrologue &prologue) {
   if (prologue.formatMajor != kFormatMajor || prologue.formatMinor > kFormatMinor)
     return Status::error(StatusCode::Incompatible, "format version %u.%u; this runtime reads %u.0 to %u.%u",

@@ -65,6 +65,9 @@ private:
   static ModuleFile view(std::span<const uint8_t> bytes, uint64_t headerSize);
 };
 
+/// InvalidModule with a printf-like text.
+Status invalidModule(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 /// Whether this runtime reads the file. Errors: Incompatible.
 Status checkVersions(const FilePrologue &prologue);
 

@@ -17,27 +17,19 @@ static constexpr uint64_t kAlwaysVerifiedConstants = 4 << 20;
 /// library costs as much time as the longest list of features in the header.
 static constexpr uint32_t kMaxLibraries = 64;
 
-__attribute__((format(printf, 1, 2))) static Status invalid(const char *format, ...) {
-  va_list arguments;
-  va_start(arguments, format);
-  Status status = Status::errorV(StatusCode::InvalidModule, format, arguments);
-  va_end(arguments);
-  return status;
-}
-
 static Status checkPrologue(const FilePrologue &prologue, uint64_t size) {
   if (std::memcmp(prologue.magic, kMagic, sizeof kMagic) != 0)
-    return invalid("not a .vmfb file");
+    return invalidModule("not a .vmfb file");
   if (prologue.prologueChecksum != checksum64(&prologue, offsetof(FilePrologue, prologueChecksum)))
-    return invalid("damaged file: the prologue's checksum differs");
+    return invalidModule("damaged file: the prologue's checksum differs");
   TORCHC_RETURN_IF_ERROR(checkVersions(prologue));
   if (prologue.reserved0 != 0 || prologue.reserved1 != 0)
-    return invalid("a reserved field of the prologue is set");
+    return invalidModule("a reserved field of the prologue is set");
   if (prologue.fileSize != size)
-    return invalid("damaged file: %llu bytes, should be %llu", (unsigned long long)size,
-                   (unsigned long long)prologue.fileSize);
+    return invalidModule("damaged file: %llu bytes, should be %llu", (unsigned long long)size,
+                         (unsigned long long)prologue.fileSize);
   if (prologue.headerSize > size - sizeof(FilePrologue) || prologue.headerSize >= FLATBUFFERS_MAX_BUFFER_SIZE)
-    return invalid("the header leaves the file");
+    return invalidModule("the header leaves the file");
   return {};
 }
 
@@ -72,22 +64,22 @@ public:
   Status take(const schema::Section &section, const char *name, bool verifyChecksum) {
     if (section.size() == 0) {
       if (section.offset() != 0 || section.checksum() != 0)
-        return invalid("the empty section '%s' has an offset or a checksum", name);
+        return invalidModule("the empty section '%s' has an offset or a checksum", name);
       return {};
     }
     const uint64_t start = (end + kSectionAlignment - 1) / kSectionAlignment * kSectionAlignment;
     if (section.offset() != start || start > bytes.size() || section.size() > bytes.size() - start)
-      return invalid("the section '%s' is not at its place in the file", name);
+      return invalidModule("the section '%s' is not at its place in the file", name);
     for (uint64_t i = end; i < start; ++i)
       if (bytes[i] != 0)
-        return invalid("the padding before the section '%s' is not zero", name);
+        return invalidModule("the padding before the section '%s' is not zero", name);
     if (verifyChecksum && checksum64(bytes.data() + start, section.size()) != section.checksum())
-      return invalid("damaged file: the checksum of the section '%s' differs", name);
+      return invalidModule("damaged file: the checksum of the section '%s' differs", name);
     end = start + section.size();
     return {};
   }
 
-  Status finish() const { return end == bytes.size() ? Status() : invalid("bytes follow the last section"); }
+  Status finish() const { return end == bytes.size() ? Status() : invalidModule("bytes follow the last section"); }
 
 private:
   std::span<const uint8_t> bytes;
@@ -98,16 +90,16 @@ private:
 
 Result<ModuleFile> ModuleFile::read(std::span<const uint8_t> bytes, bool verifyConstants) {
   if (bytes.size() < sizeof(FilePrologue))
-    return invalid("not a .vmfb file: %zu bytes", bytes.size());
+    return invalidModule("not a .vmfb file: %zu bytes", bytes.size());
   FilePrologue prologue;
   std::memcpy(&prologue, bytes.data(), sizeof prologue);
   TORCHC_RETURN_IF_ERROR(checkPrologue(prologue, bytes.size()));
 
   const auto header = bytes.subspan(sizeof(FilePrologue), prologue.headerSize);
   if (checksum64(header.data(), header.size()) != prologue.headerChecksum)
-    return invalid("damaged file: the header's checksum differs");
+    return invalidModule("damaged file: the header's checksum differs");
   if (header.size() < 8 || !isValidHeader(header))
-    return invalid("the header is not a valid flatbuffer with at most %u libraries", kMaxLibraries);
+    return invalidModule("the header is not a valid flatbuffer with at most %u libraries", kMaxLibraries);
 
   const schema::Module &table = *schema::GetModule(header.data());
   SectionReader sections(bytes, sizeof(FilePrologue) + header.size());
@@ -122,15 +114,15 @@ Result<ModuleFile> ModuleFile::read(std::span<const uint8_t> bytes, bool verifyC
 
   const uint64_t codeSize = table.bytecode()->size(), listsSize = table.operand_lists()->size();
   if (codeSize % sizeof(Instruction) != 0 || listsSize % sizeof(uint16_t) != 0)
-    return invalid("the bytecode ends within an instruction");
+    return invalidModule("the bytecode ends within an instruction");
   if (codeSize / sizeof(Instruction) > UINT32_MAX || listsSize / sizeof(uint16_t) > UINT32_MAX)
-    return invalid("the bytecode is too long");
+    return invalidModule("the bytecode is too long");
   return view(bytes, header.size());
 }
 
 Status ModuleFile::verifyConstantData() const {
   if (checksum64(constants.data(), constants.size()) != header->constant_data()->checksum() && !constants.empty())
-    return invalid("damaged file: the checksum of the section 'constants' differs");
+    return invalidModule("damaged file: the checksum of the section 'constants' differs");
   return {};
 }
 

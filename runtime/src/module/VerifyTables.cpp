@@ -41,14 +41,6 @@ public:
   }
 
 private:
-  __attribute__((format(printf, 1, 2))) static Status invalid(const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    Status status = Status::errorV(StatusCode::InvalidModule, format, arguments);
-    va_end(arguments);
-    return status;
-  }
-
   /// Ordinals are u16 operands.
   Status checkCounts() {
     const uint64_t counts[] = {module.functions()->size(), module.externals()->size(),  module.kernels()->size(),
@@ -56,13 +48,13 @@ private:
                                module.exports()->size()};
     for (uint64_t count : counts)
       if (count > UINT16_MAX)
-        return invalid("a table of the module has more than 65535 entries");
+        return invalidModule("a table of the module has more than 65535 entries");
     return {};
   }
 
   Status walk(uint64_t bytes) {
     if (bytes > unwalked)
-      return invalid("tables of the header overlap");
+      return invalidModule("tables of the header overlap");
     unwalked -= bytes;
     return {};
   }
@@ -70,7 +62,7 @@ private:
   /// The flatbuffers verifier checks that of a vector's length only.
   Status checkAlignment(const char *name, const flatbuffers::Vector<int64_t> *dims) {
     if (dims->size() != 0 && reinterpret_cast<uintptr_t>(dims->Data()) % alignof(int64_t) != 0)
-      return invalid("the dims of '%s' are not aligned", name);
+      return invalidModule("the dims of '%s' are not aligned", name);
     return {};
   }
 
@@ -79,7 +71,7 @@ private:
     TORCHC_RETURN_IF_ERROR(checkAlignment(name, dims));
     auto bytes = computeByteLength(ElementType(type), {dims->data(), dims->size()});
     if (!bytes.isOk())
-      return invalid("'%s': %s", name, bytes.getStatus().getMessage());
+      return invalidModule("'%s': %s", name, bytes.getStatus().getMessage());
     return bytes;
   }
 
@@ -87,33 +79,33 @@ private:
     const char *name = constant.name()->c_str();
     TORCHC_ASSIGN_OR_RETURN(const uint64_t bytes, checkStaticTensor(name, constant.element_type(), constant.dims()));
     if (constant.offset() % kSectionAlignment != 0)
-      return invalid("constant '%s' is not aligned", name);
+      return invalidModule("constant '%s' is not aligned", name);
     if (constant.offset() > file.constants.size() || bytes > file.constants.size() - constant.offset())
-      return invalid("constant '%s' leaves its section", name);
+      return invalidModule("constant '%s' leaves its section", name);
     return {};
   }
 
   Status checkGlobal(const schema::Global &global) {
     const char *name = global.name()->c_str();
     if (global.kind() > schema::RegisterKind::Ref)
-      return invalid("global '%s' is of an unknown kind", name);
+      return invalidModule("global '%s' is of an unknown kind", name);
     const int64_t initial = global.initial_constant();
     const bool isRef = global.kind() == schema::RegisterKind::Ref;
     if (initial < -1 || initial >= int64_t(module.constants()->size()) || (!isRef && initial != -1))
-      return invalid("global '%s' starts as a constant that is not there", name);
+      return invalidModule("global '%s' starts as a constant that is not there", name);
     if (isRef && !global.mutable_() && initial == -1)
-      return invalid("global '%s' can never have a value", name);
+      return invalidModule("global '%s' can never have a value", name);
     return {};
   }
 
   template <typename Callable> Status checkKinds(const Callable &callable, const char *name) {
     for (const auto *kinds : {callable.parameters(), callable.results()}) {
       if (kinds->size() > UINT16_MAX)
-        return invalid("function '%s' has more than 65535 parameters or results", name);
+        return invalidModule("function '%s' has more than 65535 parameters or results", name);
       TORCHC_RETURN_IF_ERROR(walk(kinds->size()));
       for (unsigned i = 0; i < kinds->size(); ++i)
         if (kinds->Get(i) > schema::RegisterKind::Ref)
-          return invalid("function '%s' has a value of an unknown kind", name);
+          return invalidModule("function '%s' has a value of an unknown kind", name);
     }
     return {};
   }
@@ -121,17 +113,18 @@ private:
   Status checkExport(const schema::Export &function) {
     const char *name = function.name()->c_str();
     if (function.function() >= module.functions()->size())
-      return invalid("export '%s' names a function that is not there", name);
+      return invalidModule("export '%s' names a function that is not there", name);
     const schema::Function &body = *module.functions()->Get(function.function());
     if (body.parameters()->size() != function.inputs()->size() || body.results()->size() != function.outputs()->size())
-      return invalid("export '%s': its signature and its function differ", name);
+      return invalidModule("export '%s': its signature and its function differ", name);
     for (const auto *kinds : {body.parameters(), body.results()})
       for (unsigned i = 0; i < kinds->size(); ++i)
         if (kinds->Get(i) != schema::RegisterKind::Ref)
-          return invalid("export '%s' takes or gives a value that is no tensor", name);
+          return invalidModule("export '%s' takes or gives a value that is no tensor", name);
     for (const schema::Symbol *symbol : *function.symbols())
       if (symbol->min() < 0 || symbol->max() < symbol->min() || symbol->multiple_of() < 1)
-        return invalid("export '%s': the range of symbol '%s' is empty or negative", name, symbol->name()->c_str());
+        return invalidModule("export '%s': the range of symbol '%s' is empty or negative", name,
+                             symbol->name()->c_str());
     for (const schema::Value *input : *function.inputs())
       TORCHC_RETURN_IF_ERROR(checkValue(function, *input, /*isInput=*/true));
     for (const schema::Value *output : *function.outputs())
@@ -155,33 +148,33 @@ private:
     std::sort(names.begin(), names.end(), [](const Name &a, const Name &b) { return a.hash < b.hash; });
     for (size_t i = 1; i < names.size(); ++i)
       if (names[i].hash == names[i - 1].hash)
-        return invalid("two exports are named '%s'", module.exports()->Get(names[i].ordinal)->name()->c_str());
+        return invalidModule("two exports are named '%s'", module.exports()->Get(names[i].ordinal)->name()->c_str());
     return {};
   }
 
   Status checkValue(const schema::Export &function, const schema::Value &value, bool isInput) {
     const char *name = value.name()->c_str();
     if (getElementSize(ElementType(value.element_type())) == 0)
-      return invalid("'%s' has an unknown element type", name);
+      return invalidModule("'%s' has an unknown element type", name);
     TORCHC_RETURN_IF_ERROR(checkAlignment(name, value.dims()));
     if (value.dims()->size() > kMaxRank)
-      return invalid("'%s' has more than %u dimensions", name, kMaxRank);
+      return invalidModule("'%s' has more than %u dimensions", name, kMaxRank);
     for (int64_t dim : *value.dims()) {
       const bool isUnknown = dim == INT64_MIN;
       if (isUnknown ? isInput : dim < 0 && -1 - dim >= int64_t(function.symbols()->size()))
-        return invalid("'%s' has a dimension without a meaning", name);
+        return invalidModule("'%s' has a dimension without a meaning", name);
     }
     constexpr ElementType scalarTypes[] = {ElementType::I64, ElementType::F64, ElementType::I1};
     if (value.kind() > schema::ValueKind::Bool)
-      return invalid("'%s' is of an unknown kind", name);
+      return invalidModule("'%s' is of an unknown kind", name);
     if (value.kind() != schema::ValueKind::Tensor &&
         (value.dims()->size() != 0 || ElementType(value.element_type()) != scalarTypes[uint8_t(value.kind()) - 1]))
-      return invalid("the Python scalar '%s' is not a rank-0 tensor of its type", name);
+      return invalidModule("the Python scalar '%s' is not a rank-0 tensor of its type", name);
     if (value.is_fixed() && (!isInput || value.kind() == schema::ValueKind::Tensor))
-      return invalid("'%s' is fixed, and no scalar input", name);
+      return invalidModule("'%s' is fixed, and no scalar input", name);
     if (value.leaf() < -1 || value.mutates() < -1 ||
         value.mutates() >= (isInput ? 0 : int64_t(function.inputs()->size())))
-      return invalid("'%s' refers to a leaf or an input that is not there", name);
+      return invalidModule("'%s' refers to a leaf or an input that is not there", name);
     return {};
   }
 
