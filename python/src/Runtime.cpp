@@ -10,6 +10,7 @@
 #include "torchc/runtime/Session.h"
 
 #include "DlpackTypes.h"
+#include "Structure.h"
 #include "TorchTensors.h"
 
 #include <nanobind/stl/optional.h>
@@ -293,13 +294,17 @@ void raiseIfError(const Status &status) {
 /// An entry point of a session, ready to be called.
 class BoundFunction {
 public:
-  BoundFunction(PythonSession &session, const std::string &name)
+  /// `takes` and `gives` are what Structure is made of, of (positional inputs, inputs by name) and of the result;
+  /// both None where `callNested` takes nothing.
+  BoundFunction(PythonSession &session, const std::string &name, nb::handle takes, nb::handle gives)
       : session(session), index(findFunction(session.program, name)) {
     FunctionInfo info = session.program.getFunction(index);
     for (unsigned i = 0; i < info.inputCount; ++i)
       inputs.push_back(session.program.getInput(index, i));
     for (unsigned i = 0; i < info.outputCount; ++i)
       outputs.push_back(session.program.getOutput(index, i));
+    if (!takes.is_none())
+      nesting.emplace(inputs, outputs, takes, gives);
   }
 
   /// Calls it with torch tensors, numpy arrays and numbers. Returns the results, which are
@@ -311,21 +316,107 @@ public:
     nb::object sequence = nb::steal(PySequence_Fast(given.ptr(), "the inputs are a list or a tuple"));
     if (!sequence.is_valid())
       throw nb::python_error();
-    size_t count = PySequence_Fast_GET_SIZE(sequence.ptr());
-    std::vector<Tensor> arguments(count), results(outputs.size());
-    for (size_t i = 0; i < count; ++i)
-      if (!take(PySequence_Fast_GET_ITEM(sequence.ptr(), i), i, isPrepared, arguments[i], wantsTorch))
-        return nb::none();
-    Status status = session.exclusively([&] { return session.session->call(index, arguments, results); });
-    if (!status.isOk())
-      raise(runError, status);
+    std::vector<Tensor> results;
+    if (!run({PySequence_Fast_ITEMS(sequence.ptr()), static_cast<size_t>(PySequence_Fast_GET_SIZE(sequence.ptr()))},
+             isPrepared, wantsTorch, results))
+      return nb::none();
     nb::object list = nb::steal(PyList_New(results.size()));
     for (size_t i = 0; i < results.size(); ++i)
       PyList_SET_ITEM(list.ptr(), i, give(results[i], outputs[i].kind, wantsTorch).release().ptr());
     return nb::make_tuple(list, wantsTorch);
   }
 
+  /// Calls it as the model is called, and returns what the model does: `convert` (array, dtype) makes what a result
+  /// is where no input is torch's, `writeBack` (input, value) sets an input that the model writes. NotImplemented
+  /// where an input must first be made one that can be read in place, or does not fit.
+  nb::object callNested(nb::handle args, nb::handle kwargs, nb::handle convert, nb::handle writeBack) {
+    std::vector<PyObject *> leaves;
+    if (!nesting || !nesting->flatten(nb::make_tuple(args, kwargs), leaves))
+      return nb::borrow(Py_NotImplemented);
+    std::vector<PyObject *> given;
+    for (size_t leaf : nesting->inputLeaves)
+      given.push_back(leaves[leaf]);
+    // Those of lists and dicts, which other threads may change while this one runs.
+    std::vector<nb::object> written;
+    for (const ValueInfo &output : outputs)
+      if (output.mutates >= 0)
+        written.push_back(nb::borrow(given[output.mutates]));
+    bool isTorch = false;
+    std::vector<Tensor> results;
+    if (!run(given, false, isTorch, results))
+      return nb::borrow(Py_NotImplemented);
+
+    // A leaf that the program does not compute is None.
+    std::vector<nb::object> values(nesting->gives.getLeafCount(), nb::none());
+    auto target = written.begin();
+    for (size_t i = 0; i < results.size(); ++i) {
+      nb::object value = give(results[i], outputs[i].kind, isTorch);
+      if (!isTorch && outputs[i].kind == ValueKind::Tensor)
+        value = convert(value, nesting->dtypes[i]);
+      if (outputs[i].mutates >= 0)
+        writeBack(*target++, value);
+      else
+        values[nesting->outputLeaves[i]] = std::move(value);
+    }
+    return nesting->gives.unflatten(values);
+  }
+
 private:
+  /// How values are nested, and where among the leaves the inputs and outputs are.
+  struct Nesting {
+    Nesting(const std::vector<ValueInfo> &inputs, const std::vector<ValueInfo> &outputs, nb::handle takes,
+            nb::handle gives)
+        : takes(takes), gives(gives) {
+      isTaken.resize(this->takes.getLeafCount());
+      for (size_t i = 0; i < inputs.size(); ++i) {
+        inputLeaves.push_back(checkLeaf(inputs[i].leaf, i, this->takes));
+        isTaken[inputLeaves[i]] = true;
+      }
+      size_t place = 0;
+      for (const ValueInfo &output : outputs) {
+        dtypes.emplace_back(getElementName(output.type));
+        if (output.mutates >= static_cast<int>(inputs.size()))
+          raise(loadError, Status::error(StatusCode::Failed, "an output writes an input that there is not"));
+        outputLeaves.push_back(output.mutates >= 0 ? 0 : checkLeaf(output.leaf, place++, this->gives));
+      }
+    }
+
+    static size_t checkLeaf(int leaf, size_t place, const Structure &structure) {
+      size_t found = leaf < 0 ? place : static_cast<size_t>(leaf);
+      if (found >= structure.getLeafCount())
+        raise(loadError,
+              Status::error(StatusCode::Failed, "a value is at leaf %zu of %zu", found, structure.getLeafCount()));
+      return found;
+    }
+
+    bool flatten(nb::handle call, std::vector<PyObject *> &leaves) const {
+      if (!takes.flatten(call.ptr(), leaves))
+        return false;
+      for (size_t i = 0; i < leaves.size(); ++i) // What the export took for granted is checked elsewhere.
+        if (!isTaken[i] && leaves[i] != Py_None && !PyUnicode_Check(leaves[i]))
+          return false;
+      return true;
+    }
+
+    Structure takes, gives;
+    std::vector<bool> isTaken;
+    std::vector<size_t> inputLeaves, outputLeaves;
+    std::vector<nb::str> dtypes;
+  };
+
+  /// False where an input must first be made one that can be read in place.
+  bool run(std::span<PyObject *const> given, bool isPrepared, bool &isTorch, std::vector<Tensor> &results) {
+    std::vector<Tensor> arguments(given.size());
+    for (size_t i = 0; i < given.size(); ++i)
+      if (!take(given[i], i, isPrepared, arguments[i], isTorch))
+        return false;
+    results.resize(outputs.size());
+    Status status = session.exclusively([&] { return session.session->call(index, arguments, results); });
+    if (!status.isOk())
+      raise(runError, status);
+    return true;
+  }
+
   bool take(PyObject *value, size_t position, bool isPrepared, Tensor &tensor, bool &isTorch) {
     TorchTensors &torch = TorchTensors::get();
     if (torch.isTensor(value)) {
@@ -393,6 +484,7 @@ private:
   PythonSession &session;
   unsigned index;
   std::vector<ValueInfo> inputs, outputs;
+  std::optional<Nesting> nesting;
 };
 
 //===----------------------------------------------------------------------===//
@@ -498,10 +590,15 @@ NB_MODULE(_runtime, m) {
       .def("start_profile", &startProfile)
       .def("stop_profile", &stopProfile)
       .def(
-          "bind", [](PythonSession &session, const std::string &name) { return BoundFunction(session, name); },
-          nb::keep_alive<0, 1>(), nb::arg("function"));
+          "bind",
+          [](PythonSession &session, const std::string &name, nb::handle takes, nb::handle gives) {
+            return BoundFunction(session, name, takes, gives);
+          },
+          nb::keep_alive<0, 1>(), nb::arg("function"), nb::arg("takes").none(), nb::arg("gives").none());
   nb::class_<BoundFunction>(m, "BoundFunction", "An entry point of a session.")
-      .def("call", &BoundFunction::call, nb::arg("inputs"), nb::arg("is_prepared"), nb::arg("wants_torch"));
+      .def("call", &BoundFunction::call, nb::arg("inputs"), nb::arg("is_prepared"), nb::arg("wants_torch"))
+      .def("call_nested", &BoundFunction::callNested, nb::arg("args"), nb::arg("kwargs"), nb::arg("convert"),
+           nb::arg("write_back"));
   m.def(
       "use_torch",
       [](nb::object tensor, nb::object parameter, nb::object fromDlpack) {

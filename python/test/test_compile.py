@@ -183,6 +183,29 @@ def test_compilations_release_the_gil():
     assert after - before > 10
 
 
+@torch.library.custom_op("torchctest::look", mutates_args=())
+def look(x: torch.Tensor) -> torch.Tensor:
+    return x * 2
+
+
+look.register_fake(torch.empty_like)
+
+
+def test_inputs_are_read_where_they_are():
+    seen = []
+
+    def note(x):
+        seen.append(x.ctypes.data)
+        return x * 2
+
+    program = torchc.compile(lambda values: look(values["x"]), ({"x": X},), ops={"torchctest::look": note})
+    frozen = X.numpy().copy()
+    frozen.flags.writeable = False
+    for x in (X, X.numpy(), nn.Parameter(X.clone()), X.clone().requires_grad_(), X[:, :].detach()):
+        np.testing.assert_array_equal(np.asarray(program({"x": x})), X * 2)
+        assert seen.pop() == (x.data_ptr() if isinstance(x, torch.Tensor) else x.ctypes.data)
+
+
 def test_results_share_memory():
     program = torchc.compile(lambda x: x + 1, torch.ones(1000))
     y = program(torch.ones(1000))

@@ -1,4 +1,5 @@
 """Programs are called as the model is, and refuse what does not fit with what was expected and got."""
+import collections
 import multiprocessing
 import pickle
 import subprocess
@@ -117,6 +118,29 @@ def test_nested_inputs_and_outputs(compiled):
         program(*args, scale=torch.ones(()))
 
 
+class Listed(torch.nn.Module):
+    def forward(self, pairs, *, ordered):
+        return [(x + y, {"x": x * 2}) for x, y in pairs], collections.OrderedDict(b=ordered["a"] - 1), ()
+
+
+def test_types_of_nests(compiled):
+    """Tuples, lists and dicts are a native matter; what may stand for them, or holds others, is one of Python."""
+    Pair = collections.namedtuple("Pair", "x y")
+    one = torch.ones(2)
+    args, kwargs = ([(one, one + 1), (one + 2, one + 3)],), {"ordered": collections.OrderedDict(a=one + 4)}
+    program = torchc.compile(torch.export.export(Listed(), args, kwargs))
+    native = torchc.compile(lambda pairs: [{"sum": x + y} for x, y in pairs], args)
+    for pairs in (args[0], tuple(args[0]), [list(pair) for pair in args[0]], [Pair(*pair) for pair in args[0]]):
+        actual, expected = program(pairs, **kwargs), Listed()(pairs, **kwargs)
+        assert torch.utils._pytree.tree_structure(actual) == torch.utils._pytree.tree_structure(expected)
+        check(actual, expected)
+        check(native(pairs), [{"sum": x + y} for x, y in pairs])
+    arrays = native([(one.numpy(), np.ones(2, np.float32)), (np.zeros(2, np.float32), one.numpy())])
+    assert [type(value["sum"]) for value in arrays] == [np.ndarray] * 2 and arrays[1]["sum"].tolist() == [1, 1]
+    with pytest.raises(torchc.RunError, match="input 0: expected 2 values, got 1"):
+        native(args[0][:1])
+
+
 class InPlace(torch.nn.Module):
     def forward(self, x, y):
         y.add_(x)
@@ -131,6 +155,12 @@ def test_inputs_written_in_place(compiled):
     written = np.ones(3, np.float32)
     program(np.ones(3, np.float32), written)
     np.testing.assert_array_equal(written, [2, 2, 2])
+    wide, version = torch.ones(3, 2)[:, 0], y._version
+    for target in (wide, torch.nn.Parameter(torch.ones(3)), y):
+        before = target.detach().clone()
+        check(program(x, target), (before + x) * 2)
+        check(target.detach(), before + x)
+    assert y._version > version  # Autograd knows.
 
 
 # What does not fit.

@@ -371,6 +371,20 @@ def test_compiled_graphs_are_kept(tmp_path, monkeypatch):
     assert len(list(tmp_path.glob("*/*.vmfb"))) == 2
 
 
+def test_the_second_process_compiles_nothing(tmp_path):
+    code = """
+import sys, torch
+from torchc import dynamo
+if sys.argv[1] == "second":
+    dynamo.Module.from_graphs = None
+model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2), torch.nn.ReLU())
+torch.compile(model, backend="torchc", options={"fallback": False})(torch.ones(4, 3)).sum().backward()
+"""
+    for run in ("first", "second"):
+        subprocess.run([sys.executable, "-c", code, run], check=True, env={**os.environ, "TORCHC_CACHE_DIR": str(tmp_path)})
+        assert len(list(tmp_path.glob("*/*.vmfb"))) == 2
+
+
 @pytest.mark.parametrize("name", ["torchc", "turbine_cpu"])
 def test_the_backend_is_found_by_its_name(name):
     """In a process that does not import torchc."""

@@ -1,6 +1,8 @@
 from collections.abc import Callable
 from typing import Any, TypedDict
 
+_Structure = tuple[type, list[Any] | None, list[Any]] | None
+
 class ValueInfo(TypedDict):
     name: str
     kind: str  # "tensor", "int", "float", "bool"
@@ -58,12 +60,19 @@ class Session:
     def load_state(self, path: str) -> None: ...
     def start_profile(self) -> None: ...
     def stop_profile(self) -> list[Dispatch]: ...
-    def bind(self, function: str) -> BoundFunction: ...
+    def bind(self, function: str, takes: _Structure, gives: _Structure) -> BoundFunction: ...
 
 class BoundFunction:
     """An entry point of a session."""
 
     def call(self, inputs: list[Any], is_prepared: bool, wants_torch: bool) -> tuple[list[Any], bool] | None: ...
+    def call_nested(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        convert: Callable[[Any, str], Any],
+        write_back: Callable[[Any, Any], None],
+    ) -> Any: ...
 
 class Device:
     """Threads that run kernels; any number of sessions may share them."""

@@ -116,11 +116,13 @@ class Program:
         self._session = _runtime.create_session(native, find_device(threads), _read_parameters(parameters), bindings)
         self._read = read
         self._signatures = {name: native.describe(name) for name in native.functions}
-        self._functions = {name: self._session.bind(name) for name in native.functions}
-        self._specs = {
-            name: tuple(Spec(signature[key]) if signature[key] else None for key in ("input_spec", "output_spec"))
-            for name, signature in self._signatures.items()}
-        self._plain_counts = {name: _count_plain(signature, *self._specs[name]) for name, signature in self._signatures.items()}
+        self._default = "forward" if "forward" in self._signatures else next(iter(self._signatures), "forward")
+        try:
+            self._specs = {name: _read_specs(signature) for name, signature in self._signatures.items()}
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise LoadError(f"the file says in no way that is known how inputs and outputs are nested: {error!r}") from None
+        self._functions = {name: self._session.bind(name, *_describe_nesting(self._signatures[name], *specs))
+                           for name, specs in self._specs.items()}
 
     @property
     def functions(self):
@@ -143,26 +145,27 @@ class Program:
         return self._signatures[self._check(function)]
 
     def __call__(self, *args, **kwargs):
-        return self.call(self.functions[0] if "forward" not in self._signatures else "forward", *args, **kwargs)
+        return self.call(self._default, *args, **kwargs)
 
     def call(self, function, *args, **kwargs):
         """Calls an entry point."""
-        if not kwargs and len(args) == self._plain_counts.get(function):
-            (result,), is_torch = self._run(function, args, False, find_torch())
-            return result if is_torch else self._convert(result, self._signatures[function]["outputs"][0])
+        native = self._functions.get(function)
+        if native is not None:
+            result = native.call_nested(args, kwargs, self._convert, _write_back)
+            if result is not NotImplemented:
+                return result
         signature = self._signatures[self._check(function)]
         input_spec, output_spec = self._specs[function]
-        torch = find_torch()
         try:
             inputs = _select_inputs(signature["inputs"], input_spec, args, kwargs)
         except TypeError as error:
             raise RunError(f"{function}: {error}") from None
-        results, uses_torch = self._run(function, inputs, False, torch)
+        results, uses_torch = self._run(function, inputs, False)
         outputs = {}
         for position, (result, info) in enumerate(zip(results, signature["outputs"])):
-            value = result if uses_torch or info["kind"] != "tensor" else self._convert(result, info)
+            value = result if uses_torch or info["kind"] != "tensor" else self._convert(result, info["dtype"])
             if info["mutates"] is not None:
-                _write_back(inputs[info["mutates"]], value, torch)
+                _write_back(inputs[info["mutates"]], value)
             else:
                 outputs[position if info["leaf"] is None else info["leaf"]] = value
         if output_spec is not None:
@@ -174,10 +177,10 @@ class Program:
     def call_flat(self, function, inputs):
         """Calls an entry point with a list of its inputs, of which the tensors are torch's, and returns
         a list of its outputs: the shortest way in. Nothing is written back to the inputs."""
-        return self._run(function, inputs, True, find_torch())[0]
+        return self._run(function, inputs, True)[0]
 
-    def _run(self, function, inputs, wants_torch, torch):
-        native = self._functions[function]
+    def _run(self, function, inputs, wants_torch):
+        native, torch = self._functions[function], find_torch()
         results = native.call(inputs, False, wants_torch)
         if results is None:
             try:
@@ -189,8 +192,8 @@ class Program:
                 raise RunError(f"{function}: an input cannot be read as a dense array of the CPU")
         return results
 
-    def _convert(self, result, info):
-        return to_numpy(result, info["dtype"])
+    def _convert(self, result, dtype):
+        return to_numpy(result, dtype)
 
     @contextlib.contextmanager
     def profile(self):
@@ -256,13 +259,18 @@ def _restore(data, threads, parameters, ops, variant):
     return load(data, threads=threads, parameters=parameters, ops=ops, variant=variant)
 
 
-def _count_plain(signature, input_spec, output_spec):
-    """The number of inputs of a function that takes tensors side by side and gives one tensor; else None."""
-    inputs, outputs = signature["inputs"], signature["outputs"]
-    is_plain = (input_spec is not None and input_spec.is_flat_call and output_spec is not None and output_spec.is_leaf
-                and [info["leaf"] for info in inputs] == list(range(input_spec.leaf_count))
-                and [(info["kind"], info["leaf"], info["mutates"]) for info in outputs] == [("tensor", 0, None)])
-    return len(inputs) if is_plain else None
+def _read_specs(signature):
+    """The Specs of a function's inputs and outputs, or None for each that has none."""
+    return tuple(Spec(signature[key]) if signature[key] else None for key in ("input_spec", "output_spec"))
+
+
+def _describe_nesting(signature, input_spec, output_spec):
+    """What a native function knows of them: nothing where it is no nesting of tuples, lists and dicts."""
+    takes = tuple, None, [(tuple, None, [None] * len(signature["inputs"])), (dict, [], [])]
+    count = sum(info["mutates"] is None for info in signature["outputs"])
+    gives = None if count == 1 else (tuple, None, [None] * count)
+    nesting = [spec.describe() if spec is not None else flat for spec, flat in ((input_spec, takes), (output_spec, gives))]
+    return (None, None) if NotImplemented in nesting else nesting
 
 
 def _select_inputs(wanted, spec, args, kwargs):
@@ -335,10 +343,11 @@ def to_numpy(array, dtype):
     return np.asarray(bits).view(getattr(ml_dtypes, _ML_DTYPES[dtype]))
 
 
-def _write_back(target, value, torch):
+def _write_back(target, value):
     """The new value of an input that the model writes in place."""
+    torch = sys.modules.get("torch")
     if torch is not None and isinstance(target, torch.Tensor):
-        with torch.no_grad():
-            target.copy_(value if isinstance(value, torch.Tensor) else torch.from_numpy(value))
+        with torch.no_grad() if target.requires_grad else contextlib.nullcontext():
+            target.copy_(value)
     elif isinstance(target, np.ndarray):
         np.copyto(target, value)

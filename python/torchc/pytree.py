@@ -9,6 +9,7 @@ import sys
 
 _SEQUENCES = {"builtins.tuple": tuple, "builtins.list": list, "collections.deque": collections.deque}
 _MAPPINGS = {"builtins.dict": dict, "collections.OrderedDict": collections.OrderedDict}
+_NATIVE_TYPES = {"builtins.tuple": tuple, "builtins.list": list, "builtins.dict": dict}
 
 
 class Spec:
@@ -22,18 +23,10 @@ class Spec:
         self.leaf_count = _count_leaves(self._root)
         self._is_foreign = _has_foreign_types(self._root)
 
-    @property
-    def is_leaf(self):
-        """Whether it is one value."""
-        return self._root["type"] is None
-
-    @property
-    def is_flat_call(self):
-        """Whether it is that of a call with single values, none of them by name."""
-        if self.is_leaf or len(self._root["children_spec"]) != 2:
-            return False
-        positional, named = self._root["children_spec"]
-        return not named["children_spec"] and all(child["type"] is None for child in positional["children_spec"])
+    def describe(self):
+        """The tree as the runtime takes it: None for a leaf, else (type, keys or None, children). NotImplemented where
+        there is another type than tuple, list and dict."""
+        return _describe(self._root)
 
     def flatten_call(self, args, kwargs):
         """The leaves of a call, whose spec is that of (args, kwargs), in order. Raises TypeError where
@@ -42,9 +35,6 @@ class Spec:
         wanted = positional["children_spec"]
         if len(args) != len(wanted):
             raise TypeError(f"takes {len(wanted)} inputs, got {len(args)}")
-        if not kwargs and len(args) == self.leaf_count:
-            if all(child["type"] is None for child in wanted):
-                return args
         leaves = []
         _flatten(positional, args, "input", leaves)
         _flatten(named, kwargs, "input", leaves)
@@ -59,6 +49,16 @@ class Spec:
 
             return _pytree.tree_unflatten(list(leaves), _pytree.treespec_loads(self._text))
         return _unflatten(self._root, iter(leaves))
+
+
+def _describe(node):
+    kind = node["type"]
+    if kind is None:
+        return None
+    children, keys = [_describe(child) for child in node["children_spec"]], _keys(node)
+    if kind not in _NATIVE_TYPES or NotImplemented in children or (kind == "builtins.dict" and keys is None):
+        return NotImplemented
+    return _NATIVE_TYPES[kind], keys, children
 
 
 def _count_leaves(node):

@@ -135,8 +135,8 @@ class DeviceArray:
 class _Results(Program):
     """A program whose tensors come out as DeviceArrays where no input is torch's."""
 
-    def _convert(self, result, info):
-        return DeviceArray(result, info["dtype"])
+    def _convert(self, result, dtype):
+        return DeviceArray(result, dtype)
 
 
 class BoundModule:
