@@ -215,7 +215,8 @@ FailureOr<CalledKernel> Outliner::run() {
   Location location = getSources(group);
   auto kernel = dispatch::KernelOp::create(
       host, location, name, host.getFunctionType(ValueRange(arguments).getTypes(), group.getResultTypes()),
-      /*arg_attrs=*/ArrayAttr(), /*res_attrs=*/ArrayAttr(), host.getArrayAttr(dims), IntegerAttr());
+      /*arg_attrs=*/ArrayAttr(), /*res_attrs=*/ArrayAttr(), host.getArrayAttr(dims), /*in_place=*/DenseI64ArrayAttr(),
+      /*scratch=*/IntegerAttr());
   kernel->remove();
   kernel.getBody().takeBody(group.getBody());
   Block &body = kernel.getBody().front();

@@ -35,7 +35,9 @@ struct ConvertDispatchCall : OpConversionPattern<dispatch::CallOp> {
       outputs.push_back(vm.makeTensor(tensor.getElementType(), vm.dims(tensor, dynamic)));
     }
     llvm::append_range(bindings, outputs);
-    vm::DispatchOp::create(rewriter, op.getLoc(), op.getKernel(), bindings, adaptor.getSizes());
+    auto dispatch = vm::DispatchOp::create(rewriter, op.getLoc(), op.getKernel(), bindings, adaptor.getSizes());
+    if (auto inPlace = kernel.getInPlaceAttr())
+      dispatch->setAttr(kInPlaceAttrName, inPlace);
     rewriter.replaceOp(op, outputs);
     return success();
   }

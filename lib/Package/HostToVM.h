@@ -54,6 +54,10 @@ private:
 /// The value of a `vm.const_i64`.
 std::optional<int64_t> getConstantI64(mlir::Value value);
 
+/// Of a `vm.dispatch`, until PlanMemory: the inputs in whose memory its only output, the last binding, may lie
+/// (`in_place` of a kernel).
+inline constexpr llvm::StringLiteral kInPlaceAttrName = "dispatch.in_place";
+
 /// Sets each integer once, at the beginning of the function.
 void gatherConstants(vm::FuncOp function);
 

@@ -107,11 +107,17 @@ static void hoist(Value value, Operation *place, DominanceInfo &dominance) {
 //===----------------------------------------------------------------------===//
 
 namespace {
-/// Storage, and when it is in use.
+/// Storage, and when it is in use: of one tensor, or of several that follow each other in place.
 struct Tensor {
-  vm::SlabReserveOp reserve;
+  SmallVector<vm::SlabReserveOp, 1> reserves;
   Size size;
   Interval interval;
+  llvm::SetVector<Value> aliases; ///< All values that may refer to it.
+
+  bool isSameSize(const Tensor &other) const {
+    return size.factor == other.size.factor && size.extents.size() == other.size.extents.size() &&
+           std::is_permutation(size.extents.begin(), size.extents.end(), other.size.extents.begin());
+  }
 };
 
 /// A product of extents that sizes are multiples of.
@@ -144,10 +150,11 @@ static llvm::SetVector<Value> getAliases(Value root) {
 
 /// The interval in which the storage is in use; nothing where a loop carries it, so
 /// that the storage of one turn is read in the next, which reserves its own.
-static std::optional<Interval> getLifetime(vm::SlabReserveOp reserve, const LiveIntervals &intervals) {
+static std::optional<Interval> getLifetime(vm::SlabReserveOp reserve, const llvm::SetVector<Value> &aliases,
+                                           const LiveIntervals &intervals) {
   Interval lifetime;
   unsigned begin = intervals.getPosition(reserve);
-  for (Value alias : getAliases(reserve)) {
+  for (Value alias : aliases) {
     Interval interval = intervals.get(alias);
     if (interval.begin <= begin && begin <= interval.end)
       return std::nullopt;
@@ -236,6 +243,63 @@ static std::vector<UnitSizes> getLikelySizes(vm::FuncOp function, ArrayRef<Unit>
 }
 
 //===----------------------------------------------------------------------===//
+// In place
+//===----------------------------------------------------------------------===//
+
+/// Whether the output of `dispatch` may take the memory of its binding `input`, which `from` has: nobody reads that
+/// any more, and nobody has written to `to`, the output's, before.
+static bool canTakeOver(vm::DispatchOp dispatch, unsigned input, const Tensor &from, const Tensor &to,
+                        const LiveIntervals &intervals) {
+  unsigned position = intervals.getPosition(dispatch);
+  if (!from.isSameSize(to) || from.interval.end != position || to.interval.begin > position)
+    return false;
+  for (auto [number, binding] : llvm::enumerate(dispatch.getBindings().drop_back()))
+    if (number != input && from.aliases.contains(binding))
+      return false;
+  return llvm::all_of(to.aliases, [&](Value alias) {
+    return llvm::all_of(alias.getUsers(), [&](Operation *user) {
+      return user == dispatch || isa<vm::ViewOp>(user) || intervals.getPosition(user) > position;
+    });
+  });
+}
+
+/// Joins the outputs of kernels with inputs that these may write over.
+static void joinInPlace(vm::FuncOp function, std::vector<Tensor> &tensors, const LiveIntervals &intervals) {
+  llvm::DenseMap<Value, unsigned> owners; // Of reserved storage, the tensor.
+  for (auto [number, tensor] : llvm::enumerate(tensors))
+    owners[tensor.reserves.front()] = number;
+  // Whose memory begins where that of `value` does.
+  auto findOwner = [&](Value value) -> Tensor * {
+    while (Operation *op = value.getDefiningOp()) {
+      auto view = dyn_cast<vm::ViewOp>(op);
+      if (!isa<vm::ReshapeOp>(op) && !(view && getConstantI64(view.getOffset()) == 0))
+        break;
+      value = op->getOperand(0);
+    }
+    auto owner = owners.find(value);
+    return owner == owners.end() ? nullptr : &tensors[owner->second];
+  };
+  function.walk([&](vm::DispatchOp dispatch) {
+    auto inputs = dispatch->getAttrOfType<DenseI64ArrayAttr>(kInPlaceAttrName);
+    dispatch->removeAttr(kInPlaceAttrName);
+    Tensor *to = inputs ? findOwner(dispatch.getBindings().back()) : nullptr;
+    for (int64_t input : to ? inputs.asArrayRef() : ArrayRef<int64_t>()) {
+      Tensor *from = findOwner(dispatch.getBindings()[input]);
+      if (!from || from == to || !canTakeOver(dispatch, input, *from, *to, intervals))
+        continue;
+      for (vm::SlabReserveOp reserve : to->reserves)
+        owners[reserve] = from - tensors.data();
+      from->reserves.append(to->reserves);
+      from->interval.include(to->interval);
+      from->aliases.insert_range(to->aliases);
+      to->reserves.clear();
+      break;
+    }
+  });
+  llvm::erase_if(tensors, [](const Tensor &tensor) { return tensor.reserves.empty(); });
+}
+
+//===----------------------------------------------------------------------===//
 // The pass
 //===----------------------------------------------------------------------===//
 
@@ -248,8 +312,8 @@ struct PlanMemory : torchc::impl::PlanMemoryBase<PlanMemory> {
     std::vector<Tensor> tensors;
     SmallVector<vm::SlabReserveOp> others;
     function.walk([&](vm::SlabReserveOp reserve) {
-      Tensor tensor{reserve, {}, {}};
-      std::optional<Interval> lifetime = getLifetime(reserve, intervals);
+      Tensor tensor{{reserve}, {}, {}, getAliases(reserve)};
+      std::optional<Interval> lifetime = getLifetime(reserve, tensor.aliases, intervals);
       auto isEntry = [&](Value extent) { return isKnownAtEntry(extent, entry); };
       if (!lifetime || failed(collectFactors(reserve.getBytes(), tensor.size)) ||
           !llvm::all_of(tensor.size.extents, isEntry) ||
@@ -264,6 +328,7 @@ struct PlanMemory : torchc::impl::PlanMemoryBase<PlanMemory> {
     });
     for (vm::SlabReserveOp reserve : others)
       dropAfterUse(reserve);
+    joinInPlace(function, tensors, intervals);
     if (!tensors.empty())
       plan(function, tensors);
     gatherConstants(function);
@@ -278,8 +343,9 @@ void PlanMemory::plan(vm::FuncOp function, MutableArrayRef<Tensor> tensors) {
   Block *entry = &function.getBody().front();
   Operation *place = entry->getTerminator();
   for (Tensor &tensor : tensors)
-    if (tensor.reserve->getBlock() == entry && tensor.reserve->isBeforeInBlock(place))
-      place = tensor.reserve;
+    for (vm::SlabReserveOp reserve : tensor.reserves)
+      if (reserve->getBlock() == entry && reserve->isBeforeInBlock(place))
+        place = reserve;
   DominanceInfo dominance(function);
   for (Tensor &tensor : tensors)
     for (Value extent : tensor.size.extents)
@@ -324,12 +390,14 @@ void PlanMemory::plan(vm::FuncOp function, MutableArrayRef<Tensor> tensors) {
   }
   Value slab = vm::SlabReserveOp::create(builder, location, builder.getType<vm::RefType>(), total);
   for (auto [tensor, offset] : llvm::zip_equal(tensors, offsets)) {
-    for (Operation *user : llvm::make_early_inc_range(tensor.reserve->getUsers())) {
-      auto view = cast<vm::ViewOp>(user);
-      OpBuilder atView(view);
-      view.getOffsetMutable().assign(VMBuilder(atView, view.getLoc()).add(offset.value, view.getOffset()));
-      view.getSourceMutable().assign(slab);
+    for (vm::SlabReserveOp reserve : tensor.reserves) {
+      for (Operation *user : llvm::make_early_inc_range(reserve->getUsers())) {
+        auto view = cast<vm::ViewOp>(user);
+        OpBuilder atView(view);
+        view.getOffsetMutable().assign(VMBuilder(atView, view.getLoc()).add(offset.value, view.getOffset()));
+        view.getSourceMutable().assign(slab);
+      }
+      reserve.erase();
     }
-    tensor.reserve.erase();
   }
 }

@@ -185,3 +185,59 @@ vm.func @branch(%x: !vm.ref) -> !vm.ref {
 ^end:
   vm.ret %x : !vm.ref
 }
+
+// -----
+
+// A kernel writes its output over an input that nobody reads any more: one piece of memory for all three.
+// CHECK-LABEL: vm.func @in_place
+// CHECK-SAME: live_bytes = 256 : i64, slab_bytes = 256 : i64
+// CHECK: %[[SLAB:.*]] = vm.slab_reserve
+// CHECK: %[[A:.*]] = vm.view %[[SLAB]], %[[ZERO:[^,]*]], f32
+// CHECK: %[[B:.*]] = vm.view %[[SLAB]], %[[ZERO]], f32
+// CHECK: vm.dispatch @kernel, [%[[A]], %arg0, %[[B]]], []{{$}}
+// CHECK: %[[C:.*]] = vm.view %[[SLAB]], %[[ZERO]], f32
+// CHECK: vm.dispatch @kernel, [%arg0, %[[B]], %[[C]]], []{{$}}
+vm.func @in_place(%x: !vm.ref) -> !vm.ref {
+  %zero = vm.const_i64 0
+  %n = vm.const_i64 64
+  %size = vm.const_i64 256
+  %a.storage = vm.slab_reserve %size
+  %a = vm.view %a.storage, %zero, f32, [%n]
+  vm.copy %a, %x
+  %b.storage = vm.slab_reserve %size
+  %b = vm.view %b.storage, %zero, f32, [%n]
+  vm.dispatch @kernel, [%a, %x, %b], [] {dispatch.in_place = array<i64: 0>}
+  %c.storage = vm.slab_reserve %size
+  %c = vm.view %c.storage, %zero, f32, [%n]
+  vm.dispatch @kernel, [%x, %b, %c], [] {dispatch.in_place = array<i64: 0, 1>}
+  vm.ret %c : !vm.ref
+}
+
+// -----
+
+// Not where it is read afterwards, or by the same kernel once more, or is larger.
+// CHECK-LABEL: vm.func @not_in_place
+// CHECK-SAME: slab_bytes = 1024 : i64
+vm.func @not_in_place(%x: !vm.ref) -> !vm.ref {
+  %zero = vm.const_i64 0
+  %n = vm.const_i64 64
+  %size = vm.const_i64 256
+  %twice = vm.const_i64 512
+  %a.storage = vm.slab_reserve %size
+  %a = vm.view %a.storage, %zero, f32, [%n]
+  vm.copy %a, %x
+  %b.storage = vm.slab_reserve %size
+  %b = vm.view %b.storage, %zero, f32, [%n]
+  vm.dispatch @kernel, [%a, %x, %b], [] {dispatch.in_place = array<i64: 0>}
+  vm.copy %x, %a
+  %c.storage = vm.slab_reserve %size
+  %c = vm.view %c.storage, %zero, f32, [%n]
+  vm.dispatch @kernel, [%b, %b, %c], [] {dispatch.in_place = array<i64: 0>}
+  %d.storage = vm.slab_reserve %twice
+  %d = vm.view %d.storage, %zero, f32, [%n]
+  vm.dispatch @kernel, [%c, %x, %d], [] {dispatch.in_place = array<i64: 0>}
+  %e.storage = vm.slab_reserve %twice
+  %e = vm.view %e.storage, %size, f32, [%n]
+  vm.dispatch @kernel, [%d, %x, %e], [] {dispatch.in_place = array<i64: 0>}
+  vm.ret %e : !vm.ref
+}

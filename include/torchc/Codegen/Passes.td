@@ -17,7 +17,7 @@ def EmitKernels : Pass<"torchc-emit-kernels", "::mlir::ModuleOp"> {
     Before: `dispatch.kernel`s with bodies. After: a `dispatch.executable` for each CPU
     variant with a function in the kernel ABI for each of them, as scf loops with
     arith, math and vector ops and LLVM's memory accesses; the kernels are
-    declarations with `scratch`. The messages of assertions
+    declarations with `in_place` and `scratch`. The messages of assertions
     are in the module's `dispatch.messages`: assertion n ends a kernel with
     TORCHC_KERNEL_MESSAGE + n.
 

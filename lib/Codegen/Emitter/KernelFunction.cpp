@@ -51,7 +51,8 @@ ValueEmitter::ValueEmitter(dispatch::KernelOp kernel, ModuleOp module, const Tar
   for (BlockArgument argument : kernel.getBody().getArguments().take_front(numTensors)) {
     Value address = loadInvariant(pointer, field(bindings, 8 * argument.getArgNumber()));
     Type element = cast<RankedTensorType>(argument.getType()).getElementType();
-    buffers[argument] = getBuffer(address, element, getExtents(argument), /*readOnly=*/true);
+    bool isOverwritten = llvm::is_contained(kernel.getInPlace().value_or(ArrayRef<int64_t>()), argument.getArgNumber());
+    buffers[argument] = getBuffer(address, element, getExtents(argument), /*readOnly=*/!isOverwritten);
   }
   for (auto [i, result] : llvm::enumerate(kernel.getResultTypes())) {
     Value address = loadInvariant(pointer, field(bindings, 8 * (numTensors + i)));

@@ -26,6 +26,54 @@ public:
 } // namespace
 
 /// Writes the kernel's function for one target into `module`.
+/// Whether `op` computes each element of its result, if at all from the value of `operand`, from the
+/// element at the same place in memory.
+static bool readsInPlace(Operation *op, OpOperand &operand) {
+  if (isa<tensor::CastOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op))
+    return true;
+  if (auto insert = dyn_cast<tensor::InsertSliceOp>(op))
+    return operand.get() == insert.getDest() && operand.get() != insert.getSource();
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  return linalgOp && linalgOp.getNumDpsInits() == 1 && operand.getOwner() == op &&
+         linalgOp.getMatchingIndexingMap(&operand) == linalgOp.getMatchingIndexingMap(linalgOp.getDpsInitOperand(0));
+}
+
+/// Whether nothing but elements at the same place of the result follows from those of `argument`.
+static bool isReadInPlace(BlockArgument argument) {
+  llvm::SetVector<Value> followers;
+  followers.insert(argument);
+  for (unsigned i = 0; i != followers.size(); ++i)
+    for (OpOperand &use : followers[i].getUses()) {
+      Operation *op = use.getOwner();
+      if (isa<dispatch::ReturnOp, tensor::DimOp>(op))
+        continue;
+      if (!readsInPlace(op, use))
+        return false;
+      followers.insert(op->getResult(0));
+    }
+  return true;
+}
+
+/// The arguments that the result may be written over. Each strategy visits an element of the result
+/// once, and stores it when all that it follows from is loaded. A reduction of one operand (softmax's) may keep
+/// values in the memory of the result meanwhile, and a batch op works there.
+static SmallVector<int64_t> findInPlace(dispatch::KernelOp kernel) {
+  SmallVector<int64_t> found;
+  if (kernel.getResultTypes().size() != 1)
+    return found;
+  for (Operation &op : kernel.getBody().front()) {
+    auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+    if (isa<dispatch::BatchOp>(op) ||
+        (linalgOp && linalgOp.getNumReductionLoops() != 0 && linalgOp.getNumDpsInputs() < 2))
+      return found;
+  }
+  for (BlockArgument argument : kernel.getBody().getArguments().take_front(kernel.getNumTensors()))
+    if (getElementTypeOrSelf(argument.getType()) == getElementTypeOrSelf(kernel.getResultTypes().front()) &&
+        isReadInPlace(argument))
+      found.push_back(argument.getArgNumber());
+  return found;
+}
+
 static LogicalResult emitKernel(dispatch::KernelOp kernel, ModuleOp module, const TargetInfo &target,
                                 int64_t &scratchBytes) {
   ValueEmitter emitter(kernel, module, target);
@@ -52,6 +100,9 @@ void EmitKernels::runOnOperation() {
   for (auto kernel : getOperation().getOps<dispatch::KernelOp>())
     if (!kernel.isDeclaration())
       kernels.push_back(kernel);
+  for (dispatch::KernelOp kernel : kernels)
+    if (SmallVector<int64_t> arguments = findInPlace(kernel); !arguments.empty())
+      kernel.setInPlace(arguments);
   if (kernels.empty())
     return;
   auto emitError = [&] { return getOperation().emitError(); };

@@ -74,6 +74,12 @@ LogicalResult KernelOp::verify() {
       if (ordinal < 0 || ordinal >= numSizes)
         return emitOpError("has no size ") << ordinal;
   }
+  for (int64_t argument : getInPlace().value_or(ArrayRef<int64_t>())) {
+    if (argument < 0 || argument >= numTensors)
+      return emitOpError("has no tensor ") << argument;
+    if (getResultTypes().size() != 1 || getElementTypeOrSelf(tensors[argument]) != getElementTypeOrSelf(tensors.back()))
+      return emitOpError("has no result that could lie in the memory of tensor ") << argument;
+  }
   if (!isDeclaration()) {
     auto terminator = cast<ReturnOp>(getBody().back().getTerminator());
     if (terminator.getOperandTypes() != TypeRange(getResultTypes()))

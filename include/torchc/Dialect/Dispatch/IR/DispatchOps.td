@@ -36,7 +36,9 @@ def Dispatch_KernelOp : Dispatch_Op<"kernel", [FunctionOpInterface, IsolatedFrom
     `dims` has one array for each tensor argument and then one for each result:
     for every dynamic dim, in order, the ordinal of the size argument that
     gives its extent. Equal extents share a size. All tensors are contiguous
-    and row-major; results never share memory with arguments.
+    and row-major. The only result may lie in the memory of an argument of `in_place`:
+    it is read only where, and before, the element at the same place is written. Otherwise
+    results never share memory with arguments.
 
     ```mlir
     dispatch.kernel @relu(%x: tensor<?x8xf32>, %n: index) -> tensor<?x8xf32>
@@ -47,7 +49,7 @@ def Dispatch_KernelOp : Dispatch_Op<"kernel", [FunctionOpInterface, IsolatedFrom
     ```
 
     Codegen moves the body to the `dispatch.executable`s, one for each CPU
-    variant, and leaves a declaration with `scratch`, the bytes of working
+    variant, and leaves a declaration with `in_place`, and `scratch`, the bytes of working
     memory that one work group needs, at most.
   }];
   let arguments = (ins
@@ -56,6 +58,7 @@ def Dispatch_KernelOp : Dispatch_Op<"kernel", [FunctionOpInterface, IsolatedFrom
     OptionalAttr<DictArrayAttr>:$arg_attrs,
     OptionalAttr<DictArrayAttr>:$res_attrs,
     ArrayAttr:$dims,
+    OptionalAttr<DenseI64ArrayAttr>:$in_place,
     OptionalAttr<I64Attr>:$scratch);
   let regions = (region AnyRegion:$body);
   let hasCustomAssemblyFormat = 1;
