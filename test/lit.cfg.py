@@ -13,6 +13,7 @@ config.test_exec_root = os.path.join(config.torchc_build, "test")
 config.environment["PATH"] = os.pathsep.join(
     [os.path.join(config.torchc_build, "bin"), config.llvm_tools, os.environ["PATH"]])
 config.environment["HF_HUB_OFFLINE"] = "1"
+config.environment["TORCHC_CACHE_DIR"] = ""
 config.substitutions.append(("%python", config.python))
 config.substitutions.append(("%source", config.torchc_source))
 config.substitutions.append(("%runtime", os.path.join(config.torchc_build, "lib", "libtorchc-runtime.a")))

@@ -49,8 +49,8 @@ struct Partition {
 /// The kernels for one CPU variant on their way to one object.
 class Variant {
 public:
-  Variant(ExecutableOp executable, llvm::CodeGenOptLevel optLevel)
-      : executable(executable), optLevel(optLevel),
+  Variant(ExecutableOp executable, llvm::CodeGenOptLevel optLevel, const KernelCache &cache)
+      : executable(executable), optLevel(optLevel), cache(cache),
         target{executable.getTriple().str(), executable.getCpu().str(), executable.getFeatures().str()} {}
 
   /// Cuts the module into partitions.
@@ -73,6 +73,7 @@ private:
 
   ExecutableOp executable;
   llvm::CodeGenOptLevel optLevel;
+  const KernelCache &cache;
   CpuVariant target;
   SmallVector<KernelEntry> entries;
   std::vector<Partition> partitions;
@@ -90,13 +91,14 @@ struct CompileExecutables : torchc::impl::CompileExecutablesBase<CompileExecutab
     SmallVector<StringRef> kernels;
     for (KernelOp kernel : getOperation().getOps<KernelOp>())
       kernels.push_back(kernel.getSymName());
+    KernelCache kept(cache.getValue());
     std::vector<Variant> variants;
     std::vector<std::pair<size_t, size_t>> jobs;
     for (ExecutableOp executable : getOperation().getOps<ExecutableOp>()) {
       if (!executable.getModule())
         continue;
-      variants.emplace_back(executable,
-                            optLevel == 0 ? llvm::CodeGenOptLevel::None : llvm::CodeGenOptLevel::Aggressive);
+      variants.emplace_back(executable, optLevel == 0 ? llvm::CodeGenOptLevel::None : llvm::CodeGenOptLevel::Aggressive,
+                            kept);
       if (failed(variants.back().prepare(kernels)))
         return signalPassFailure();
       for (size_t i = 0; i != variants.back().getPartitionCount(); ++i)
@@ -104,6 +106,7 @@ struct CompileExecutables : torchc::impl::CompileExecutablesBase<CompileExecutab
     }
     parallelForEach(&getContext(), jobs,
                     [&](std::pair<size_t, size_t> job) { variants[job.first].compile(job.second); });
+    kept.prune();
     for (Variant &variant : variants)
       if (failed(variant.finish()))
         signalPassFailure();
@@ -174,7 +177,7 @@ void Variant::compile(Partition &partition) {
                      b.getStringAttr((*machine)->getTargetTriple().str()));
   for (Operation *op : partition.ops)
     module->push_back(op->clone());
-  llvm::Expected<ObjectBytes> object = emitObject(*module, partition.kernels, **machine);
+  llvm::Expected<ObjectBytes> object = emitObject(*module, partition.kernels, **machine, cache);
   if (object)
     partition.object = std::move(*object);
   else

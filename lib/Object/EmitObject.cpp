@@ -113,7 +113,7 @@ llvm::Expected<ObjectBytes> torchc::emitObject(StringRef assembly, llvm::TargetM
 }
 
 llvm::Expected<ObjectBytes> torchc::emitObject(mlir::ModuleOp module, llvm::ArrayRef<StringRef> kernels,
-                                               llvm::TargetMachine &machine) {
+                                               llvm::TargetMachine &machine, const KernelCache &cache) {
   llvm::LLVMContext context;
   std::unique_ptr<llvm::Module> translated = mlir::translateModuleToLLVMIR(module, context, "kernels");
   if (!translated)
@@ -124,5 +124,5 @@ llvm::Expected<ObjectBytes> torchc::emitObject(mlir::ModuleOp module, llvm::Arra
   for (llvm::GlobalValue &value : translated->global_values())
     if (!value.isDeclaration() && !exported.contains(value.getName()))
       value.setLinkage(llvm::GlobalValue::InternalLinkage);
-  return emitObject(*translated, machine);
+  return cache.findOrMake(*translated, machine, [&] { return emitObject(*translated, machine); });
 }

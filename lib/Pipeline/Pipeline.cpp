@@ -117,7 +117,7 @@ static void addCodegenPasses(OpPassManager &manager, const PipelineOptions &opti
 }
 
 static void addObjectPasses(OpPassManager &manager, const PipelineOptions &options) {
-  manager.addPass(createCompileExecutables({options.optLevel}));
+  manager.addPass(createCompileExecutables({options.optLevel, options.kernelCache}));
 }
 
 static void addPackagePasses(OpPassManager &manager, const PipelineOptions &) {

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "torchc/Import/ExportedProgram.h"
+#include "torchc/Object/KernelCache.h"
 #include "torchc/Pipeline/Compilation.h"
 
 #include "DlpackTypes.h"
@@ -120,6 +121,7 @@ private:
     options.dumpStages = dumpStages;
     options.pipeline.customOps = customOps;
     options.pipeline.optLevel = optLevel;
+    options.pipeline.kernelCache = findKernelCacheFolder();
     if (parameters) {
       options.pipeline.parameterScope = parameters->first;
       options.parameterFile = parameters->second;

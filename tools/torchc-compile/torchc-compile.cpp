@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "torchc/Object/KernelCache.h"
 #include "torchc/Pipeline/Compilation.h"
 #include "torchc/Support/FaultHandler.h"
 
@@ -102,14 +103,16 @@ void addOptions(CLI::App &app, Arguments &arguments, CompileOptions &options) {
   app.add_flag("-q,--quiet", arguments.quiet, "No progress and no warnings")->group(inspection);
 
   app.set_version_flag("--version", describeVersion());
-  app.footer("Examples:\n"
-             "  torchc-compile model.pt2 -o model.vmfb\n"
-             "  torchc-compile model.pt --input=1x3x224x224xf32 -o model.vmfb\n"
-             "  torchc-compile model.pt2 --emit=linalg -o -\n"
-             "  torchc-compile model.pt2 --emit=static-library -o model.a\n"
-             "\n"
-             "Exit codes: 0 ok, 1 failure, 2 usage, 3 unsupported op, 4 bad input file, 5 I/O, 6 limit,\n            "
-             "70 bug in torchc");
+  app.footer(
+      "Examples:\n"
+      "  torchc-compile model.pt2 -o model.vmfb\n"
+      "  torchc-compile model.pt --input=1x3x224x224xf32 -o model.vmfb\n"
+      "  torchc-compile model.pt2 --emit=linalg -o -\n"
+      "  torchc-compile model.pt2 --emit=static-library -o model.a\n"
+      "\n"
+      "Machine code is kept in ~/.cache/torchc, or in TORCHC_CACHE_DIR if that is set; if it is empty, it is not.\n"
+      "Exit codes: 0 ok, 1 failure, 2 usage, 3 unsupported op, 4 bad input file, 5 I/O, 6 limit,\n            "
+      "70 bug in torchc");
 }
 
 /// The compilation under way, for the fault handler.
@@ -154,6 +157,7 @@ int main(int argc, char **argv) {
   CLI::App app("Compiles a PyTorch model to one file that torchc-run runs.", "torchc-compile");
   Arguments arguments;
   CompileOptions options;
+  options.pipeline.kernelCache = findKernelCacheFolder();
   addOptions(app, arguments, options);
   try {
     app.parse(argc, argv);

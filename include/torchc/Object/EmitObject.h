@@ -9,6 +9,7 @@
 #ifndef TORCHC_OBJECT_EMITOBJECT_H
 #define TORCHC_OBJECT_EMITOBJECT_H
 
+#include "torchc/Object/KernelCache.h"
 #include "torchc/Object/LinkObjects.h"
 
 #include "mlir/IR/AffineMap.h"
@@ -25,10 +26,10 @@ void expandFma(llvm::Module &module, const llvm::TargetMachine &machine);
 /// of its own. All definitions stay visible to the linker and hidden from others.
 llvm::Expected<ObjectBytes> emitObject(llvm::Module &module, llvm::TargetMachine &machine);
 
-/// The same for a module in the LLVM dialect. Its functions but `kernels`
+/// The same for a module in the LLVM dialect, unless `cache` has the object. Its functions but `kernels`
 /// become internal.
 llvm::Expected<ObjectBytes> emitObject(mlir::ModuleOp module, llvm::ArrayRef<llvm::StringRef> kernels,
-                                       llvm::TargetMachine &machine);
+                                       llvm::TargetMachine &machine, const KernelCache &cache);
 
 /// The same for LLVM assembly.
 llvm::Expected<ObjectBytes> emitObject(llvm::StringRef assembly, llvm::TargetMachine &machine);

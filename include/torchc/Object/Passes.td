@@ -27,7 +27,10 @@ def CompileExecutables : Pass<"torchc-compile-executables", "::mlir::ModuleOp"> 
     Refuses kernels that need a function that is not in the module, and names
     both; memcpy, memmove, memset, memcmp and the conversions of f16 are provided.
   }];
-  let options = [Option<"optLevel", "opt-level", "unsigned", "3", "LLVM's: 0 or 3">];
+  let options = [
+    Option<"optLevel", "opt-level", "unsigned", "3", "LLVM's: 0 or 3">,
+    Option<"cache", "cache", "std::string", [{""}], "Folder that keeps the machine code of kernels; empty: none">,
+  ];
 }
 
 #endif // TORCHC_OBJECT_PASSES
