@@ -284,8 +284,10 @@ void BlockGrouper::pullPad(int index) {
 /// Weights of few bits are widened where the product reads them: in memory they stay small.
 void BlockGrouper::pullDequantization(int index) {
   Group &group = groups[index];
-  auto anchor =
-      cast<linalg::LinalgOp>(*llvm::find_if(group.ops, [](Operation *op) { return getRole(op) == OpRole::Anchor; }));
+  auto anchor = dyn_cast<linalg::LinalgOp>(
+      *llvm::find_if(group.ops, [](Operation *op) { return getRole(op) == OpRole::Anchor; }));
+  if (!anchor)
+    return;
   for (OpOperand *operand : anchor.getDpsInputOperands()) {
     Value narrow = getNarrowConstants(operand->get());
     if (!narrow)

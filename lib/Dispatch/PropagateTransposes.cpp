@@ -18,6 +18,7 @@
 #include "Extents.h"
 #include "Roots.h"
 
+#include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "torchc/Dispatch/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -202,6 +203,31 @@ struct AbsorbInReduction : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
+/// Attention brings all that it reads into an order of its own. What is innermost in memory is
+/// a dim of one head, so that it reads rows.
+struct AbsorbInAttention : OpRewritePattern<dispatch::AttentionOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(dispatch::AttentionOp op, PatternRewriter &rewriter) const override {
+    SmallVector<AffineMap> maps(op.getIndexingMaps().getAsValueRange<AffineMapAttr>());
+    bool changed = false;
+    for (auto [number, input] : llvm::enumerate(op.getInputs())) {
+      auto transpose = input.getDefiningOp<linalg::TransposeOp>();
+      AffineMap source = transpose ? composeWithSource(maps[number], transpose.getPermutation()) : AffineMap();
+      AffineExpr innermost = source ? source.getResults().back() : AffineExpr();
+      if (!innermost || !isa<AffineDimExpr>(innermost) ||
+          cast<AffineDimExpr>(innermost).getPosition() < op.getNumBatchDims())
+        continue;
+      maps[number] = source;
+      rewriter.modifyOpInPlace(op, [&] { op.getInputsMutable()[number].set(transpose.getInput()); });
+      changed = true;
+    }
+    if (!changed)
+      return rewriter.notifyMatchFailure(op, "no input is a transpose that leaves rows together");
+    rewriter.modifyOpInPlace(op, [&] { op.setIndexingMapsAttr(rewriter.getAffineMapArrayAttr(maps)); });
+    return success();
+  }
+};
+
 struct SinkBelowPad : OpRewritePattern<tensor::PadOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(tensor::PadOp op, PatternRewriter &rewriter) const override {
@@ -328,8 +354,8 @@ struct SinkBelowCollapse : OpRewritePattern<tensor::CollapseShapeOp> {
 struct PropagateTransposes : torchc::impl::PropagateTransposesBase<PropagateTransposes> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<CombineTransposes, SinkBelowElementwise, GeneralizeConvolution, AbsorbInReduction, SinkBelowPad,
-                 SinkBelowSlice, SinkBelowConcat, SinkBelowExpand, SinkBelowCollapse>(&getContext());
+    patterns.add<CombineTransposes, SinkBelowElementwise, GeneralizeConvolution, AbsorbInReduction, AbsorbInAttention,
+                 SinkBelowPad, SinkBelowSlice, SinkBelowConcat, SinkBelowExpand, SinkBelowCollapse>(&getContext());
     populateResolveExtentPatterns(patterns);
     tensor::populateFoldTensorEmptyPatterns(patterns);
     tensor::CastOp::getCanonicalizationPatterns(patterns, &getContext());

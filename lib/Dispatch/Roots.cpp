@@ -42,6 +42,8 @@ OpRole torchc::getRole(Operation *op) {
                tensor::YieldOp>(op)
                ? OpRole::Host
                : OpRole::Movement;
+  if (isa<dispatch::AttentionOp>(op))
+    return OpRole::Anchor;
   return isa<dispatch::BatchOp>(op) ? OpRole::Movement : OpRole::Host;
 }
 

@@ -17,7 +17,7 @@ namespace torchc {
 enum class OpRole {
   Host,        ///< Stays in the host function.
   Init,        ///< Makes the destination of other ops: each kernel has its own copy.
-  Anchor,      ///< Contraction, convolution or pooling.
+  Anchor,      ///< Contraction, convolution, pooling or attention.
   Reduction,   ///< Any other linalg op with a reduction.
   Elementwise, ///< A linalg op whose loops are all parallel.
   Movement,    ///< Moves or makes data without linalg: pads, slices, loops over elements.

@@ -75,6 +75,7 @@ static void addLowerPasses(OpPassManager &manager, const PipelineOptions &) {
 
 /// Rewrites that only make the program faster.
 static void addDispatchOptimizations(OpPassManager &manager) {
+  manager.addNestedPass<func::FuncOp>(createFormAttention());
   manager.addNestedPass<func::FuncOp>(createPropagateTransposes());
   manager.addPass(createFoldConstants());
   manager.addNestedPass<func::FuncOp>(createFuseElementwise());

@@ -26,6 +26,7 @@ struct Strategy {
   Grid (*emit)(ValueEmitter &emitter);
 };
 
+extern const Strategy kAttention;
 extern const Strategy kBatch;
 extern const Strategy kContraction;
 extern const Strategy kWindow;

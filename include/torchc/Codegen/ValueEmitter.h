@@ -84,6 +84,9 @@ public:
   llvm::SmallVector<mlir::Value> emitBody(mlir::linalg::LinalgOp op, llvm::ArrayRef<Index> loops,
                                           mlir::ValueRange accumulators = {});
 
+  /// What the body of `op` makes of a product at a point of its loops.
+  mlir::Value emitScore(dispatch::AttentionOp op, llvm::ArrayRef<Index> loops, mlir::Value product);
+
   /// The body of `op` for one member of the batch; `buffers` are its results'.
   void emitBatch(dispatch::BatchOp op, Index member, llvm::ArrayRef<Buffer> buffers);
 
@@ -175,6 +178,9 @@ public:
   void emitLanes(Index lower, Index upper, unsigned maxWidth, llvm::function_ref<void(Index)> body);
   /// The width that `emitLanes` takes for a range of `extent`.
   static unsigned chooseWidth(Index extent, unsigned maxWidth);
+
+  /// Halves a vector, `combine` by `combine`, until one element is left.
+  mlir::Value combineLanes(mlir::Value vector, llvm::function_ref<mlir::Value(mlir::Value, mlir::Value)> combine);
 
   /// Writes `body` for the `lanes` coordinates from `first` on, once more with a mask if
   /// some of them may lie beyond `extent`.

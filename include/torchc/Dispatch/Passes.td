@@ -48,6 +48,16 @@ def FoldConstants : Pass<"torchc-fold-constants", "mlir::ModuleOp"> {
   let dependentDialects = ["torchc::torch::TorchDialect", "mlir::arith::ArithDialect", "mlir::ml_program::MLProgramDialect"];
 }
 
+def FormAttention : Pass<"torchc-form-attention", "mlir::func::FuncOp"> {
+  let summary = "Find attention: a product, softmax and another product";
+  let description = [{
+    Before: a contraction, elementwise ops on its result (a scale, masks), softmax over the last dim, and a contraction
+    with its result. After: one `dispatch.attention`, whose scores need not pass through memory. Products with few
+    rows stay as they are: nothing is gained by bringing keys into another order for those.
+  }];
+  let dependentDialects = ["torchc::dispatch::DispatchDialect", "mlir::tensor::TensorDialect"];
+}
+
 def PropagateTransposes : Pass<"torchc-propagate-transposes", "mlir::func::FuncOp"> {
   let summary = "Move changes of layout together, where they cancel";
   let description = [{

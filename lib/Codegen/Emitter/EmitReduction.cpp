@@ -54,6 +54,22 @@ SmallVector<Value> ValueEmitter::emitBody(linalg::LinalgOp op, ArrayRef<Index> l
   return emitBlock(block, values, loops);
 }
 
+Value ValueEmitter::emitScore(dispatch::AttentionOp op, ArrayRef<Index> loops, Value product) {
+  Block &block = op.getScore().front();
+  DenseMap<Value, Value> values;
+  values[block.getArgument(0)] = product;
+  for (BlockArgument argument : block.getArguments().drop_front()) {
+    if (argument.use_empty())
+      continue;
+    unsigned input = argument.getArgNumber() + 2;
+    Indices at;
+    for (AffineExpr expr : op.getIndexingMap(input).getResults())
+      at.push_back(evaluate(expr, loops));
+    values[argument] = emit(op.getInputs()[input], at);
+  }
+  return emitBlock(block, values, loops)[0];
+}
+
 Value ValueEmitter::emitParallel(linalg::LinalgOp op, unsigned result, ArrayRef<Index> at) {
   SmallVector<Value> values = emitBody(op, getLoopIndices(op, result, at));
   for (unsigned other = 0; other != values.size(); ++other)
@@ -182,25 +198,6 @@ Value ValueEmitter::emitReduction(linalg::LinalgOp op, unsigned result, ArrayRef
   return values[result];
 }
 
-/// Halves a vector until one element is left.
-static Value combineLanes(ValueEmitter &emitter, Value vector, function_ref<Value(Value, Value)> combine) {
-  ImplicitLocOpBuilder &b = emitter.getBuilder();
-  unsigned lanes = cast<VectorType>(vector.getType()).getNumElements();
-  while (lanes > 1) {
-    lanes /= 2;
-    SmallVector<int64_t> low, high;
-    for (unsigned i = 0; i != lanes; ++i) {
-      low.push_back(i);
-      high.push_back(lanes + i);
-    }
-    Value left = vector::ShuffleOp::create(b, vector, vector, low);
-    Value right = vector::ShuffleOp::create(b, vector, vector, high);
-    ValueEmitter::LanesScope half(emitter, lanes);
-    vector = combine(left, right);
-  }
-  return vector::ExtractOp::create(b, vector, 0);
-}
-
 Value ValueEmitter::emitReductionAlongLanes(linalg::LinalgOp op, Operation *combiner, Indices loops) {
   Indices initAt;
   OpOperand &init = *op.getDpsInitOperand(0);
@@ -251,6 +248,6 @@ Value ValueEmitter::emitReductionAlongLanes(linalg::LinalgOp op, Operation *comb
   };
   Value partial = emitLoops(0, neutrals)[0];
   if (lanes > 1)
-    partial = combineLanes(*this, partial, combine);
+    partial = combineLanes(partial, combine);
   return combine(start, partial);
 }

@@ -146,6 +146,23 @@ void ValueEmitter::emitLanes(Index lower, Index upper, unsigned maxWidth, functi
   });
 }
 
+Value ValueEmitter::combineLanes(Value vector, function_ref<Value(Value, Value)> combine) {
+  unsigned lanes = cast<VectorType>(vector.getType()).getNumElements();
+  while (lanes > 1) {
+    lanes /= 2;
+    SmallVector<int64_t> low, high;
+    for (unsigned i = 0; i != lanes; ++i) {
+      low.push_back(i);
+      high.push_back(lanes + i);
+    }
+    Value left = vector::ShuffleOp::create(b, vector, vector, low);
+    Value right = vector::ShuffleOp::create(b, vector, vector, high);
+    LanesScope half(*this, lanes);
+    vector = combine(left, right);
+  }
+  return vector::ExtractOp::create(b, vector, 0);
+}
+
 Value ValueEmitter::emitIfValue(Value condition, function_ref<Value()> thenBody, function_ref<Value()> elseBody) {
   // The type is known once both sides are written: a scalar where one side gives
   // a vector is repeated.

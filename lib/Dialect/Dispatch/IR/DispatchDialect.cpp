@@ -153,6 +153,51 @@ LogicalResult BatchOp::verifyRegions() {
 }
 
 //===----------------------------------------------------------------------===//
+// AttentionOp
+//===----------------------------------------------------------------------===//
+
+AffineMap AttentionOp::getIndexingMap(unsigned input) {
+  return cast<AffineMapAttr>(getIndexingMaps()[input]).getValue();
+}
+
+unsigned AttentionOp::getNumBatchDims() { return cast<RankedTensorType>(getInit().getType()).getRank() - 2; }
+
+unsigned AttentionOp::getDim(unsigned input, unsigned loop) {
+  return *getIndexingMap(input).getResultPosition(getAffineDimExpr(loop, getContext()));
+}
+
+LogicalResult AttentionOp::verifyRegions() {
+  auto type = cast<RankedTensorType>(getInit().getType());
+  if (type.getRank() < 2 || getInputs().size() < 3 || getIndexingMaps().size() != getInputs().size())
+    return emitOpError("needs a query, a key and a value, a map for each input, and rows and columns");
+  SmallVector<Type> arguments{type.getElementType()};
+  for (auto [number, input] : llvm::enumerate(getInputs())) {
+    auto inputType = cast<RankedTensorType>(input.getType());
+    AffineMap map = getIndexingMap(number);
+    if (map.getNumDims() != getNumLoops() || map.getNumSymbols() != 0 || map.getNumResults() != inputType.getRank())
+      return emitOpError("has a map that does not fit input ") << number;
+    if (number >= 3)
+      arguments.push_back(inputType.getElementType());
+    else if (inputType.getElementType() != type.getElementType())
+      return emitOpError("needs inputs of the result's element type");
+  }
+  const std::pair<unsigned, unsigned> own[] = {
+      {getRowLoop(), getInnerLoop()}, {getKeyLoop(), getInnerLoop()}, {getKeyLoop(), getColumnLoop()}};
+  for (auto [number, loops] : llvm::enumerate(own)) {
+    AffineMap map = getIndexingMap(number);
+    if (!map.getResultPosition(getAffineDimExpr(loops.first, getContext())) ||
+        !map.getResultPosition(getAffineDimExpr(loops.second, getContext())))
+      return emitOpError("needs two dims of its own in input ") << number;
+  }
+  Block &block = getScore().front();
+  auto terminator = dyn_cast<ReturnOp>(block.getTerminator());
+  if (TypeRange(block.getArgumentTypes()) != TypeRange(arguments) || !terminator ||
+      terminator.getOperandTypes() != TypeRange(type.getElementType()))
+    return emitOpError("needs a body from a product and elements of the inputs to a score");
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // ReinterpretOp
 //===----------------------------------------------------------------------===//
 

@@ -15,6 +15,7 @@ include "mlir/IR/RegionKindInterface.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/FunctionInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
 include "mlir/Interfaces/SideEffectInterfaces.td"
 
 def Dispatch_Dialect : Dialect {
@@ -76,9 +77,9 @@ def Dispatch_KernelOp : Dispatch_Op<"kernel", [FunctionOpInterface, IsolatedFrom
   }];
 }
 
-def Dispatch_ReturnOp : Dispatch_Op<"return", [Pure, Terminator, ParentOneOf<["KernelOp", "GroupOp", "BatchOp"]>, ReturnLike]> {
-  let summary = "The results of a kernel, a group or a batch";
-  let arguments = (ins Variadic<AnyRankedTensor>:$operands);
+def Dispatch_ReturnOp : Dispatch_Op<"return", [Pure, Terminator, ParentOneOf<["KernelOp", "GroupOp", "BatchOp", "AttentionOp"]>, ReturnLike]> {
+  let summary = "The results of a kernel, a group or a batch, or a score of attention";
+  let arguments = (ins Variadic<AnyType>:$operands);
   let assemblyFormat = "attr-dict ($operands^ `:` type($operands))?";
 }
 
@@ -144,6 +145,54 @@ def Dispatch_BatchOp : Dispatch_Op<"batch", [SingleBlock, RecursiveMemoryEffects
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$count `(` $inits `)` attr-dict `:` functional-type($inits, $outputs) $body";
   let hasRegionVerifier = 1;
+}
+
+def Dispatch_AttentionOp : Dispatch_Op<"attention", [Pure, SingleBlock, DestinationStyleOpInterface,
+                                                   AllTypesMatch<["init", "result"]>]> {
+  let summary = "Softmax of scores, times values";
+  let description = [{
+    For each row of queries, with the dims b.. of a batch:
+
+    ```
+    score[b.., l, s]  = f(sum over k of query[b.., l, k] * key[b.., s, k], ...)
+    result[b.., l, n] = sum over s of exp(score - max score) * value[b.., s, n], by the sum over s of exp(score - max score)
+    ```
+
+    f is the body: it gets a product and an element of each input behind the first three, such as a mask. The loops are
+    b.., l, n, s, k, in this order; `indexing_maps` say where each input is read. The result has the dims b.., l, n.
+
+    A row whose scores are all -inf is nan, or zeros with `zero_masked_rows`. Where there are no keys it is zeros.
+
+    ```mlir
+    %y = dispatch.attention(%query, %key, %value, %mask) outs(%empty) {indexing_maps = [...]}
+        : (tensor<8x?x64xf32>, tensor<8x?x64xf32>, tensor<8x?x64xf32>, tensor<?x?xf32>) -> tensor<8x?x64xf32> {
+    ^bb0(%product: f32, %element: f32):
+      %score = arith.addf %product, %element : f32
+      dispatch.return %score : f32
+    }
+    ```
+  }];
+  let arguments = (ins Variadic<AnyRankedTensor>:$inputs, AnyRankedTensor:$init, AffineMapArrayAttr:$indexing_maps,
+    UnitAttr:$zero_masked_rows);
+  let results = (outs AnyRankedTensor:$result);
+  let regions = (region SizedRegion<1>:$score);
+  let assemblyFormat = [{
+    `(` $inputs `)` `outs` `(` $init `)` attr-dict `:` `(` type($inputs) `)` `->` type($result) $score
+  }];
+  let hasRegionVerifier = 1;
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+    ::mlir::AffineMap getIndexingMap(unsigned input);
+    unsigned getNumBatchDims();
+    /// The loops behind the batch dims.
+    unsigned getRowLoop() { return getNumBatchDims(); }
+    unsigned getColumnLoop() { return getNumBatchDims() + 1; }
+    unsigned getKeyLoop() { return getNumBatchDims() + 2; }
+    unsigned getInnerLoop() { return getNumBatchDims() + 3; }
+    unsigned getNumLoops() { return getNumBatchDims() + 4; }
+    /// Where an input has the dim of a loop.
+    unsigned getDim(unsigned input, unsigned loop);
+  }];
 }
 
 def Dispatch_ReinterpretOp : Dispatch_Op<"reinterpret", [Pure]> {

@@ -1,0 +1,356 @@
+//===- Attention.cpp - softmax of scores, times values ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+//
+// Scores never leave the first-level cache. A work group takes up to kBlockRows queries of
+// one head, and the keys in blocks that fit, with their values, in the second-level cache:
+//
+//   queries copied to scratch memory, each row behind the other
+//   for block of keys:
+//     keys packed in panels of NR, transposed; values packed in panels of NR columns
+//     for tile of MR queries:
+//       for panel of keys: for k: MR x NR multiply-adds; scores of the tile     [MR, block]
+//       for row: peak, powers and sum of the block; what was summed before, for a lower
+//         peak, is scaled down ("online" softmax)
+//       for panel of columns: for key: MR x NR multiply-adds, on to the result so far
+//   for row: result by sum, epilogue, store
+//
+// A block's powers are summed on their own, so rounding does not grow with all keys. MR and
+// NR are those of a contraction. The last tile is computed in full, on the last query, and
+// the rows beyond it are not stored. Keys beyond the last have the score -inf.
+//
+// Order of sums: by the extents alone, whatever the number of threads.
+//
+// Grid: x blocks of queries, z the batch.
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Codegen/Strategy.h"
+
+using namespace mlir;
+using namespace torchc;
+
+static constexpr int64_t kBlockRows = 192;
+/// Of a block's keys and values, in half of a small second-level cache.
+static constexpr int64_t kBlockBytes = 128 << 10;
+static constexpr int64_t kLineBytes = 64;
+
+namespace {
+class AttentionNest {
+public:
+  AttentionNest(ValueEmitter &emitter, dispatch::AttentionOp op);
+  Grid emit();
+
+private:
+  enum Input { kQuery, kKey, kValue };
+  using Sums = SmallVector<Value>;
+
+  Buffer allocate(ArrayRef<int64_t> extents);
+  Value constant(double value) { return arith::ConstantOp::create(b, b.getFloatAttr(element, value)); }
+  Value constants(double value) { return emitter.toVector(constant(value)); }
+  Value emitInput(Input input, ArrayRef<Index> loops);
+  Value emitMax(Value left, Value right);
+  /// A register tile: rows of `left` from `row` on, by a panel of `right`.
+  Sums emitProducts(const Buffer &left, Index row, const Buffer &right, Index panel, Index steps);
+
+  void emitQueries(Index first, Index count);
+  void emitKeys(Index first, Index count);
+  void emitValues(Index first, Index count);
+  void emitScores(Index first, Index panels, Index row, Index rowInBlock);
+  void emitSoftmax(Index panels, Index rowInBlock);
+  void emitResults(Index count, Index rowInBlock);
+  void emitRow(Index row, Index rowInBlock);
+
+  ValueEmitter &emitter;
+  ImplicitLocOpBuilder &b;
+  dispatch::AttentionOp op;
+  SmallVector<Value> results;
+  Type element;
+  unsigned lanes;        ///< Of a vector register.
+  Indices at;            ///< The loops; those of the batch are set.
+  Index rows, keys;
+  int64_t columns, inner;
+  int64_t keyWidth, columnWidth; ///< NR of both products.
+  int64_t tileRows;              ///< MR
+  int64_t keysPerBlock, tilesPerBlock;
+  Buffer queries;      ///< [row of the work group][k]
+  Buffer packedKeys;   ///< [panel][k][NR]
+  Buffer packedValues; ///< [panel][key][NR]
+  Buffer scores;       ///< [row of the tile][key], then powers.
+  Buffer peaks, sums;  ///< [row of the work group]
+  Buffer scales;       ///< [row of the tile]: what the result so far is multiplied by.
+  Buffer output;       ///< [row of the work group][column], not yet divided by the sum.
+};
+} // namespace
+
+AttentionNest::AttentionNest(ValueEmitter &emitter, dispatch::AttentionOp op)
+    : emitter(emitter), b(emitter.getBuilder()), op(op) {
+  auto returned = cast<dispatch::ReturnOp>(emitter.getKernel().getBody().front().getTerminator());
+  llvm::append_range(results, returned.getOperands());
+  auto type = cast<RankedTensorType>(op.getInit().getType());
+  element = type.getElementType();
+  lanes = emitter.getTarget().getLanes(element.getIntOrFloatBitWidth());
+  at.assign(op.getNumLoops(), Index(0));
+  rows = emitter.getExtent(op.getInit(), op.getRowLoop());
+  keys = emitter.getExtent(op.getInputs()[kKey], op.getDim(kKey, op.getKeyLoop()));
+  columns = type.getShape().back();
+  inner = cast<RankedTensorType>(op.getInputs()[kKey].getType()).getDimSize(op.getDim(kKey, op.getInnerLoop()));
+
+  keyWidth = 2 * lanes;
+  columnWidth = columns <= lanes ? lanes : 2 * lanes;
+  tileRows = emitter.getTarget().getTileRows(keyWidth, element.getIntOrFloatBitWidth());
+  tilesPerBlock = std::max<int64_t>(1, kBlockRows / tileRows);
+  if (rows.isConstant() && rows.offset > 0) {
+    int64_t tiles = llvm::divideCeil(rows.offset, tileRows), blocks = llvm::divideCeil(tiles, tilesPerBlock);
+    tileRows = llvm::divideCeil(rows.offset, tiles);
+    tilesPerBlock = llvm::divideCeil(tiles, blocks);
+  }
+  int64_t bytesPerKey = (inner + columns) * (element.getIntOrFloatBitWidth() / 8);
+  keysPerBlock = std::max(keyWidth, kBlockBytes / bytesPerKey / keyWidth * keyWidth);
+  if (keys.isConstant() && keys.offset > 0) {
+    int64_t blocks = llvm::divideCeil(keys.offset, keysPerBlock);
+    keysPerBlock = llvm::alignTo(llvm::divideCeil(keys.offset, blocks), keyWidth);
+  }
+
+  int64_t blockRows = tilesPerBlock * tileRows, lineElements = kLineBytes / (element.getIntOrFloatBitWidth() / 8);
+  // Rows at distances of an odd number of cache lines do not drive one another from the cache.
+  auto pad = [&](int64_t extent) -> int64_t { return (llvm::divideCeil(extent, lineElements) | 1) * lineElements; };
+  const int64_t columnPanels = llvm::divideCeil(columns, columnWidth);
+  queries = allocate({blockRows, pad(inner)});
+  packedKeys = allocate({keysPerBlock / keyWidth, inner, keyWidth});
+  packedValues = allocate({columnPanels, keysPerBlock, columnWidth});
+  scores = allocate({tileRows, pad(keysPerBlock)});
+  peaks = allocate({blockRows});
+  sums = allocate({blockRows});
+  scales = allocate({tileRows});
+  output = allocate({blockRows, columnPanels * columnWidth});
+}
+
+Buffer AttentionNest::allocate(ArrayRef<int64_t> extents) {
+  int64_t bytes = element.getIntOrFloatBitWidth() / 8;
+  for (int64_t extent : extents)
+    bytes *= extent;
+  return emitter.getBuffer(emitter.allocateScratch(bytes), element, Indices(extents.begin(), extents.end()),
+                           /*readOnly=*/false);
+}
+
+Value AttentionNest::emitInput(Input input, ArrayRef<Index> loops) {
+  Indices point;
+  for (AffineExpr expr : op.getIndexingMap(input).getResults())
+    point.push_back(emitter.evaluate(expr, loops));
+  return emitter.toVector(emitter.emit(op.getInputs()[input], point));
+}
+
+/// nan loses: a row that has one becomes nan by its powers.
+Value AttentionNest::emitMax(Value left, Value right) {
+  Value isGreater = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, left, right);
+  return arith::SelectOp::create(b, isGreater, left, right);
+}
+
+/// The rows behind the last are copies of it.
+void AttentionNest::emitQueries(Index first, Index count) {
+  Index last = emitter.sub(rows, 1);
+  emitter.emitLoop(0, count, 1, [&](Index row) {
+    Indices loops(at);
+    loops[op.getRowLoop()] = emitter.min(emitter.add(first, row), last);
+    emitter.emitLanes(0, inner, 2 * lanes, [&](Index k) {
+      loops[op.getInnerLoop()] = k;
+      emitter.store(emitInput(kQuery, loops), queries, {row, k});
+    });
+    ValueEmitter::LanesScope scalar(emitter, 1);
+    emitter.store(constant(-std::numeric_limits<double>::infinity()), peaks, {row});
+    emitter.store(constant(0), sums, {row});
+    emitter.emitLanes(0, output.strides[0], 2 * lanes,
+                      [&](Index column) { emitter.store(constants(0), output, {row, column}); });
+  });
+}
+
+void AttentionNest::emitKeys(Index first, Index count) {
+  emitter.emitLoop(0, emitter.ceilDiv(count, keyWidth), 1, [&](Index panel) {
+    Index key = emitter.add(first, emitter.mul(panel, keyWidth));
+    emitter.emitPanel(key, keys, keyWidth, [&] {
+      Indices loops(at);
+      loops[op.getKeyLoop()] = emitter.add(key, Index(nullptr, 0, 1));
+      emitter.emitLoop(0, inner, 1, [&](Index k) {
+        loops[op.getInnerLoop()] = k;
+        Value values = emitInput(kKey, loops);
+        ValueEmitter::LanesScope all(emitter, keyWidth);
+        emitter.store(values, packedKeys, {panel, k, Index(nullptr, 0, 1)});
+      });
+    });
+  });
+}
+
+void AttentionNest::emitValues(Index first, Index count) {
+  emitter.emitLoop(0, count, 1, [&](Index key) {
+    for (int64_t panel = 0; panel * columnWidth < columns; ++panel)
+      emitter.emitPanel(panel * columnWidth, columns, columnWidth, [&] {
+        Indices loops(at);
+        loops[op.getKeyLoop()] = emitter.add(first, key);
+        loops[op.getColumnLoop()] = Index(nullptr, panel * columnWidth, 1);
+        Value values = emitInput(kValue, loops);
+        ValueEmitter::LanesScope all(emitter, columnWidth);
+        emitter.store(values, packedValues, {panel, key, Index(nullptr, 0, 1)});
+      });
+  });
+}
+
+AttentionNest::Sums AttentionNest::emitProducts(const Buffer &left, Index row, const Buffer &right, Index panel,
+                                                Index steps) {
+  return emitter.emitLoop(0, steps, 1, Sums(tileRows, constants(0)), [&](Index step, ValueRange carried) {
+    Sums sums(carried);
+    Value factors = emitter.load(right, {panel, step, Index(nullptr, 0, 1)});
+    for (int64_t i = 0; i != tileRows; ++i) {
+      Value factor = emitter.toVector(emitter.load(left, {emitter.add(row, i), step}));
+      sums[i] = LLVM::FMulAddOp::create(b, factor, factors, sums[i]);
+    }
+    return sums;
+  });
+}
+
+void AttentionNest::emitScores(Index first, Index panels, Index row, Index rowInBlock) {
+  Index lane(nullptr, 0, 1), last = emitter.sub(rows, 1);
+  emitter.emitLoop(0, panels, 1, [&](Index panel) {
+    Index begin = emitter.mul(panel, keyWidth), key = emitter.add(first, begin);
+    Sums products;
+    {
+      ValueEmitter::LanesScope all(emitter, keyWidth);
+      products = emitProducts(queries, rowInBlock, packedKeys, panel, inner);
+    }
+    emitter.emitPanel(key, keys, keyWidth, [&] {
+      for (int64_t i = 0; i != tileRows; ++i) {
+        ValueEmitter::Scope scope(emitter);
+        Indices loops(at);
+        loops[op.getRowLoop()] = emitter.min(emitter.add(row, i), last);
+        loops[op.getKeyLoop()] = emitter.add(key, lane);
+        Value score = emitter.toVector(emitter.emitScore(op, loops, products[i]));
+        if (Value mask = emitter.getMask())
+          score = arith::SelectOp::create(b, mask, score, constants(-std::numeric_limits<double>::infinity()));
+        ValueEmitter::LanesScope all(emitter, keyWidth);
+        emitter.store(score, scores, {Index(i), emitter.add(begin, lane)});
+      }
+    });
+  });
+}
+
+void AttentionNest::emitSoftmax(Index panels, Index rowInBlock) {
+  Index lane(nullptr, 0, 1);
+  emitter.emitLoop(0, tileRows, 1, [&](Index i) {
+    Value minusInfinity = constant(-std::numeric_limits<double>::infinity());
+    Index row = emitter.add(rowInBlock, i);
+    Value before = emitter.load(peaks, {row}), peak, factor, sum;
+    auto add = [&](Value left, Value right) { return arith::AddFOp::create(b, left, right); };
+    ValueEmitter::LanesScope all(emitter, keyWidth);
+    Value largest = emitter.emitLoop(0, panels, 1, {emitter.toVector(before)}, [&](Index panel, ValueRange carried) {
+      Value score = emitter.load(scores, {i, emitter.add(emitter.mul(panel, keyWidth), lane)});
+      return Sums{emitMax(score, carried[0])};
+    })[0];
+    peak = emitter.combineLanes(largest, [&](Value left, Value right) { return emitMax(left, right); });
+    // exp(-inf - -inf) is 0 here.
+    Value isEmpty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, peak, minusInfinity);
+    Value base = arith::SelectOp::create(b, isEmpty, constant(0), peak);
+    sum = emitter.emitLoop(0, panels, 1, {constants(0)}, [&](Index panel, ValueRange carried) {
+      Indices place{i, emitter.add(emitter.mul(panel, keyWidth), lane)};
+      Value distance = arith::SubFOp::create(b, emitter.load(scores, place), emitter.toVector(base));
+      Value power = math::ExpOp::create(b, distance);
+      emitter.store(power, scores, place);
+      return Sums{add(carried[0], power)};
+    })[0];
+    sum = emitter.combineLanes(sum, add);
+    factor = math::ExpOp::create(b, arith::SubFOp::create(b, before, base));
+    Value total = LLVM::FMulAddOp::create(b, emitter.load(sums, {row}), factor, sum);
+    emitter.store(peak, peaks, {row});
+    emitter.store(total, sums, {row});
+    emitter.store(factor, scales, {i});
+  });
+}
+
+void AttentionNest::emitResults(Index count, Index rowInBlock) {
+  ValueEmitter::LanesScope all(emitter, columnWidth);
+  emitter.emitLoop(0, llvm::divideCeil(columns, columnWidth), 1, [&](Index panel) {
+    Sums products = emitProducts(scores, 0, packedValues, panel, count);
+    for (int64_t i = 0; i != tileRows; ++i) {
+      Indices place{emitter.add(rowInBlock, i), emitter.add(emitter.mul(panel, columnWidth), Index(nullptr, 0, 1))};
+      Value factor = emitter.toVector(emitter.load(scales, {Index(i)}));
+      Value sum = LLVM::FMulAddOp::create(b, emitter.load(output, place), factor, products[i]);
+      emitter.store(sum, output, place);
+    }
+  });
+}
+
+void AttentionNest::emitRow(Index row, Index rowInBlock) {
+  Value sum = emitter.load(sums, {rowInBlock});
+  Value isEmpty;
+  if (op.getZeroMaskedRows())
+    isEmpty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, emitter.load(peaks, {rowInBlock}),
+                                    constant(-std::numeric_limits<double>::infinity()));
+  else if (!keys.isConstant())
+    isEmpty = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, emitter.toValue(keys), emitter.emitConstant(0));
+  Value divisor = isEmpty ? arith::SelectOp::create(b, isEmpty, constant(1), sum).getResult() : sum;
+  at[op.getRowLoop()] = row;
+  emitter.emitLoop(0, llvm::divideCeil(columns, columnWidth), 1, [&](Index panel) {
+    Index first = emitter.mul(panel, columnWidth), lane(nullptr, 0, 1);
+    emitter.emitPanel(first, columns, columnWidth, [&] {
+      ValueEmitter::Scope scope(emitter);
+      Indices place(ArrayRef<Index>(at).take_front(op.getColumnLoop()));
+      place.push_back(emitter.add(first, lane));
+      Value result = emitter.load(output, {rowInBlock, place.back()});
+      emitter.hold(op.getResult(), place, arith::DivFOp::create(b, result, emitter.toVector(divisor)));
+      SmallVector<Value> values = llvm::map_to_vector(results, [&](Value value) { return emitter.emit(value, place); });
+      for (auto [number, value] : llvm::enumerate(values))
+        emitter.store(value, emitter.getResultBuffer(number, results[number]), place);
+    });
+  });
+}
+
+Grid AttentionNest::emit() {
+  AffineExpr one = getAffineConstantExpr(1, op.getContext());
+  Grid grid{one, one, one};
+  const int64_t blockRows = tilesPerBlock * tileRows;
+  grid.x = emitter.getExtentExpr(op.getInit(), op.getRowLoop()).ceilDiv(blockRows);
+  Index unit = emitter.getWorkgroup(2);
+  for (unsigned dim = op.getNumBatchDims(); dim-- != 0;) {
+    Index extent = emitter.getExtent(op.getInit(), dim);
+    at[dim] = dim == 0 ? unit : emitter.mod(unit, extent);
+    unit = dim == 0 ? unit : emitter.div(unit, extent);
+    grid.z = grid.z * emitter.getExtentExpr(op.getInit(), dim);
+  }
+  Index first = emitter.mul(emitter.getWorkgroup(0), blockRows);
+  Index count = emitter.min(emitter.sub(rows, first), blockRows);
+  Index tiles = emitter.ceilDiv(count, tileRows);
+  emitQueries(first, emitter.mul(tiles, tileRows));
+  emitter.emitLoop(0, keys, keysPerBlock, [&](Index key) {
+    Index keyCount = emitter.min(emitter.sub(keys, key), keysPerBlock);
+    Index panels = emitter.ceilDiv(keyCount, keyWidth);
+    emitKeys(key, keyCount);
+    emitValues(key, keyCount);
+    emitter.emitLoop(0, tiles, 1, [&](Index tile) {
+      Index rowInBlock = emitter.mul(tile, tileRows);
+      emitScores(key, panels, emitter.add(first, rowInBlock), rowInBlock);
+      emitSoftmax(panels, rowInBlock);
+      emitResults(keyCount, rowInBlock);
+    });
+  });
+  emitter.emitLoop(0, count, 1, [&](Index row) { emitRow(emitter.add(first, row), row); });
+  return grid;
+}
+
+static dispatch::AttentionOp findAttention(dispatch::KernelOp kernel) {
+  auto found = kernel.getBody().getOps<dispatch::AttentionOp>();
+  return found.empty() ? dispatch::AttentionOp() : *found.begin();
+}
+
+static bool matchesAttention(dispatch::KernelOp kernel, const TargetInfo &) {
+  return static_cast<bool>(findAttention(kernel));
+}
+
+static Grid emitAttention(ValueEmitter &emitter) {
+  return AttentionNest(emitter, findAttention(emitter.getKernel())).emit();
+}
+
+const Strategy torchc::kAttention = {"attention", matchesAttention, emitAttention};
