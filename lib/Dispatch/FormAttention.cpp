@@ -102,8 +102,8 @@ private:
 
   Product second;
   std::optional<Product> first;
-  Value weights, scores; ///< [b.., l, s]; `scores` as the first product gives them.
-  Value score;           ///< What `trace` says of the scores that softmax reads.
+  Value weights, scores;            ///< [b.., l, s]; `scores` as the first product gives them.
+  Value score;                      ///< What `trace` says of the scores that softmax reads.
   Groups firstGroups, secondGroups; ///< The dims of `weights` behind each of the product's.
   bool zeroMaskedRows = false;
   llvm::SetVector<Operation *> members;
@@ -349,8 +349,8 @@ bool Matcher::match() {
   if (!matchSoftmax())
     return false;
   linalg::GenericOp generic = getGeneric(score);
-  bool found = isa<RankedTensorType>(score.getType()) ? matchScores(score)
-                                                      : generic && leadsToScores(generic->getResult(0));
+  bool found =
+      isa<RankedTensorType>(score.getType()) ? matchScores(score) : generic && leadsToScores(generic->getResult(0));
   return found && !isUsedOutside() && isWorthIt();
 }
 
@@ -433,7 +433,8 @@ std::pair<Value, AffineMap> Matcher::splitBatch(OpBuilder &builder, const Produc
                                                 const Groups &groups, ArrayRef<unsigned> loops) {
   Value tensor = product.getOperand(operand);
   SmallVector<OpFoldResult> own = getMixedExtents(builder, tensor), all = getMixedExtents(builder, weights), sizes;
-  AffineMap output = linalg::LinalgOp(product.op).getMatchingIndexingMap(linalg::LinalgOp(product.op).getDpsInitOperand(0));
+  AffineMap output =
+      linalg::LinalgOp(product.op).getMatchingIndexingMap(linalg::LinalgOp(product.op).getDpsInitOperand(0));
   SmallVector<AffineExpr> exprs;
   Groups parts;
   for (auto [position, expr] : llvm::enumerate(product.getMap(operand).getResults())) {
@@ -454,8 +455,8 @@ std::pair<Value, AffineMap> Matcher::splitBatch(OpBuilder &builder, const Produc
   AffineMap map = AffineMap::get(getRank(weights) + 2, 0, exprs, builder.getContext());
   if (exprs.size() == own.size())
     return {tensor, map};
-  SmallVector<int64_t> shape =
-      llvm::map_to_vector(sizes, [](OpFoldResult size) { return getConstantIntValue(size).value_or(ShapedType::kDynamic); });
+  SmallVector<int64_t> shape = llvm::map_to_vector(
+      sizes, [](OpFoldResult size) { return getConstantIntValue(size).value_or(ShapedType::kDynamic); });
   auto type = cast<RankedTensorType>(tensor.getType()).clone(shape);
   // Where dims were only just joined, they are as they were before.
   if (auto collapse = tensor.getDefiningOp<tensor::CollapseShapeOp>();

@@ -182,6 +182,9 @@ public:
   /// Halves a vector, `combine` by `combine`, until one element is left.
   mlir::Value combineLanes(mlir::Value vector, llvm::function_ref<mlir::Value(mlir::Value, mlir::Value)> combine);
 
+  /// The columns of a square of which `rows` are the rows; as many as lanes, a power of two.
+  llvm::SmallVector<mlir::Value> transpose(llvm::ArrayRef<mlir::Value> rows);
+
   /// Writes `body` for the `lanes` coordinates from `first` on, once more with a mask if
   /// some of them may lie beyond `extent`.
   void emitPanel(Index first, Index extent, unsigned lanes, llvm::function_ref<void()> body);

@@ -163,6 +163,25 @@ Value ValueEmitter::combineLanes(Value vector, function_ref<Value(Value, Value)>
   return vector::ExtractOp::create(b, vector, 0);
 }
 
+SmallVector<Value> ValueEmitter::transpose(ArrayRef<Value> rows) {
+  // Perfect shuffles: each stage interleaves row i with the row half of all further down.
+  const int64_t size = rows.size();
+  SmallVector<int64_t> low, high;
+  for (int64_t i = 0; i != size; ++i) {
+    low.push_back(i / 2 + i % 2 * size);
+    high.push_back(low.back() + size / 2);
+  }
+  SmallVector<Value> current(rows);
+  for (int64_t stage = 1; stage < size; stage *= 2) {
+    SmallVector<Value> next;
+    for (int64_t i = 0; i != size / 2; ++i)
+      for (ArrayRef<int64_t> mask : {ArrayRef(low), ArrayRef(high)})
+        next.push_back(vector::ShuffleOp::create(b, current[i], current[i + size / 2], mask));
+    current = next;
+  }
+  return current;
+}
+
 Value ValueEmitter::emitIfValue(Value condition, function_ref<Value()> thenBody, function_ref<Value()> elseBody) {
   // The type is known once both sides are written: a scalar where one side gives
   // a vector is repeated.

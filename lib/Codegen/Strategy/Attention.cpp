@@ -71,8 +71,8 @@ private:
   dispatch::AttentionOp op;
   SmallVector<Value> results;
   Type element;
-  unsigned lanes;        ///< Of a vector register.
-  Indices at;            ///< The loops; those of the batch are set.
+  unsigned lanes; ///< Of a vector register.
+  Indices at;     ///< The loops; those of the batch are set.
   Index rows, keys;
   int64_t columns, inner;
   int64_t keyWidth, columnWidth; ///< NR of both products.
@@ -122,7 +122,8 @@ AttentionNest::AttentionNest(ValueEmitter &emitter, dispatch::AttentionOp op)
   auto pad = [&](int64_t extent) -> int64_t { return (llvm::divideCeil(extent, lineElements) | 1) * lineElements; };
   const int64_t columnPanels = llvm::divideCeil(columns, columnWidth);
   queries = allocate({blockRows, pad(inner)});
-  packedKeys = allocate({keysPerBlock / keyWidth, inner, keyWidth});
+  const int64_t paddedInner = llvm::alignTo(inner, lanes);
+  packedKeys = allocate({keysPerBlock / keyWidth, paddedInner, keyWidth});
   packedValues = allocate({columnPanels, keysPerBlock, columnWidth});
   scores = allocate({tileRows, pad(keysPerBlock)});
   peaks = allocate({blockRows});
@@ -170,18 +171,39 @@ void AttentionNest::emitQueries(Index first, Index count) {
   });
 }
 
+/// Keys behind the last are copies of it: their scores are set to -inf. Where k runs along memory,
+/// squares are transposed in registers.
 void AttentionNest::emitKeys(Index first, Index count) {
+  const unsigned innermost = op.getIndexingMap(kKey).getNumResults() - 1;
+  const bool isRowMajor = op.getDim(kKey, op.getInnerLoop()) == innermost;
+  Index last = emitter.sub(keys, 1);
   emitter.emitLoop(0, emitter.ceilDiv(count, keyWidth), 1, [&](Index panel) {
-    Index key = emitter.add(first, emitter.mul(panel, keyWidth));
-    emitter.emitPanel(key, keys, keyWidth, [&] {
-      Indices loops(at);
-      loops[op.getKeyLoop()] = emitter.add(key, Index(nullptr, 0, 1));
-      emitter.emitLoop(0, inner, 1, [&](Index k) {
-        loops[op.getInnerLoop()] = k;
-        Value values = emitInput(kKey, loops);
-        ValueEmitter::LanesScope all(emitter, keyWidth);
-        emitter.store(values, packedKeys, {panel, k, Index(nullptr, 0, 1)});
+    Index key = emitter.add(first, emitter.mul(panel, keyWidth)), lane(nullptr, 0, 1);
+    Indices loops(at);
+    if (!isRowMajor)
+      return emitter.emitPanel(key, keys, keyWidth, [&] {
+        loops[op.getKeyLoop()] = emitter.add(key, lane);
+        emitter.emitLoop(0, inner, 1, [&](Index k) {
+          loops[op.getInnerLoop()] = k;
+          Value values = emitInput(kKey, loops);
+          ValueEmitter::LanesScope all(emitter, keyWidth);
+          emitter.store(values, packedKeys, {panel, k, lane});
+        });
       });
+    emitter.emitLanes(0, inner, lanes, [&](Index k) {
+      const int64_t size = emitter.getWidth();
+      loops[op.getInnerLoop()] = k;
+      for (int64_t begin = 0; begin != keyWidth; begin += size) {
+        SmallVector<Value> square;
+        for (int64_t i = 0; i != size; ++i) {
+          loops[op.getKeyLoop()] = emitter.min(emitter.add(key, begin + i), last);
+          square.push_back(emitInput(kKey, loops));
+        }
+        ValueEmitter::LanesScope all(emitter, size);
+        for (auto [i, column] : llvm::enumerate(emitter.transpose(square)))
+          emitter.store(column, packedKeys,
+                        {panel, emitter.add(Index(k.base, k.offset), i), Index(nullptr, begin, size == 1 ? 0 : 1)});
+      }
     });
   });
 }
