@@ -77,18 +77,17 @@ static std::string hash(std::initializer_list<StringRef> parts) {
   return std::string(bytes.begin(), bytes.end());
 }
 
-llvm::Expected<ObjectBytes>
-KernelCache::findOrMake(const llvm::Module &module, const llvm::TargetMachine &machine,
-                        llvm::function_ref<llvm::Expected<ObjectBytes>()> make) const {
+llvm::Expected<ObjectBytes> KernelCache::findOrMake(const llvm::Module &module, const llvm::TargetMachine &machine,
+                                                    llvm::function_ref<llvm::Expected<ObjectBytes>()> make) const {
   static const std::string build = describeBuild();
   if (folder.empty() || build.empty())
     return make();
   llvm::SmallVector<char, 0> bitcode;
   llvm::raw_svector_ostream stream(bitcode);
   llvm::WriteBitcodeToFile(module, stream);
-  std::string key = hash({build, machine.getTargetTriple().str(), machine.getTargetCPU(),
-                          machine.getTargetFeatureString(), std::to_string(static_cast<int>(machine.getOptLevel())),
-                          StringRef(bitcode.data(), bitcode.size())});
+  std::string key =
+      hash({build, machine.getTargetTriple().str(), machine.getTargetCPU(), machine.getTargetFeatureString(),
+            std::to_string(static_cast<int>(machine.getOptLevel())), StringRef(bitcode.data(), bitcode.size())});
   llvm::SmallString<128> path(folder);
   llvm::sys::path::append(path, kPrefix + llvm::toHex(key, /*LowerCase=*/true));
 

@@ -11,6 +11,7 @@
 #include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "torchc/Dialect/Torch/IR/TorchDialect.h"
 #include "torchc/Dialect/VM/IR/VMDialect.h"
+#include "torchc/Dispatch/Statistics.h"
 #include "torchc/Import/InputShape.h"
 #include "torchc/Package/WriteModule.h"
 #include "torchc/Package/WriteStaticLibrary.h"
@@ -180,6 +181,8 @@ ExitCode Compilation::runStage(Stage stage) {
   if (!isDone)
     return explainFailure(stage);
   reproducer.clear();
+  if (stage == Stage::Dispatch && options.statistics)
+    printStatistics(*module, llvm::errs());
   return dump(stage);
 }
 

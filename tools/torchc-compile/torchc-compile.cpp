@@ -100,6 +100,9 @@ void addOptions(CLI::App &app, Arguments &arguments, CompileOptions &options) {
       ->group(inspection)
       ->type_name("DIR");
   app.add_flag("--timing", options.timing, "Print where the time went")->group(inspection);
+  app.add_flag("--statistics", options.statistics,
+               "Print what each kernel moves and computes, and the least there is to move")
+      ->group(inspection);
   app.add_flag("-q,--quiet", arguments.quiet, "No progress and no warnings")->group(inspection);
 
   app.set_version_flag("--version", describeVersion());
@@ -135,6 +138,11 @@ ExitCode compile(const Arguments &arguments, const CompileOptions &options) {
   }
   if (options.pipeline.parameterScope && (emission->stage != Stage::Package || emission->isStaticLibrary)) {
     llvm::errs() << "torchc-compile: error: --externalize-parameters is for --emit=vmfb\n";
+    return ExitCode::Usage;
+  }
+  if (options.statistics && emission->stage < Stage::Dispatch) {
+    llvm::errs() << "torchc-compile: error: --statistics is of kernels, which --emit=" << arguments.emit
+                 << " does not make\n";
     return ExitCode::Usage;
   }
   Compilation compilation(options);

@@ -52,6 +52,8 @@ struct CompileOptions {
   std::string parameterFile;
   /// Print where the time went to standard error at the end.
   bool timing = false;
+  /// Print what the kernels move and compute to standard error behind the Dispatch stage.
+  bool statistics = false;
   /// Called before each stage.
   std::function<void(Stage)> onStage = [](Stage) {};
   /// Called for each message.

@@ -26,14 +26,17 @@ namespace fs = std::filesystem;
 namespace {
 class KernelCacheTest : public testing::Test {
 protected:
-  KernelCacheTest() : folder(testing::TempDir() + "kernel-cache-" + std::to_string(getpid())) { fs::remove_all(folder); }
+  KernelCacheTest() : folder(testing::TempDir() + "kernel-cache-" + std::to_string(getpid())) {
+    fs::remove_all(folder);
+  }
   ~KernelCacheTest() override { fs::remove_all(folder); }
 
   /// What the cache gives for a function that returns `value`, which is made as the bytes of `made`.
   std::string find(int value, const std::string &made, const char *cpu = "x86-64-v3") {
     llvm::LLVMContext context;
     llvm::SMDiagnostic error;
-    auto module = llvm::parseAssemblyString("define i32 @f() { ret i32 " + std::to_string(value) + " }", error, context);
+    auto module =
+        llvm::parseAssemblyString("define i32 @f() { ret i32 " + std::to_string(value) + " }", error, context);
     auto machine = createTargetMachine({"x86_64-unknown-linux-gnu", cpu, ""},
                                        [&] { return mlir::emitError(mlir::UnknownLoc::get(&mlirContext)); });
     auto object = KernelCache(folder).findOrMake(*module, **machine, [&]() -> llvm::Expected<ObjectBytes> {
@@ -87,9 +90,8 @@ TEST_F(KernelCacheTest, PassesErrorsOnAndKeepsNothing) {
   llvm::Module module("empty", context);
   auto machine = createTargetMachine({"x86_64-unknown-linux-gnu", "x86-64-v3", ""},
                                      [&] { return mlir::emitError(mlir::UnknownLoc::get(&mlirContext)); });
-  auto object = KernelCache(folder).findOrMake(module, **machine, []() -> llvm::Expected<ObjectBytes> {
-    return llvm::createStringError("no code for it");
-  });
+  auto object = KernelCache(folder).findOrMake(
+      module, **machine, []() -> llvm::Expected<ObjectBytes> { return llvm::createStringError("no code for it"); });
   EXPECT_EQ(llvm::toString(object.takeError()), "no code for it");
   EXPECT_FALSE(fs::exists(folder));
 }
