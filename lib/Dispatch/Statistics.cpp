@@ -80,6 +80,15 @@ KernelStatistics::KernelStatistics(dispatch::KernelOp kernel) : name(kernel.getS
       points *= getExtent(extent);
     operations += op.getNumDpsInputs() > 1 ? 2 * points : points;
   });
+  kernel.walk([&](dispatch::AttentionOp op) {
+    constexpr unsigned kKey = 1;
+    auto key = cast<RankedTensorType>(op.getInputs()[kKey].getType()),
+         result = cast<RankedTensorType>(op.getInit().getType());
+    double keys = getExtent(key.getDimSize(op.getDim(kKey, op.getKeyLoop())));
+    double inner = getExtent(key.getDimSize(op.getDim(kKey, op.getInnerLoop())));
+    double columns = getExtent(result.getShape().back());
+    operations += 2 * countElements(result) / columns * keys * (inner + columns);
+  });
 }
 
 /// What no kernel makes: the parameter or the global that `tensor` is a view of. Null for a kernel's result.
