@@ -166,13 +166,33 @@ struct GeneralizeConvolution : OpRewritePattern<linalg::Conv2DNhwcHwcfOp> {
   }
 };
 
-/// Whether a contraction reads the operand along a row of what is summed up or of
-/// columns; otherwise each of its steps would be in another page of memory.
-bool readsRows(linalg::GenericOp op, AffineMap map) {
+/// With at least so many rows, a product whose columns lie apart in memory is worth bringing them together for.
+constexpr int64_t kManyRows = 16;
+
+/// Over how many rows a contraction reads an element of the operand again; few where that is not static.
+int64_t countRows(linalg::GenericOp op, AffineMap map) {
+  int64_t rows = 1;
+  for (AffineExpr expr : op.getIndexingMapsArray().back().getResults()) {
+    auto loop = dyn_cast<AffineDimExpr>(expr);
+    int64_t range = loop ? op.getStaticLoopRanges()[loop.getPosition()] : ShapedType::kDynamic;
+    if (ShapedType::isDynamic(range))
+      return 1;
+    rows *= map.isFunctionOfDim(loop.getPosition()) ? 1 : range;
+  }
+  return rows;
+}
+
+/// Whether a contraction reads the operand, once it is not transposed, along a row of what is summed up or of
+/// columns; otherwise each of its steps would be in another page of memory. Columns stay as they are where many rows
+/// read them, unless they are constants, which are packed.
+bool readsRows(linalg::GenericOp op, AffineMap map, Value source) {
   auto innermost = dyn_cast<AffineDimExpr>(map.getResults().back());
-  return getRole(op) != OpRole::Anchor || !innermost ||
-         linalg::isReductionIterator(op.getIteratorTypesArray()[innermost.getPosition()]) ||
-         op.getIndexingMapsArray().back().getResults().back() == innermost;
+  auto columns = dyn_cast<AffineDimExpr>(op.getIndexingMapsArray().back().getResults().back());
+  if (getRole(op) != OpRole::Anchor || !innermost || columns == innermost)
+    return true;
+  bool scattersColumns = columns && map.isFunctionOfDim(columns.getPosition()) && countRows(op, map) >= kManyRows;
+  return linalg::isReductionIterator(op.getIteratorTypesArray()[innermost.getPosition()]) &&
+         (!scattersColumns || isComputedOfConstants(source));
 }
 
 /// Reductions and contractions read in any order.
@@ -190,7 +210,7 @@ struct AbsorbInReduction : OpRewritePattern<linalg::GenericOp> {
         continue;
       AffineMap &map = maps[input->getOperandNumber()];
       AffineMap source = composeWithSource(map, transpose.getPermutation());
-      if (!readsRows(op, source))
+      if (!readsRows(op, source, transpose.getInput()))
         continue;
       map = source;
       rewriter.modifyOpInPlace(op, [&] { input->set(transpose.getInput()); });

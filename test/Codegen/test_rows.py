@@ -121,13 +121,60 @@ def test_softmax_dynamic():
         np.testing.assert_allclose(kernel([x], [((n, 50), "f")], (n,)), p / p.sum(1, keepdims=True), rtol=1e-5, atol=1e-6)
 
 
-def test_transpose():
-    body = """%e = tensor.empty() : tensor<5x3x37xf32>
-%y = linalg.transpose ins(%x : tensor<37x5x3xf32>) outs(%e : tensor<5x3x37xf32>) permutation = [1, 2, 0]
-dispatch.return %y : tensor<5x3x37xf32>"""
-    x = randn(37, 5, 3)
-    y = Kernel(static_kernel("transpose", [("x", mlir_type(x))], "tensor<5x3x37xf32>", body))([x], [((5, 3, 37), "f")])
-    np.testing.assert_array_equal(y, x.transpose(1, 2, 0))
+def transpose_body(x, y, permutation):
+    return f"""%e = tensor.empty() : {y}
+%y = linalg.transpose ins(%x : {x}) outs(%e : {y}) permutation = {list(permutation)}
+dispatch.return %y : {y}"""
+
+
+@pytest.mark.parametrize("cpu", ["host", "x86-64", "haswell"])
+@pytest.mark.parametrize("shape, permutation", [
+    ((37, 5, 3), (1, 2, 0)), ((64, 48), (1, 0)), ((37, 45), (1, 0)), ((2, 33, 4, 5), (0, 2, 3, 1)), ((2, 4, 5, 33), (0, 3, 1, 2)),
+    ((20, 17, 3, 3), (2, 3, 1, 0)), ((3, 4, 5, 17, 19), (4, 0, 3, 1, 2)), ((16, 2, 18), (2, 1, 0)), ((40, 1, 16), (1, 2, 0)),
+])
+def test_transpose(shape, permutation, cpu):
+    """In tiles of registers, with and without rests; in scalars where a dim is short."""
+    x = randn(*shape)
+    expected = x.transpose(permutation)
+    t, y = mlir_type(x), mlir_type(expected)
+    kernel = Kernel(static_kernel("transpose", [("x", t)], y, transpose_body(t, y, permutation)), cpu)
+    np.testing.assert_array_equal(kernel([x], [(expected.shape, "f")]), expected)
+
+
+@pytest.mark.parametrize("dtype, element", [(np.float64, "f64"), (np.float16, "f16"), (np.int64, "i64"), (np.uint8, "i8")])
+def test_transpose_of_other_types(dtype, element):
+    x = RNG.integers(0, 100, (21, 35)).astype(dtype)
+    t, y = mlir_type(x, element), mlir_type(x.T, element)
+    kernel = Kernel(static_kernel("transpose", [("x", t)], y, transpose_body(t, y, (1, 0))))
+    np.testing.assert_array_equal(kernel([x], [((35, 21), dtype)]), x.T)
+
+
+def test_transpose_dynamic():
+    body = """%e = tensor.empty(%m, %n) : tensor<?x3x?xf32>
+%y = linalg.transpose ins(%x : tensor<?x?x3xf32>) outs(%e : tensor<?x3x?xf32>) permutation = [1, 2, 0]
+dispatch.return %y : tensor<?x3x?xf32>"""
+    kernel = Kernel(f"dispatch.kernel @transpose(%x: tensor<?x?x3xf32>, %n: index, %m: index) -> tensor<?x3x?xf32> attributes "
+                    f"{{dims = [array<i64: 0, 1>, array<i64: 1, 0>]}} {{\n{body}\n}}")
+    for n, m in [(1, 1), (16, 16), (37, 20), (5, 100), (0, 3)]:
+        x = randn(n, m, 3)
+        np.testing.assert_array_equal(kernel([x], [((m, 3, n), "f")], (n, m)), x.transpose(1, 2, 0))
+
+
+def test_results_with_rows_along_different_dims():
+    """Two results of one shape, normalised over all but their own dim: each has its sums once a row."""
+    body = "%c = arith.constant 0.0 : f32\n%e = tensor.empty() : tensor<8xf32>\n%f = linalg.fill ins(%c : f32) outs(%e : tensor<8xf32>) -> tensor<8xf32>\n"
+    t, o, full = "tensor<8x8x8xf32>", "tensor<8xf32>", "(d0, d1, d2) -> (d0, d1, d2)"
+    body += f"%t = tensor.empty() : {t}\n"
+    body += generic("%s", [full, "(d0, d1, d2) -> (d2)"], [R, R, P], [("%x", t)], ("%f", o), "%r = arith.addf %a, %o : f32\nlinalg.yield %r : f32")
+    for result, order in (("%y", full), ("%z", "(d0, d1, d2) -> (d2, d0, d1)")):
+        body += generic(result, [full, "(d0, d1, d2) -> (d2)", order], [P] * 3, [("%x", t), ("%s", o)], ("%t", t),
+                        "%r = arith.subf %a, %b : f32\nlinalg.yield %r : f32")
+    body += f"dispatch.return %y, %z : {t}, {t}"
+    x = randn(8, 8, 8)
+    y, z = Kernel(static_kernel("both", [("x", t)], [t, t], body))([x], [((8, 8, 8), "f")] * 2)
+    expected = x - x.sum((0, 1))
+    np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(z, expected.transpose(2, 0, 1), rtol=1e-5, atol=1e-5)
 
 
 def test_pad():

@@ -136,3 +136,52 @@ func.func @few_channels(%x: tensor<1x3x8x8xf32>, %w: tensor<3x3x3x16xf32>, %f: t
       ins(%p, %w : tensor<1x10x10x3xf32>, tensor<3x3x3x16xf32>) outs(%f : tensor<1x8x8x16xf32>) -> tensor<1x8x8x16xf32>
   return %c : tensor<1x8x8x16xf32>
 }
+
+// The columns of a product are brought together for many rows. Few rows read them where they are; constants
+// are packed later.
+// CHECK-LABEL: func.func @columns_of_many_rows
+// CHECK: %[[T:.*]] = linalg.transpose
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[T]] :
+func.func @columns_of_many_rows(%x: tensor<16x64xf32>, %f: tensor<16x48xf32>, %w: tensor<48x64xf32>) -> tensor<16x48xf32> {
+  %e = tensor.empty() : tensor<64x48xf32>
+  %t = linalg.transpose ins(%w : tensor<48x64xf32>) outs(%e : tensor<64x48xf32>) permutation = [1, 0]
+  %y = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>],
+      iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %t : tensor<16x64xf32>, tensor<64x48xf32>) outs(%f : tensor<16x48xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<16x48xf32>
+  return %y : tensor<16x48xf32>
+}
+
+// CHECK-LABEL: func.func @columns_of_few_rows
+// CHECK-NOT: linalg.transpose
+func.func @columns_of_few_rows(%x: tensor<15x64xf32>, %f: tensor<15x48xf32>, %w: tensor<48x64xf32>) -> tensor<15x48xf32> {
+  %e = tensor.empty() : tensor<64x48xf32>
+  %t = linalg.transpose ins(%w : tensor<48x64xf32>) outs(%e : tensor<64x48xf32>) permutation = [1, 0]
+  %y = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>],
+      iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %t : tensor<15x64xf32>, tensor<64x48xf32>) outs(%f : tensor<15x48xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<15x48xf32>
+  return %y : tensor<15x48xf32>
+}
+
+// CHECK-LABEL: func.func @constant_columns
+// CHECK-NOT: linalg.transpose
+func.func @constant_columns(%x: tensor<16x64xf32>, %f: tensor<16x48xf32>) -> tensor<16x48xf32> {
+  %w = arith.constant dense<2.0> : tensor<48x64xf32>
+  %e = tensor.empty() : tensor<64x48xf32>
+  %t = linalg.transpose ins(%w : tensor<48x64xf32>) outs(%e : tensor<64x48xf32>) permutation = [1, 0]
+  %y = linalg.generic {indexing_maps = [affine_map<(m, n, k) -> (m, k)>, affine_map<(m, n, k) -> (k, n)>, affine_map<(m, n, k) -> (m, n)>],
+      iterator_types = ["parallel", "parallel", "reduction"]} ins(%x, %t : tensor<16x64xf32>, tensor<64x48xf32>) outs(%f : tensor<16x48xf32>) {
+  ^bb0(%a: f32, %b: f32, %c: f32):
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %c, %p : f32
+    linalg.yield %s : f32
+  } -> tensor<16x48xf32>
+  return %y : tensor<16x48xf32>
+}

@@ -29,6 +29,7 @@ struct Strategy {
 extern const Strategy kAttention;
 extern const Strategy kBatch;
 extern const Strategy kContraction;
+extern const Strategy kTranspose;
 extern const Strategy kWindow;
 extern const Strategy kRows;
 

@@ -247,8 +247,18 @@ static int64_t evaluateAssumed(AffineExpr expr) {
   return constant ? std::max<int64_t>(1, constant.getValue()) : kAssumedExtent;
 }
 
+/// The dims of a result that reductions depend on.
+static uint64_t findRowDims(ValueEmitter &emitter, Value root) {
+  DimTracker tracker(emitter, emitter.getExtents(root));
+  tracker.trackRoot(root);
+  uint64_t rowDims = 0;
+  for (const DimTracker::Reduction &reduction : tracker.getReductions())
+    rowDims |= reduction.getDepends();
+  return rowDims;
+}
+
 static Grid emitRows(ValueEmitter &emitter) {
-  // Results of one shape share a nest; the nests of a kernel share its grid.
+  // Results of one shape, with rows along the same dims, share a nest; the nests of a kernel share its grid.
   auto returned = cast<dispatch::ReturnOp>(emitter.getKernel().getBody().front().getTerminator());
   SmallVector<SmallVector<unsigned>> nests;
   for (unsigned i = 0; i != returned.getNumOperands(); ++i) {
@@ -259,7 +269,10 @@ static Grid emitRows(ValueEmitter &emitter) {
         all.push_back(emitter.getExtentExpr(tensor, dim));
       return all;
     };
-    auto same = llvm::find_if(nests, [&](ArrayRef<unsigned> nest) { return extents(nest.front()) == extents(i); });
+    auto same = llvm::find_if(nests, [&](ArrayRef<unsigned> nest) {
+      return extents(nest.front()) == extents(i) &&
+             findRowDims(emitter, returned.getOperand(nest.front())) == findRowDims(emitter, returned.getOperand(i));
+    });
     if (same != nests.end())
       same->push_back(i);
     else
