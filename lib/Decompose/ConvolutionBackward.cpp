@@ -49,9 +49,85 @@ static Value cutTo(Value x, Value like, Decomposer &b) {
   return x;
 }
 
+/// The dims behind the first two with zeros behind, or cut, so that there are `sizes` elements.
+static Value fitTo(Value x, ArrayRef<Value> sizes, Decomposer &b) {
+  SmallVector<Value> pads;
+  for (int64_t i = sizes.size(); i-- > 0;)
+    llvm::append_values(pads, b.integer(0), b.sub(sizes[i], b.size(x, 2 + i)));
+  return b.create<AtenConstantPadNdOp>(x, b.list(pads), b.integer(0));
+}
+
+/// Counts up a position within `extents`, the last dim first. False once all were there.
+static bool advance(MutableArrayRef<int64_t> position, ArrayRef<int64_t> extents) {
+  for (int64_t i = position.size(); i-- > 0;) {
+    if (++position[i] < extents[i])
+      return true;
+    position[i] = 0;
+  }
+  return false;
+}
+
+/// With a stride, element stride q + a of the padded input meets only the weights a, a + stride, ...: each such phase
+/// is a transposed convolution of its own, without a stride, and the phases take turns in the result.
+static Value buildStridedInputGradient(AtenConvolutionBackwardOp op, const Geometry &geometry, Decomposer &b) {
+  int64_t spatial = geometry.getSpatial();
+  Value gradient = op.getGradOutput(), input = op.getInput();
+  Value ones = b.list(SmallVector<int64_t>(spatial, 1)), zeros = b.list(SmallVector<int64_t>(spatial, 0));
+  SmallVector<Value> counts; // Of the elements of one phase.
+  for (int64_t i = 0; i < spatial; ++i)
+    counts.push_back(b.floordiv(b.add(b.size(input, 2 + i), b.integer(geometry.padding[i] + geometry.stride[i] - 1)),
+                                b.integer(geometry.stride[i])));
+
+  SmallVector<Value> parts;
+  SmallVector<int64_t> phase(spatial, 0);
+  do {
+    Value weight = op.getWeight(), part;
+    bool meetsNone = false;
+    for (int64_t i = 0; i < spatial; ++i) {
+      meetsNone |= phase[i] >= geometry.kernel[i];
+      if (geometry.stride[i] != 1)
+        weight = b.create<AtenSliceTensorOp>(weight, b.integer(2 + i), b.integer(phase[i]),
+                                             b.integer(geometry.kernel[i]), b.integer(geometry.stride[i]));
+    }
+    if (meetsNone) {
+      SmallVector<Value> sizes = {b.size(input, 0), b.size(input, 1)};
+      llvm::append_range(sizes, counts);
+      part = b.full(sizes, b.integer(0), getDtype(gradient));
+    } else {
+      part = fitTo(b.create<AtenConvolutionOp>(gradient, weight, b.none(), ones, zeros, ones, b.boolean(true), zeros,
+                                               b.integer(geometry.groups)),
+                   counts, b);
+    }
+    parts.push_back(part);
+  } while (advance(phase, geometry.stride));
+
+  // [N, C, q1, q2, ...] of each phase to [N, C, q1, a1, q2, a2, ...], the last dim first.
+  for (int64_t i = spatial; i-- > 0;) {
+    SmallVector<Value> joined;
+    for (size_t first = 0; first < parts.size(); first += geometry.stride[i]) {
+      SmallVector<Value> turns;
+      for (Value part : ArrayRef<Value>(parts).slice(first, geometry.stride[i]))
+        turns.push_back(b.unsqueeze(part, 3 + i));
+      joined.push_back(turns.size() == 1 ? turns.front() : b.cat(turns, 3 + i));
+    }
+    parts = std::move(joined);
+  }
+  SmallVector<Value> sizes = {b.size(input, 0), b.size(input, 1)};
+  for (int64_t i = 0; i < spatial; ++i)
+    sizes.push_back(b.mul(counts[i], b.integer(geometry.stride[i])));
+  Value result = b.create<AtenReshapeOp>(parts.front(), b.list(sizes));
+  for (int64_t i = 0; i < spatial; ++i)
+    result = b.slice(result, 2 + i, b.integer(geometry.padding[i]),
+                     b.add(b.size(input, 2 + i), b.integer(geometry.padding[i])));
+  return result;
+}
+
 /// The gradient goes the way back: through a transposed convolution, or from that one through a convolution.
 static Value buildInputGradient(AtenConvolutionBackwardOp op, const Geometry &geometry, bool transposed,
                                 Decomposer &b) {
+  auto isOne = [](int64_t step) { return step == 1; };
+  if (!transposed && !llvm::all_of(geometry.stride, isOne) && llvm::all_of(geometry.dilation, isOne))
+    return buildStridedInputGradient(op, geometry, b);
   Value gradient = op.getGradOutput();
   // Where a stride leaves elements at the end that no window reads, there is room for them.
   SmallVector<int64_t> room(geometry.getSpatial(), 0);
@@ -71,60 +147,65 @@ static Value toChannelsLast(Value x, Decomposer &b) {
   return b.permute(x, order);
 }
 
-/// [N, output..., C] of what position `at` of the window reads in `padded` [N, spatial..., C]
-static Value readWindowPosition(Value padded, ArrayRef<Value> outputs, ArrayRef<int64_t> at, const Geometry &geometry,
-                                Decomposer &b) {
+/// What position `at` of the window reads in `padded`, whose spatial dims begin at `first`.
+static Value readWindowPosition(Value padded, int64_t first, ArrayRef<Value> outputs, ArrayRef<int64_t> at,
+                                const Geometry &geometry, Decomposer &b) {
   for (auto [i, position] : llvm::enumerate(at)) {
-    int64_t first = position * geometry.dilation[i], step = geometry.stride[i];
-    Value last = b.add(b.mul(b.sub(outputs[i], b.integer(1)), b.integer(step)), b.integer(first + 1));
-    padded = b.create<AtenSliceTensorOp>(padded, b.integer(1 + i), b.integer(first), last, b.integer(step));
+    int64_t start = position * geometry.dilation[i], step = geometry.stride[i];
+    Value last = b.add(b.mul(b.sub(outputs[i], b.integer(1)), b.integer(step)), b.integer(start + 1));
+    padded = b.create<AtenSliceTensorOp>(padded, b.integer(first + i), b.integer(start), last, b.integer(step));
   }
   return padded;
+}
+
+/// Windows that stand side by side: [N, o1, k1, o2, k2, ..., C] as [N, o1, o2, ..., k1, k2, ..., C].
+static Value unrollTiles(Value padded, ArrayRef<Value> outputs, const Geometry &geometry, Decomposer &b) {
+  int64_t spatial = geometry.getSpatial();
+  SmallVector<Value> sizes = b.sizes(padded);
+  Value channels = sizes.back();
+  sizes.resize(1);
+  SmallVector<int64_t> order = {0};
+  for (int64_t i = 0; i < spatial; ++i) {
+    padded = b.slice(padded, 1 + i, b.integer(0), b.mul(outputs[i], b.integer(geometry.kernel[i])));
+    llvm::append_values(sizes, outputs[i], b.integer(geometry.kernel[i]));
+    order.push_back(1 + 2 * i);
+  }
+  for (int64_t i = 0; i < spatial; ++i)
+    order.push_back(2 + 2 * i);
+  sizes.push_back(channels);
+  order.push_back(1 + 2 * spatial);
+  return b.permute(b.create<AtenReshapeOp>(padded, b.list(sizes)), order);
 }
 
 /// What each of the windows over `x` reads, a row a window: [N output..., kernel... C]. `outputs` says how many
 /// windows there are.
 static Value unrollWindows(Value x, ArrayRef<Value> outputs, const Geometry &geometry, Decomposer &b) {
-  int64_t spatial = geometry.getSpatial();
-  Value padded = toChannelsLast(x, b), channels = b.size(x, 1), rowSize = channels;
-  SmallVector<int64_t> pads = {0, 0};
+  int64_t spatial = geometry.getSpatial(), channelCount = getTensorType(x).getSizes()[1];
+  Value channels = b.size(x, 1), rowSize = channels, padded = x;
+  SmallVector<int64_t> pads;
   for (int64_t padding : llvm::reverse(geometry.padding))
     pads.append(2, padding);
   if (llvm::any_of(pads, [](int64_t pad) { return pad != 0; }))
     padded = b.create<AtenConstantPadNdOp>(padded, b.list(pads), b.integer(0));
   for (int64_t size : geometry.kernel)
     rowSize = b.mul(rowSize, b.integer(size));
-  SmallVector<Value> rows = {b.integer(-1), rowSize};
+  Value rows = b.list(SmallVector<Value>{b.integer(-1), rowSize});
+  if (geometry.isTiling())
+    return b.create<AtenReshapeOp>(unrollTiles(toChannelsLast(padded, b), outputs, geometry, b), rows);
 
-  if (geometry.isTiling()) {
-    // [N, o1, k1, o2, k2, ..., C] to [N, o1, o2, ..., k1, k2, ..., C]
-    SmallVector<Value> sizes = {b.size(x, 0)};
-    SmallVector<int64_t> order = {0};
-    for (int64_t i = 0; i < spatial; ++i) {
-      padded = b.slice(padded, 1 + i, b.integer(0), b.mul(outputs[i], b.integer(geometry.kernel[i])));
-      llvm::append_values(sizes, outputs[i], b.integer(geometry.kernel[i]));
-      order.push_back(1 + 2 * i);
-    }
-    for (int64_t i = 0; i < spatial; ++i)
-      order.push_back(2 + 2 * i);
-    sizes.push_back(channels);
-    order.push_back(1 + 2 * spatial);
-    return b.create<AtenReshapeOp>(b.permute(b.create<AtenReshapeOp>(padded, b.list(sizes)), order), b.list(rows));
-  }
-
+  // Few channels side by side are little to copy at once: rather whole rows of an image, of each channel.
+  constexpr int64_t kFewChannels = 8;
+  bool byChannel = !ShapedType::isDynamic(channelCount) && channelCount <= kFewChannels;
+  if (!byChannel)
+    padded = toChannelsLast(padded, b);
   SmallVector<Value> parts;
   SmallVector<int64_t> at(spatial, 0);
-  for (bool more = true; more;) {
-    parts.push_back(readWindowPosition(padded, outputs, at, geometry, b));
-    more = false;
-    for (int64_t i = spatial; i-- > 0 && !more;) {
-      more = ++at[i] < geometry.kernel[i];
-      if (!more)
-        at[i] = 0;
-    }
-  }
-  Value joined = parts.size() == 1 ? parts.front() : b.cat(parts, 1 + spatial);
-  return b.create<AtenReshapeOp>(joined, b.list(rows));
+  do
+    parts.push_back(readWindowPosition(padded, byChannel ? 2 : 1, outputs, at, geometry, b));
+  while (advance(at, geometry.kernel));
+  int64_t dim = byChannel ? 1 : 1 + spatial;
+  Value joined = parts.size() == 1 ? parts.front() : b.cat(parts, dim);
+  return b.create<AtenReshapeOp>(byChannel ? toChannelsLast(joined, b) : joined, rows);
 }
 
 /// Of y = convolution(x, w): the sum over all windows of the gradient of y times what the window reads in x, one
@@ -142,7 +223,11 @@ static Value buildWeightGradient(Value x, Value gradient, Value weight, const Ge
   Value errors = b.create<AtenReshapeOp>(toChannelsLast(gradient, b), b.list(ArrayRef<int64_t>{-1, rowCount}));
 
   Value product; // [rows, kernel..., columns]
-  if (groups == 1) {
+  // A product is computed in vectors of columns.
+  constexpr int64_t kVector = 16;
+  if (groups == 1 && columns * positions % kVector != 0 && rowCount % kVector == 0) {
+    product = b.transpose(b.create<AtenMmOp>(b.transpose(windows, 0, 1), errors), 0, 1);
+  } else if (groups == 1) {
     product = b.create<AtenMmOp>(b.transpose(errors, 0, 1), windows);
   } else if (columns == 1 && rowCount == groups) {
     // Each channel for itself.

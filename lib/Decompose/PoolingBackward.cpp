@@ -133,7 +133,7 @@ static FailureOr<Value> DecomposeAten_AdaptiveAvgPool3dBackward(Aten_AdaptiveAvg
 //===----------------------------------------------------------------------===//
 
 /// Every window's gradient to the place of its maximum, which counts in the flattened image.
-template <int64_t spatial, typename Op> static FailureOr<Value> decomposeMaxPoolBackward(Op op, Decomposer &b) {
+template <int64_t spatial, typename Op> static FailureOr<Value> scatterToMaxima(Op op, Decomposer &b) {
   int64_t lead = getRank(op.getSelf()) - spatial;
   SmallVector<Value> sizes = b.sizes(op.getSelf()), flatSizes(ArrayRef<Value>(sizes).take_front(lead));
   flatSizes.push_back(b.integer(1));
@@ -146,11 +146,126 @@ template <int64_t spatial, typename Op> static FailureOr<Value> decomposeMaxPool
   return b.createAs<AtenReshapeOp>(op.getType(), sums, b.list(sizes));
 }
 
+namespace {
+
+/// An image, channels last, cut into cells of `stride` elements of each dim: the element e of the padded image is
+/// element e mod stride of cell e / stride, and in the windows that start in this cell or up to `reach` - 1 before.
+struct Cells {
+  Cells(Value image, ArrayRef<int64_t> kernel, ArrayRef<int64_t> stride, ArrayRef<int64_t> padding, Decomposer &b);
+  /// [lead..., cell, in cell, ..., C] of values of the windows `back` cells before each.
+  Value spread(Value windows, ArrayRef<int64_t> back);
+  /// The places of elements in the flattened image, as above, without the leading dims.
+  Value getPlaces();
+  /// The image of such elements.
+  Value join(Value elements);
+
+  ArrayRef<int64_t> kernel, stride, padding;
+  SmallVector<int64_t> reach;
+  SmallVector<Value> sizes; ///< Of the image, channels last.
+  SmallVector<Value> counts;
+  int64_t lead;
+  Decomposer &b;
+};
+
+} // namespace
+
+Cells::Cells(Value image, ArrayRef<int64_t> kernel, ArrayRef<int64_t> stride, ArrayRef<int64_t> padding, Decomposer &b)
+    : kernel(kernel), stride(stride), padding(padding), sizes(b.sizes(image)),
+      lead(getRank(image) - 1 - static_cast<int64_t>(kernel.size())), b(b) {
+  for (auto [i, size] : llvm::enumerate(kernel)) {
+    reach.push_back(llvm::divideCeilSigned(size, stride[i]));
+    counts.push_back(b.floordiv(b.add(sizes[lead + i], b.integer(padding[i] + stride[i] - 1)), b.integer(stride[i])));
+  }
+}
+
+Value Cells::spread(Value windows, ArrayRef<int64_t> back) {
+  SmallVector<Value> grown = b.sizes(windows);
+  SmallVector<Value> pads = {b.integer(0), b.integer(0)};
+  for (int64_t i = kernel.size(); i-- > 0;) {
+    // As many cells as there are, after `reach` - 1 that hold no window.
+    Value behind = b.sub(counts[i], grown[lead + i]);
+    llvm::append_values(pads, b.integer(back[i]), b.sub(behind, b.integer(back[i])));
+  }
+  Value moved = b.create<AtenConstantPadNdOp>(windows, b.list(pads), b.integer(0));
+  SmallVector<Value> expanded(grown.begin(), grown.begin() + lead);
+  for (int64_t i = 0, e = kernel.size(); i < e; ++i) {
+    moved = b.unsqueeze(moved, lead + 2 * i + 1);
+    llvm::append_values(expanded, counts[i], b.integer(stride[i]));
+  }
+  expanded.push_back(grown.back());
+  return b.expand(moved, expanded);
+}
+
+Value Cells::getPlaces() {
+  Value places;
+  for (int64_t i = 0, e = kernel.size(); i < e; ++i) {
+    Value along = b.create<AtenAddScalarOp>(b.range(b.mul(counts[i], b.integer(stride[i]))), b.integer(-padding[i]),
+                                            b.integer(1));
+    SmallVector<Value> shape(2 * e + 1, b.integer(1));
+    shape[2 * i] = counts[i];
+    shape[2 * i + 1] = b.integer(stride[i]);
+    along = b.view(along, shape);
+    places = places ? b.addTensors(b.create<AtenMulScalarOp>(places, sizes[lead + i]), along) : along;
+  }
+  return places;
+}
+
+Value Cells::join(Value elements) {
+  SmallVector<Value> joined = b.sizes(elements), shape(joined.begin(), joined.begin() + lead);
+  for (auto [count, step] : llvm::zip_equal(counts, stride))
+    shape.push_back(b.mul(count, b.integer(step)));
+  shape.push_back(joined.back());
+  Value image = b.create<AtenReshapeOp>(elements, b.list(shape));
+  for (auto [i, front] : llvm::enumerate(padding))
+    image = b.slice(image, lead + i, b.integer(front), b.add(sizes[lead + i], b.integer(front)));
+  return image;
+}
+
+/// Each element gets the gradients of those windows around it that say that it is their maximum.
+template <int64_t spatial, typename Op> static FailureOr<Value> decomposeMaxPoolBackward(Op op, Decomposer &b) {
+  auto kernel = getNumbers(op.getKernelSize(), spatial), padding = getNumbers(op.getPadding(), spatial),
+       dilation = getNumbers(op.getDilation(), spatial);
+  auto stride = kernel ? getNumbers(op.getStride(), spatial, *kernel) : std::nullopt;
+  int64_t channels = getRank(op.getSelf()) - spatial - 1, windows = 1;
+  bool isDense = kernel && padding && stride && dilation && channels >= 0 &&
+                 llvm::all_of(*dilation, [](int64_t step) { return step == 1; });
+  for (int64_t i = 0; i < spatial && isDense; ++i)
+    windows *= llvm::divideCeilSigned((*kernel)[i], (*stride)[i]);
+  // Many windows around an element, of which one names it, are asked in vain.
+  constexpr int64_t kMostWindows = 16;
+  if (!isDense || windows > kMostWindows)
+    return scatterToMaxima<spatial>(op, b);
+
+  // Channels last: there lanes have neighbours to share windows with.
+  int64_t rank = getRank(op.getSelf());
+  SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+  order.erase(order.begin() + channels);
+  order.push_back(channels);
+  Cells cells(b.permute(op.getSelf(), order), *kernel, *stride, *padding, b);
+  Value gradient = b.permute(op.getGradOutput(), order), indices = b.permute(op.getIndices(), order);
+  Value places = cells.getPlaces(), zero = b.literal(getDtype(gradient), 0), sum;
+  SmallVector<int64_t> back(spatial, 0);
+  for (bool more = true; more;) {
+    Value isMaximum = b.create<AtenEqTensorOp>(cells.spread(indices, back), places);
+    Value part = b.where(isMaximum, cells.spread(gradient, back), zero);
+    sum = sum ? b.addTensors(sum, part) : part;
+    more = false;
+    for (int64_t i = spatial; i-- > 0 && !more;) {
+      more = ++back[i] < cells.reach[i];
+      if (!more)
+        back[i] = 0;
+    }
+  }
+  SmallVector<int64_t> original = llvm::to_vector(llvm::seq<int64_t>(0, rank - 1));
+  original.insert(original.begin() + channels, rank - 1);
+  return b.permute(cells.join(sum), original);
+}
+
 void torchc::populatePoolingBackwardPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenAvgPool2dBackward, DecomposeAtenAvgPool3dBackward,
                     DecomposeAten_AdaptiveAvgPool2dBackward, DecomposeAten_AdaptiveAvgPool3dBackward);
   addDecompositions(patterns, decomposeMaxPoolBackward<2, AtenMaxPool2dWithIndicesBackwardOp>,
                     decomposeMaxPoolBackward<3, AtenMaxPool3dWithIndicesBackwardOp>,
-                    decomposeMaxPoolBackward<2, AtenAdaptiveMaxPool2dBackwardOp>,
-                    decomposeMaxPoolBackward<3, AtenAdaptiveMaxPool3dBackwardOp>);
+                    scatterToMaxima<2, AtenAdaptiveMaxPool2dBackwardOp>,
+                    scatterToMaxima<3, AtenAdaptiveMaxPool3dBackwardOp>);
 }

@@ -77,6 +77,7 @@ def attention_backward(causal, mask=None, scale=None, dtype=torch.float32):
 SCORES, CLASSES = randn(3, 5).log_softmax(1), torch.tensor([4, -100, 0])
 MAP, MAP_CLASSES = randn(2, 5, 2, 3).log_softmax(1), torch.tensor([[[4, 1, 0], [2, -100, 2]], [[1, 1, 3], [0, 4, 2]]])
 CUBE = randn(2, 3, 5, 6, 7)
+WIDE = randn(2, 10, 6, 7)
 NARROW = randn(2, 3, 9)
 
 BACKWARD = [
@@ -95,6 +96,8 @@ BACKWARD = [
     convolution_backward(IMAGE, randn(4, 3, 3, 2), [1, 2], [1, 1], [2, 3], True, [1, 2], 2),
     convolution_backward(SIGNAL, randn(4, 3, 4), [2], [1], None, True, None, 1, (False, True, True)),
     convolution_backward(IMAGE.half(), KERNEL.half(), [2, 2], [1, 1]),
+    convolution_backward(WIDE, randn(16, 10, 3, 3), [1, 1], [1, 1]), convolution_backward(WIDE, randn(5, 10, 2, 3), [3, 2], [2, 0]),
+    convolution_backward(IMAGE, randn(16, 4, 3, 3), [2, 2], [0, 1]), convolution_backward(CUBE, randn(16, 3, 3, 1, 2), [2, 3, 1], [1, 0, 0]),
     # Normalization
     layer_norm_backward(X, [4], randn(4), [True, True, True]), layer_norm_backward(X, [3, 4], randn(3, 4), [True, True, True]),
     layer_norm_backward(X, [4], None, [True, False, False]), layer_norm_backward(X, [2, 3, 4], randn(2, 3, 4), [False, True, True]),
@@ -112,6 +115,11 @@ BACKWARD = [
     *[backward("aten._adaptive_avg_pool2d_backward", torch.ops.aten._adaptive_avg_pool2d(IMAGE, size), IMAGE) for size in ([1, 1], [3, 4], [1, 9])],
     backward("aten._adaptive_avg_pool3d_backward", torch.ops.aten._adaptive_avg_pool3d(CUBE, [2, 1, 4]), CUBE),
     max_pool_backward("aten.max_pool2d_with_indices_backward", torch.ops.aten.max_pool2d_with_indices, IMAGE, [3, 3], [2, 2], [1, 1], [1, 1], False),
+    *[max_pool_backward("aten.max_pool2d_with_indices_backward", torch.ops.aten.max_pool2d_with_indices, x, *numbers) for x, *numbers in (
+        (IMAGE[0], [2, 3], [], [0, 0], [1, 1], False), (IMAGE, [3, 2], [1, 1], [0, 1], [2, 1], False), (IMAGE, [4, 3], [3, 2], [2, 0], [1, 1], True),
+        (WIDE, [5, 5], [1, 1], [2, 2], [1, 1], False),
+        (WIDE, [2, 2], [3, 4], [1, 0], [1, 1], False), (torch.zeros(2, 10, 5, 5), [3, 3], [2, 2], [1, 1], [1, 1], False),
+        (IMAGE.bfloat16(), [3, 3], [2, 2], [1, 1], [1, 1], False))],
     max_pool_backward("aten.max_pool3d_with_indices_backward", torch.ops.aten.max_pool3d_with_indices, CUBE, [2, 2, 2], [2, 1, 2], [0, 1, 0], [1, 1, 1], False),
     max_pool_backward("aten.adaptive_max_pool2d_backward", torch.ops.aten.adaptive_max_pool2d, IMAGE, [3, 4]),
     max_pool_backward("aten.adaptive_max_pool3d_backward", torch.ops.aten.adaptive_max_pool3d, CUBE, [3, 4, 2]),

@@ -100,6 +100,42 @@ static Value convolveGroups(Lowering &b, Value padded, Value weight, ArrayRef<Op
   return reshape(b, output, outputSizes);
 }
 
+/// [G I, O, spatial...] -> [G O, I, spatial...], reversed.
+static Value reverseFilter(Lowering &b, Value weight, const Window &window, int64_t groups) {
+  int64_t numSpatial = window.getRank();
+  auto type = cast<RankedTensorType>(weight.getType());
+  auto reverse = [&](ImplicitLocOpBuilder &body, int64_t i, Value index) -> Value {
+    return arith::SubIOp::create(body, arith::ConstantIndexOp::create(body, window.kernel[i] - 1), index);
+  };
+  if (groups == 1) {
+    // At once in the order that a convolution reads it in: [spatial..., I, O].
+    SmallVector<OpFoldResult> sizes = getDims(b, weight);
+    std::rotate(sizes.begin(), sizes.begin() + 2, sizes.end());
+    Value filter = createFromIndices(b, sizes, type.getElementType(), [&](ImplicitLocOpBuilder &body, ValueRange at) {
+      SmallVector<Value> source = {at[numSpatial], at[numSpatial + 1]};
+      for (int64_t i = 0; i < numSpatial; ++i)
+        source.push_back(reverse(body, i, at[i]));
+      return tensor::ExtractOp::create(body, weight, source).getResult();
+    });
+    SmallVector<int64_t> permutation = {numSpatial + 1, numSpatial};
+    llvm::append_range(permutation, llvm::seq<int64_t>(0, numSpatial));
+    return transpose(b, filter, permutation);
+  }
+  SmallVector<int64_t> permutation = llvm::to_vector(llvm::seq<int64_t>(3 + numSpatial));
+  std::swap(permutation[1], permutation[2]);
+  SmallVector<OpFoldResult> grouped = getDims(b, weight);
+  grouped[0] = b.getIndexAttr(type.getDimSize(0) / groups);
+  grouped.insert(grouped.begin(), b.getIndexAttr(groups));
+  Value swapped = flatten(b, transpose(b, reshape(b, weight, grouped), permutation), 0, 1);
+  return createFromIndices(b, getDims(b, swapped), type.getElementType(),
+                           [&](ImplicitLocOpBuilder &body, ValueRange at) {
+                             SmallVector<Value> source(at);
+                             for (int64_t i = 0; i < numSpatial; ++i)
+                               source[2 + i] = reverse(body, i, at[2 + i]);
+                             return tensor::ExtractOp::create(body, swapped, source).getResult();
+                           });
+}
+
 /// The equal convolution of a transposed one: zeros stand between the
 /// elements, and the weight [I, O, spatial...] is reversed and swapped.
 static Value prepareTransposed(Lowering &b, Value input, Value &weight, Window &window, ArrayRef<int64_t> outputPadding,
@@ -127,24 +163,7 @@ static Value prepareTransposed(Lowering &b, Value input, Value &weight, Window &
   if (!llvm::equal(kept, spread, areEqualSizes))
     input = tensor::ExtractSliceOp::create(b, input, start, kept, ones);
 
-  // [G I, O, spatial...] -> [G O, I, spatial...], reversed.
-  auto weightType = cast<RankedTensorType>(weight.getType());
-  SmallVector<int64_t> permutation = llvm::to_vector(llvm::seq<int64_t>(3 + numSpatial));
-  std::swap(permutation[1], permutation[2]);
-  SmallVector<OpFoldResult> grouped = getDims(b, weight);
-  grouped[0] = b.getIndexAttr(weightType.getDimSize(0) / groups);
-  grouped.insert(grouped.begin(), b.getIndexAttr(groups));
-  Value swapped = flatten(b, transpose(b, reshape(b, weight, grouped), permutation), 0, 1);
-  SmallVector<OpFoldResult> filterSizes = getDims(b, swapped);
-  weight = createFromIndices(b, filterSizes, weightType.getElementType(),
-                             [&](ImplicitLocOpBuilder &body, ValueRange indices) {
-                               SmallVector<Value> source(indices);
-                               for (int64_t i = 0; i < numSpatial; ++i) {
-                                 Value last = arith::ConstantIndexOp::create(body, window.kernel[i] - 1);
-                                 source[2 + i] = arith::SubIOp::create(body, last, indices[2 + i]);
-                               }
-                               return tensor::ExtractOp::create(body, swapped, source).getResult();
-                             });
+  weight = reverseFilter(b, weight, window, groups);
   return input;
 }
 
