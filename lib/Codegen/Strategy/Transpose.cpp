@@ -184,8 +184,8 @@ void TransposeNest::emitUnit(Index unit) {
   if (acrossExtent.isConstant() && acrossExtent.offset % layout.lanes == 0)
     return emitWhole();
   ImplicitLocOpBuilder &b = emitter.getBuilder();
-  Value isWhole = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, emitter.toValue(emitter.add(across, layout.lanes)),
-                                        emitter.toValue(acrossExtent));
+  Value isWhole = arith::CmpIOp::create(
+      b, arith::CmpIPredicate::sle, emitter.toValue(emitter.add(across, layout.lanes)), emitter.toValue(acrossExtent));
   emitter.emitIf(isWhole, emitWhole, [&] { emitElements(across, 0, innerExtent); });
 }
 
