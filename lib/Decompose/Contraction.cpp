@@ -106,9 +106,41 @@ static FailureOr<Value> DecomposeAtenLinalgVander(AtenLinalgVanderOp op, Decompo
   return b.create<AtenPowTensorTensorOp>(b.unsqueeze(b.convert(x, dtype), -1), b.convert(b.range(count), dtype));
 }
 
+/// ..., x^1, x^0: powers in descending order unless told otherwise
+static FailureOr<Value> DecomposeAtenVander(AtenVanderOp op, Decomposer &b) {
+  auto increasing = getConstantBool(op.getIncreasing());
+  if (!increasing)
+    return b.unsupported("an option that is not constant");
+  Value powers = b.createAs<AtenLinalgVanderOp>(op.getType(), op.getX(), op.getN());
+  return *increasing ? powers : b.create<AtenFlipOp>(powers, b.list(ArrayRef<int64_t>{1}));
+}
+
+//===----------------------------------------------------------------------===//
+// Products in a wider dtype than their operands'
+//===----------------------------------------------------------------------===//
+
+template <typename Product, typename Op> static FailureOr<Value> decomposeWidened(Op op, Decomposer &b) {
+  Type dtype = getResultDtype(op);
+  return b.createAs<Product>(op.getType(), b.convert(op.getSelf(), dtype), b.convert(op.getMat2(), dtype));
+}
+template <typename Sum, typename Op>
+static FailureOr<Value> decomposeWidenedSum(Op op, Value lhs, Value rhs, Decomposer &b) {
+  Type dtype = getResultDtype(op);
+  return b.createAs<Sum>(op.getType(), b.convert(op.getSelf(), dtype), b.convert(lhs, dtype), b.convert(rhs, dtype),
+                         op.getBeta(), op.getAlpha());
+}
+static FailureOr<Value> DecomposeAtenAddmmDtype(AtenAddmmDtypeOp op, Decomposer &b) {
+  return decomposeWidenedSum<AtenAddmmOp>(op, op.getMat1(), op.getMat2(), b);
+}
+static FailureOr<Value> DecomposeAtenBaddbmmDtype(AtenBaddbmmDtypeOp op, Decomposer &b) {
+  return decomposeWidenedSum<AtenBaddbmmOp>(op, op.getBatch1(), op.getBatch2(), b);
+}
+
 void torchc::populateContractionPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenMv, DecomposeAtenDot, DecomposeAtenOuter, DecomposeAtenAddbmm);
   addDecompositions(patterns, DecomposeAtenAddmv, DecomposeAtenAddr, DecomposeAtenVdot, DecomposeAtenLinalgVecdot,
-                    DecomposeAtenLinalgCross, DecomposeAtenCross, DecomposeAtenLinalgVander,
+                    DecomposeAtenLinalgCross, DecomposeAtenCross, DecomposeAtenLinalgVander, DecomposeAtenVander,
                     decomposeAs<AtenOuterOp, AtenGerOp>, decomposeAs<AtenMatmulOp, AtenLinalgMatmulOp>);
+  addDecompositions(patterns, decomposeWidened<AtenMmOp, AtenMmDtypeOp>, decomposeWidened<AtenBmmOp, AtenBmmDtypeOp>,
+                    DecomposeAtenAddmmDtype, DecomposeAtenBaddbmmDtype);
 }

@@ -280,14 +280,20 @@ static FailureOr<Value> DecomposeAtenBilinear(AtenBilinearOp op, Decomposer &b) 
 }
 
 /// The product of matrices, from left to right
-static FailureOr<Value> DecomposeAtenLinalgMultiDot(AtenLinalgMultiDotOp op, Decomposer &b) {
-  auto tensors = getListElements(op.getTensors());
+static FailureOr<Value> buildProduct(Value list, Decomposer &b) {
+  auto tensors = getListElements(list);
   if (!tensors || tensors->empty())
     return b.unsupported("a list of unknown length");
   Value product = tensors->front();
   for (Value tensor : ArrayRef<Value>(*tensors).drop_front())
     product = b.create<AtenMatmulOp>(product, tensor);
   return product;
+}
+static FailureOr<Value> DecomposeAtenLinalgMultiDot(AtenLinalgMultiDotOp op, Decomposer &b) {
+  return buildProduct(op.getTensors(), b);
+}
+static FailureOr<Value> DecomposeAtenChainMatmul(AtenChainMatmulOp op, Decomposer &b) {
+  return buildProduct(op.getMatrices(), b);
 }
 
 /// A^n by squaring; A^0 is the identity
@@ -303,7 +309,7 @@ static FailureOr<Value> DecomposeAtenLinalgMatrixPower(AtenLinalgMatrixPowerOp o
     return b.expand(identity, b.sizes(base));
   }
   if (*n < 0)
-    return b.unsupported("a negative exponent");
+    base = b.createAs<AtenLinalgInvOp>(base.getType(), base);
   Value power;
   for (uint64_t rest = std::abs(*n); rest != 0; rest >>= 1) {
     if (rest & 1)
@@ -337,6 +343,7 @@ static FailureOr<Value> DecomposeAtenLinalgMatrixExp(AtenLinalgMatrixExpOp op, D
 
 void torchc::populateContractionEinsumPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenEinsum, DecomposeAtenTensordot, DecomposeAtenInner, DecomposeAtenKron,
-                    DecomposeAtenBilinear, DecomposeAtenLinalgMultiDot, DecomposeAtenLinalgMatrixPower,
+                    DecomposeAtenBilinear, DecomposeAtenLinalgMultiDot, DecomposeAtenChainMatmul,
+                    DecomposeAtenLinalgMatrixPower, decomposeAs<AtenLinalgMatrixPowerOp, AtenMatrixPowerOp>,
                     DecomposeAtenMatrixExp, DecomposeAtenLinalgMatrixExp);
 }

@@ -101,8 +101,16 @@ static FailureOr<Value> DecomposeAtenConv3dPadding(AtenConv3dPaddingOp op, Decom
   return decomposeNamedPadding(op, b);
 }
 
+/// conv1d with time first: [time, batch, channels] with weights [time, in, out]
+static FailureOr<Value> DecomposeAtenConvTbc(AtenConvTbcOp op, Decomposer &b) {
+  Value one = b.list(ArrayRef<int64_t>{1});
+  Value result = buildConvolution(b.permute(op.getSelf(), {1, 2, 0}), b.permute(op.getWeight(), {2, 1, 0}),
+                                  op.getBias(), one, b.list(ValueRange{op.getPad()}), one, b.integer(1), b);
+  return b.permute(result, {2, 0, 1});
+}
+
 void torchc::populateConvolutionPatterns(RewritePatternSet &patterns) {
-  addDecompositions(patterns, DecomposeAtenConv1d, DecomposeAtenConv2d, DecomposeAten_Convolution,
+  addDecompositions(patterns, DecomposeAtenConvTbc, DecomposeAtenConv1d, DecomposeAtenConv2d, DecomposeAten_Convolution,
                     DecomposeAtenConv1dPadding, DecomposeAtenConv2dPadding);
   addDecompositions(patterns, DecomposeAtenConv3d, DecomposeAtenConv3dPadding, DecomposeAtenConvTranspose1d,
                     DecomposeAtenConvTranspose2dInput, DecomposeAtenConvTranspose3dInput);

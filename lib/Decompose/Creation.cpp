@@ -85,6 +85,24 @@ static FailureOr<Value> DecomposeAtenArangeStart(AtenArangeStartOp op, Decompose
   return buildRange(op, op.getStart(), op.getEnd(), b);
 }
 
+/// start, start + step, ... up to `end` itself
+static FailureOr<Value> buildClosedRange(Operation *op, Value startValue, Value endValue, double step, Decomposer &b) {
+  auto start = getConstantNumber(startValue), end = getConstantNumber(endValue);
+  if (!start || !end || step == 0)
+    return b.unsupported("numbers that are not constant, or a step of 0");
+  auto count = static_cast<int64_t>((*end - *start) / step) + 1;
+  SmallVector<double> values;
+  for (int64_t i = 0; i < count; ++i)
+    values.push_back(*start + static_cast<double>(i) * step);
+  return b.literal(getResultDtype(op), values, {count});
+}
+static FailureOr<Value> DecomposeAtenRange(AtenRangeOp op, Decomposer &b) {
+  return buildClosedRange(op, op.getStart(), op.getEnd(), 1, b);
+}
+static FailureOr<Value> DecomposeAtenRangeStep(AtenRangeStepOp op, Decomposer &b) {
+  return buildClosedRange(op, op.getStart(), op.getEnd(), getConstantNumber(op.getStep()).value_or(0), b);
+}
+
 /// eye(n)[i, j] = i == j
 static FailureOr<Value> DecomposeAtenEye(AtenEyeOp op, Decomposer &b) {
   Value steps = b.range(op.getN());
@@ -236,6 +254,30 @@ template <typename Op> static FailureOr<Value> decomposeHamming(Op op, Decompose
       op, op.getWindowLength(), *isPeriodic, [&](double x) { return *alpha - *beta * std::cos(turn(x)); }, b);
 }
 
+/// The modified Bessel function of order 0: the sum of ((x / 2)^k / k!)^2.
+static double evaluateI0(double x) {
+  double term = 1, sum = 1;
+  for (int k = 1; term > sum * 1e-17; ++k) {
+    term *= (x / 2 / k) * (x / 2 / k);
+    sum += term;
+  }
+  return sum;
+}
+/// I0(beta sqrt(1 - (2 x - 1)^2)) / I0(beta)
+template <typename Op> static FailureOr<Value> decomposeKaiser(Op op, Decomposer &b) {
+  std::optional<double> beta = 12.0;
+  if constexpr (requires { op.getBeta(); })
+    beta = getConstantNumber(op.getBeta());
+  auto isPeriodic = getPeriodic(op);
+  // Beyond, I0 is not a number of 64 bits.
+  if (!isPeriodic || !beta || std::abs(*beta) > 700)
+    return b.unsupported("numbers that are not constant, or a beta over 700");
+  auto evaluate = [&](double x) {
+    return evaluateI0(*beta * std::sqrt(std::max(0.0, 1 - (2 * x - 1) * (2 * x - 1)))) / evaluateI0(*beta);
+  };
+  return buildWindow(op, op.getWindowLength(), *isPeriodic, evaluate, b);
+}
+
 void torchc::populateCreationPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenZeros, DecomposeAtenOnes, DecomposeAtenNewZeros, DecomposeAtenNewOnes,
                     DecomposeAtenNewFull, DecomposeAtenZerosLike, DecomposeAtenOnesLike, DecomposeAtenFullLike,
@@ -252,7 +294,8 @@ void torchc::populateCreationPatterns(RewritePatternSet &patterns) {
       decomposeWindow<evaluateHann, AtenHannWindowPeriodicOp>, decomposeWindow<evaluateBlackman, AtenBlackmanWindowOp>,
       decomposeWindow<evaluateBlackman, AtenBlackmanWindowPeriodicOp>,
       decomposeWindow<evaluateBartlett, AtenBartlettWindowOp>,
-      decomposeWindow<evaluateBartlett, AtenBartlettWindowPeriodicOp>, decomposeHamming<AtenHammingWindowOp>,
-      decomposeHamming<AtenHammingWindowPeriodicOp>, decomposeHamming<AtenHammingWindowPeriodicAlphaOp>,
-      decomposeHamming<AtenHammingWindowPeriodicAlphaBetaOp>);
+      decomposeWindow<evaluateBartlett, AtenBartlettWindowPeriodicOp>, decomposeKaiser<AtenKaiserWindowOp>,
+      decomposeKaiser<AtenKaiserWindowPeriodicOp>, decomposeKaiser<AtenKaiserWindowBetaOp>, DecomposeAtenRange,
+      DecomposeAtenRangeStep, decomposeHamming<AtenHammingWindowOp>, decomposeHamming<AtenHammingWindowPeriodicOp>,
+      decomposeHamming<AtenHammingWindowPeriodicAlphaOp>, decomposeHamming<AtenHammingWindowPeriodicAlphaBetaOp>);
 }

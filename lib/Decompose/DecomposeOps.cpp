@@ -61,6 +61,7 @@ struct DecomposeOps : public torchc::impl::DecomposeOpsBase<DecomposeOps> {
     populateSortPatterns(owned);
     populateSortUniquePatterns(owned);
     populateSpectralPatterns(owned);
+    populateSpectralShortTimePatterns(owned);
     // The op table says what is decomposed. A pattern for another op would
     // take away what Lower, or a user of the table, counts on.
     for (const auto &pattern : owned.getNativePatterns()) {

@@ -94,6 +94,14 @@ template <typename To, typename From> static FailureOr<Value> decomposeOfNumber(
   return b.createAs<To>(op.getType(), b.scalarTensor(op.getSelf(), getResultDtype(op)), op.getOther());
 }
 
+/// lcm(x, y) = |x / gcd(x, y) y|; 0 where both are 0
+static FailureOr<Value> DecomposeAtenLcm(AtenLcmOp op, Decomposer &b) {
+  Type dtype = getResultDtype(op);
+  Value x = b.convert(op.getSelf(), dtype), y = b.convert(op.getOther(), dtype);
+  Value divisor = b.create<AtenClampMinOp>(b.create<AtenGcdOp>(x, y), b.integer(1));
+  return b.create<AtenAbsOp>(b.mulTensors(b.create<AtenDivTensorModeOp>(x, divisor, b.string("trunc")), y));
+}
+
 /// float_power(x, y) = f64(x) ^ y
 static FailureOr<Value> DecomposeAtenFloatPowerTensorScalar(AtenFloatPowerTensorScalarOp op, Decomposer &b) {
   return b.createAs<AtenPowTensorScalarOp>(op.getType(), b.convert(op.getSelf(), getResultDtype(op)), op.getExponent());
@@ -293,6 +301,16 @@ void torchc::populateElementwisePatterns(RewritePatternSet &patterns) {
       decomposeAs<AtenMulScalarOp, AtenMultiplyScalarOp>, decomposeAs<AtenSubScalarOp, AtenSubtractScalarOp>,
       decomposeAs<AtenDivScalarModeOp, AtenDivideScalarModeOp>, decomposeAs<AtenClampOp, AtenClipOp>,
       decomposeAs<AtenClampTensorOp, AtenClipTensorOp>);
+  addDecompositions(
+      patterns, decomposeAs<AtenAcosOp, AtenArccosOp>, decomposeAs<AtenAcoshOp, AtenArccoshOp>,
+      decomposeAs<AtenAsinOp, AtenArcsinOp>, decomposeAs<AtenAsinhOp, AtenArcsinhOp>,
+      decomposeAs<AtenAtanOp, AtenArctanOp>, decomposeAs<AtenAtan2Op, AtenArctan2Op>,
+      decomposeAs<AtenAtanhOp, AtenArctanhOp>, decomposeAs<AtenTruncOp, AtenFixOp>,
+      decomposeAs<AtenGtTensorOp, AtenGreaterTensorOp>, decomposeAs<AtenGtScalarOp, AtenGreaterScalarOp>,
+      decomposeAs<AtenGeTensorOp, AtenGreaterEqualTensorOp>, decomposeAs<AtenGeScalarOp, AtenGreaterEqualScalarOp>,
+      decomposeAs<AtenLtTensorOp, AtenLessTensorOp>, decomposeAs<AtenLtScalarOp, AtenLessScalarOp>,
+      decomposeAs<AtenLeTensorOp, AtenLessEqualTensorOp>, decomposeAs<AtenLeScalarOp, AtenLessEqualScalarOp>,
+      decomposeAs<AtenDivScalarOp, AtenTrueDivideScalarOp>);
   addDecompositions(patterns, decomposeAs<AtenExpm1Op, AtenSpecialExpm1Op>,
                     decomposeAs<AtenSigmoidOp, AtenSpecialExpitOp>, decomposeAs<AtenErfOp, AtenSpecialErfOp>,
                     decomposeAs<AtenErfcOp, AtenSpecialErfcOp>, decomposeAs<AtenErfinvOp, AtenSpecialErfinvOp>,
@@ -307,7 +325,11 @@ void torchc::populateElementwisePatterns(RewritePatternSet &patterns) {
                     decomposeAs<AtenIgammacOp, AtenSpecialGammainccOp>);
   addDecompositions(patterns, decomposeOfNumber<AtenBitwiseAndTensorOp, AtenBitwiseAndScalarTensorOp>,
                     decomposeOfNumber<AtenBitwiseOrTensorOp, AtenBitwiseOrScalarTensorOp>,
-                    decomposeOfNumber<AtenBitwiseXorTensorOp, AtenBitwiseXorScalarTensorOp>);
+                    decomposeOfNumber<AtenBitwiseXorTensorOp, AtenBitwiseXorScalarTensorOp>,
+                    decomposeOfNumber<AtenRemainderTensorOp, AtenRemainderScalarTensorOp>,
+                    decomposeOfNumber<AtenBitwiseLeftShiftTensorOp, AtenBitwiseLeftShiftScalarTensorOp>,
+                    decomposeOfNumber<AtenBitwiseRightShiftTensorOp, AtenBitwiseRightShiftScalarTensorOp>,
+                    DecomposeAtenLcm);
   addDecompositions(patterns, DecomposeAtenRelu6, DecomposeAtenThreshold, DecomposeAtenLogSigmoid);
   addDecompositions(patterns, DecomposeAtenSquare, DecomposeAtenRsubTensor, DecomposeAtenRsubScalar,
                     DecomposeAtenTrueDivideTensor, DecomposeAtenFloorDivide, DecomposeAtenFloorDivideScalar,

@@ -254,6 +254,12 @@ static FailureOr<Value> DecomposeAtenDsplitArray(AtenDsplitArrayOp op, Decompose
   return decomposeSplitAt(op, 2, b);
 }
 
+/// narrow from where a tensor of one element says
+static FailureOr<Value> DecomposeAtenNarrowTensor(AtenNarrowTensorOp op, Decomposer &b) {
+  Value start = b.createAs<AtenItemOp>(b.getBuilder().getType<torch::IntType>(), op.getStart());
+  return b.create<AtenNarrowOp>(op.getSelf(), op.getDim(), start, op.getLength());
+}
+
 static FailureOr<Value> DecomposeAtenSplitWithSizes(AtenSplitWithSizesOp op, Decomposer &b) {
   auto dim = getConstantDim(op.getDim(), op.getSelf());
   auto sizes = getListElements(op.getSplitSizes());
@@ -431,7 +437,8 @@ void torchc::populateIndexingPatterns(RewritePatternSet &patterns) {
       DecomposeAtenTensorSplitIndices, DecomposeAtenHsplitInt, DecomposeAtenHsplitArray, DecomposeAtenVsplitInt,
       DecomposeAtenVsplitArray, DecomposeAtenDsplitInt, DecomposeAtenDsplitArray,
       decomposeAs<AtenSplitWithSizesOp, AtenSplitWithSizesCopyOp>, decomposeAs<AtenUnbindIntOp, AtenUnbindCopyIntOp>,
-      decomposeAs<AtenSplitTensorOp, AtenSplitCopyTensorOp>, decomposeAs<AtenSplitWithSizesOp, AtenSplitSizesOp>);
+      decomposeAs<AtenSplitTensorOp, AtenSplitCopyTensorOp>, decomposeAs<AtenSplitWithSizesOp, AtenSplitSizesOp>,
+      decomposeAs<AtenSplitWithSizesOp, AtenUnsafeSplitWithSizesOp>, DecomposeAtenNarrowTensor);
   addDecompositions(patterns, DecomposeAtenDiagEmbed, DecomposeAtenDiag, DecomposeAtenDiagflat, DecomposeAtenTrace,
                     DecomposeAtenDiagonalScatter, decomposeAs<AtenDiagonalOp, AtenDiagonalCopyOp>,
                     decomposeAs<AtenDiagonalOp, AtenLinalgDiagonalOp>, decomposeAs<AtenNarrowOp, AtenNarrowCopyOp>);

@@ -165,6 +165,7 @@ void populateScalarPatterns(mlir::RewritePatternSet &patterns);
 void populateSortPatterns(mlir::RewritePatternSet &patterns);
 void populateSortUniquePatterns(mlir::RewritePatternSet &patterns);
 void populateSpectralPatterns(mlir::RewritePatternSet &patterns);
+void populateSpectralShortTimePatterns(mlir::RewritePatternSet &patterns);
 void populateShapePatterns(mlir::RewritePatternSet &patterns);
 void populateShapePadPatterns(mlir::RewritePatternSet &patterns);
 void populateShapeJoinPatterns(mlir::RewritePatternSet &patterns);

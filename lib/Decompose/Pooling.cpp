@@ -72,8 +72,80 @@ static Decomposed DecomposeAtenAdaptiveMaxPool1d(AtenAdaptiveMaxPool1dOp op, Dec
                           {b.unsqueeze(op.getSelf(), -2), inTwoDims(op.getOutputSize(), 1, b)}, b);
 }
 
+//===----------------------------------------------------------------------===//
+// Windows at random places
+//===----------------------------------------------------------------------===//
+
+/// Where the windows of a dim start [N, C, count], by B. Graham, Fractional max-pooling, 2014: `sample` [N, C] moves
+/// them; the last one ends with the dim.
+static Value buildStarts(Value sample, int64_t extent, int64_t window, int64_t count, Decomposer &b) {
+  Type dtype = getDtype(sample), si64 = b.getBuilder().getIntegerType(64, /*isSigned=*/true);
+  double spread = count > 1 ? static_cast<double>(extent - window) / static_cast<double>(count - 1) : 0;
+  // As PyTorch rounds it.
+  double alpha = dtype.isF64() ? spread : static_cast<double>(static_cast<float>(spread));
+  Value places = b.range(b.integer(count)), moved = b.unsqueeze(sample, -1);
+  Value end = b.mulNumber(b.addTensors(b.convert(places, dtype), moved), alpha);
+  Value starts = b.subTensors(b.convert(end, si64), b.convert(b.mulNumber(moved, alpha), si64));
+  Value isLast = b.create<AtenEqScalarOp>(places, b.integer(count - 1));
+  return b.where(isLast, b.literal(si64, static_cast<double>(extent - window)), starts);
+}
+
+/// Maxima and their places in the whole image; `order`: the sample of each dim.
+template <typename Op> static Decomposed decomposeFractional(Op op, ArrayRef<int64_t> order, Decomposer &b) {
+  auto spatial = static_cast<int64_t>(order.size());
+  auto kernel = getConstantIntList(op.getKernelSize()), output = getConstantIntList(op.getOutputSize());
+  Value x = op.getSelf();
+  bool isBatched = getRank(x) == spatial + 2;
+  ArrayRef<int64_t> extents = getTensorType(x).getSizes().take_back(spatial);
+  if (!kernel || !output || static_cast<int64_t>(kernel->size()) != spatial ||
+      static_cast<int64_t>(output->size()) != spatial || llvm::any_of(extents, ShapedType::isDynamic))
+    return b.unsupported("of images whose size is not static, or numbers that are not constant");
+  if (!isBatched)
+    x = b.unsqueeze(x, 0);
+  // The place of element (o1, k1, o2, k2, ...) as a number.
+  Value places;
+  SmallVector<int64_t> outputDims{0, 1}, windowDims;
+  for (int64_t dim = 0; dim < spatial; ++dim) {
+    Value sample = b.select(op.getRandomSamples(), 2, order[dim]);
+    Value starts = buildStarts(sample, extents[dim], (*kernel)[dim], (*output)[dim], b);
+    Value own = b.addTensors(b.unsqueeze(starts, -1), b.range(b.integer((*kernel)[dim])));
+    for (int64_t before = 0; before < 2 * dim; ++before)
+      own = b.unsqueeze(own, 2);
+    if (places) {
+      places = b.create<AtenMulScalarOp>(places, b.integer(extents[dim]));
+      places = b.unsqueeze(b.unsqueeze(places, -1), -1);
+      own = b.addTensors(places, own);
+    }
+    places = own;
+    outputDims.push_back(2 + 2 * dim);
+    windowDims.push_back(3 + 2 * dim);
+  }
+  SmallVector<int64_t> dims(outputDims);
+  llvm::append_range(dims, windowDims);
+  places = b.permute(places, dims);
+  SmallVector<Value> sizes = b.sizes(places);
+  sizes.resize(2 + spatial);
+  sizes.push_back(b.integer(-1));
+  places = b.create<AtenReshapeOp>(places, b.list(sizes));
+  Value minusOne = b.integer(-1), no = b.boolean(false);
+  Value elements = b.create<AtenGatherOp>(b.flatten(x, 2, -1), minusOne, b.flatten(places, 2, -1), no);
+  elements = b.create<AtenReshapeOp>(elements, b.list(b.sizes(places)));
+  Operation *maxima = b.createOp(AtenMaxDimOp::getOperationName(), {}, {elements, minusOne, b.boolean(true)});
+  Value found = b.create<AtenGatherOp>(places, minusOne, maxima->getResult(1), no);
+  return llvm::map_to_vector(ValueRange{maxima->getResult(0), found}, [&](Value result) {
+    result = b.squeeze(result, -1);
+    return isBatched ? result : b.squeeze(result, 0);
+  });
+}
+static Decomposed DecomposeAtenFractionalMaxPool2d(AtenFractionalMaxPool2dOp op, Decomposer &b) {
+  return decomposeFractional(op, {1, 0}, b);
+}
+static Decomposed DecomposeAtenFractionalMaxPool3d(AtenFractionalMaxPool3dOp op, Decomposer &b) {
+  return decomposeFractional(op, {0, 1, 2}, b);
+}
+
 void torchc::populatePoolingPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenAvgPool1d, DecomposeAtenMaxPool1d, DecomposeAtenAdaptiveAvgPool1d,
                     DecomposeAten_AdaptiveAvgPool2d, DecomposeAten_AdaptiveAvgPool3d, DecomposeAtenMaxPool1dWithIndices,
-                    DecomposeAtenAdaptiveMaxPool1d);
+                    DecomposeAtenAdaptiveMaxPool1d, DecomposeAtenFractionalMaxPool2d, DecomposeAtenFractionalMaxPool3d);
 }

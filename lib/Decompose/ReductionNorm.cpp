@@ -132,6 +132,12 @@ static FailureOr<Value> DecomposeAtenNormScalar(AtenNormScalarOp op, Decomposer 
   return b.createAs<AtenLinalgVectorNormOp>(op.getType(), op.getSelf(), op.getP(), b.list(dims), b.boolean(false),
                                             b.none());
 }
+static FailureOr<Value> DecomposeAtenNormScalarOptDtype(AtenNormScalarOptDtypeOp op, Decomposer &b) {
+  Value order = isNone(op.getP()) ? b.floating(2) : op.getP();
+  auto dims = llvm::to_vector(llvm::seq<int64_t>(0, getRank(op.getSelf())));
+  return b.createAs<AtenLinalgVectorNormOp>(op.getType(), b.convert(op.getSelf(), getResultDtype(op)), order,
+                                            b.list(dims), b.boolean(false), b.none());
+}
 static FailureOr<Value> DecomposeAtenNormScalarOptDimDtype(AtenNormScalarOptDimDtypeOp op, Decomposer &b) {
   Value order = isNone(op.getP()) ? b.floating(2) : op.getP();
   return b.createAs<AtenLinalgVectorNormOp>(op.getType(), b.convert(op.getSelf(), getResultDtype(op)), order,
@@ -417,7 +423,7 @@ static FailureOr<Value> DecomposeAtenGradientTensorarrayint(AtenGradientTensorar
 void torchc::populateReductionNormPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenLinalgMatrixNorm, DecomposeAtenLinalgMatrixNormStrOrd,
                     DecomposeAtenLinalgNorm, DecomposeAtenLinalgNormOrdStr, DecomposeAtenNormScalar,
-                    DecomposeAtenNormScalarOptDimDtype);
+                    DecomposeAtenNormScalarOptDtype, DecomposeAtenNormScalarOptDimDtype);
   addDecompositions(patterns, DecomposeAtenDist, decomposeCdist<AtenCdistOp>, decomposeCdist<Aten_CdistForwardOp>,
                     decomposePdist<AtenPdistOp>, decomposePdist<Aten_PdistForwardOp>, DecomposeAtenRenorm);
   addDecompositions(patterns, DecomposeAtenTrapezoidX, DecomposeAtenTrapezoidDx, DecomposeAtenTrapzX,

@@ -23,6 +23,26 @@ static FailureOr<Value> DecomposeAtenIntTensor(AtenIntTensorOp op, Decomposer &b
   return b.createAs<AtenItemOp>(op.getType(), op.getA());
 }
 
+/// A tensor of one bool as a bool.
+static Value readBool(Value tensor, Decomposer &b) {
+  return b.createAs<AtenItemOp>(b.getBuilder().getType<torch::BoolType>(), tensor);
+}
+static FailureOr<Value> DecomposeAtenIsNonzero(AtenIsNonzeroOp op, Decomposer &b) {
+  return readBool(b.create<AtenNeScalarOp>(op.getSelf(), b.integer(0)), b);
+}
+/// Sizes that are known to differ fold to false.
+static FailureOr<Value> DecomposeAtenEqual(AtenEqualOp op, Decomposer &b) {
+  for (Value tensor : {op.getSelf(), op.getOther()})
+    if (llvm::any_of(getTensorType(tensor).getSizes(), ShapedType::isDynamic))
+      return b.unsupported("of tensors whose sizes are not static");
+  return readBool(b.create<AtenAllOp>(b.create<AtenEqTensorOp>(op.getSelf(), op.getOther())), b);
+}
+static FailureOr<Value> DecomposeAtenAllclose(AtenAllcloseOp op, Decomposer &b) {
+  Value isClose = b.create<AtenIscloseOp>(op.getSelf(), op.getOther(), op.getRtol(), op.getAtol(), op.getEqualNan());
+  return readBool(b.create<AtenAllOp>(isClose), b);
+}
+
 void torchc::populateScalarPatterns(RewritePatternSet &patterns) {
-  addDecompositions(patterns, DecomposeAtenNumel, DecomposeAtenIntTensor);
+  addDecompositions(patterns, DecomposeAtenNumel, DecomposeAtenIntTensor, DecomposeAtenIsNonzero, DecomposeAtenEqual,
+                    DecomposeAtenAllclose);
 }

@@ -123,6 +123,36 @@ static FailureOr<Value> DecomposeAten_ChunkCat(Aten_ChunkCatOp op, Decomposer &b
   return b.cat(*tensors, *dim + 1);
 }
 
+/// Sequences [length, ..] of different lengths, filled up at one side to the longest.
+static FailureOr<Value> DecomposeAtenPadSequence(AtenPadSequenceOp op, Decomposer &b) {
+  auto sequences = getTensors(op.getSequences(), b);
+  auto isBatchFirst = getConstantBool(op.getBatchFirst());
+  auto side = getConstantString(op.getPaddingSide());
+  if (failed(sequences))
+    return failure();
+  if (!isBatchFirst || !side)
+    return b.unsupported("an option that is not constant");
+  auto findLonger = [&](Value x, Value y) {
+    auto first = getConstantInt(x), second = getConstantInt(y);
+    if (first && second)
+      return *first < *second ? y : x;
+    return b.createAs<PrimMaxIntOp>(b.getBuilder().getType<torch::IntType>(), x, y);
+  };
+  Value longest = b.integer(0);
+  for (Value sequence : *sequences) {
+    if (getRank(sequence) == 0)
+      return b.unsupported("of tensors of rank 0");
+    longest = findLonger(longest, b.size(sequence, 0));
+  }
+  for (Value &sequence : *sequences) {
+    SmallVector<Value> padding(2 * getRank(sequence), b.integer(0));
+    padding[padding.size() - (*side == "left" ? 2 : 1)] = b.sub(longest, b.size(sequence, 0));
+    sequence = b.create<AtenConstantPadNdOp>(sequence, b.list(padding), op.getPaddingValue());
+    sequence = b.unsqueeze(b.convert(sequence, getResultDtype(op)), *isBatchFirst ? 0 : 1);
+  }
+  return b.cat(*sequences, *isBatchFirst ? 0 : 1);
+}
+
 /// Matrices along the diagonal, zeros elsewhere.
 static FailureOr<Value> DecomposeAtenBlockDiag(AtenBlockDiagOp op, Decomposer &b) {
   auto tensors = getTensors(op.getTensors(), b);
@@ -413,7 +443,11 @@ static FailureOr<Value> DecomposeAtenUnfoldBackward(AtenUnfoldBackwardOp op, Dec
     return b.unsupported("numbers that are not constant, or of a tensor of rank 0");
   SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, rank));
   order.insert(order.begin() + *axis + 1, rank);
-  return addWindows(b.permute(op.getGradIn(), order), *axis, (*sizes)[*axis], *step, 1, b);
+  // One gradient may stand for many.
+  SmallVector<Value> spread(*sizes);
+  spread[*axis] = b.size(op.getGradIn(), *axis);
+  spread.push_back(b.size(op.getGradIn(), -1));
+  return addWindows(b.permute(b.expand(op.getGradIn(), spread), order), *axis, (*sizes)[*axis], *step, 1, b);
 }
 
 /// Columns as patches of images, which add up: [N, C kh kw, oh ow] -> [N, C, H, W]
@@ -460,6 +494,9 @@ void torchc::populateShapeJoinPatterns(RewritePatternSet &patterns) {
                     DecomposeAtenChannelShuffle, DecomposeAtenPixelUnshuffle, DecomposeAtenMovedimInt,
                     DecomposeAtenFftFftshift, DecomposeAtenFftIfftshift, DecomposeAtenUnfold, DecomposeAtenUnfoldCopy,
                     DecomposeAtenIm2col, DecomposeAtenUnfoldBackward, DecomposeAtenCol2im);
+  addDecompositions(patterns, DecomposeAtenPadSequence, decomposeAs<AtenCatOp, AtenConcatOp>,
+                    decomposeAs<AtenCatOp, AtenConcatenateOp>,
+                    decomposeAs<AtenChannelShuffleOp, AtenNativeChannelShuffleOp>);
   // What views and copies of values have in common: the values.
   addDecompositions(
       patterns, decomposeAs<AtenPermuteOp, AtenPermuteCopyOp>, decomposeAs<AtenExpandOp, AtenExpandCopyOp>,

@@ -80,7 +80,8 @@ static Decomposed DecomposeAten_Unique2(Aten_Unique2Op op, Decomposer &b) {
                      op.getReturnInverse(), op.getReturnCounts(), b);
 }
 
-static Decomposed DecomposeAtenUniqueConsecutive(AtenUniqueConsecutiveOp op, Decomposer &b) {
+/// Also unique_dim_consecutive, whose dim is never None.
+template <typename Op> static Decomposed decomposeConsecutive(Op op, Decomposer &b) {
   Value self = op.getSelf();
   auto constant = getConstantInt(op.getDim());
   if (!areConstant({op.getReturnInverse(), op.getReturnCounts()}) || (!isNone(op.getDim()) && !constant))
@@ -129,5 +130,6 @@ static Decomposed DecomposeAtenUniqueDim(AtenUniqueDimOp op, Decomposer &b) {
 }
 
 void torchc::populateSortUniquePatterns(RewritePatternSet &patterns) {
-  addDecompositions(patterns, DecomposeAten_Unique2, DecomposeAtenUniqueConsecutive, DecomposeAtenUniqueDim);
+  addDecompositions(patterns, DecomposeAten_Unique2, decomposeConsecutive<AtenUniqueConsecutiveOp>,
+                    decomposeConsecutive<AtenUniqueDimConsecutiveOp>, DecomposeAtenUniqueDim);
 }

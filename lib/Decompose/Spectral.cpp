@@ -151,7 +151,8 @@ class Spectrum {
 public:
   Spectrum(Operation *op, Decomposer &b) : op(op), b(b) {}
 
-  LogicalResult start(Value self);
+  /// `dims`: those that are transformed, whose sizes have to be static.
+  LogicalResult start(Value self, ArrayRef<int64_t> dims);
   /// n, or the size that the dim has; refuses what is not static.
   FailureOr<int64_t> getLength(Value n, int64_t dim);
 
@@ -180,10 +181,10 @@ private:
 
 } // namespace
 
-LogicalResult Spectrum::start(Value self) {
-  BaseTensorType type = getTensorType(self);
-  if (llvm::any_of(type.getSizes(), ShapedType::isDynamic))
-    return b.unsupported("on a tensor of dynamic size");
+LogicalResult Spectrum::start(Value self, ArrayRef<int64_t> dims) {
+  ArrayRef<int64_t> sizes = getTensorType(self).getSizes();
+  if (llvm::any_of(dims, [&](int64_t dim) { return ShapedType::isDynamic(sizes[dim]); }))
+    return b.unsupported("along a dim of dynamic size");
   Type f64 = b.getBuilder().getF64Type();
   x = splitComplex(self, b);
   forParts([&](Value part) { return b.convert(part, f64); });
@@ -285,7 +286,7 @@ enum class Kind { ComplexToComplex, RealToComplex, ComplexToReal };
 static FailureOr<Value> buildTransform(Operation *op, Value self, ArrayRef<Value> lengths, ArrayRef<int64_t> dims,
                                        FailureOr<Scale> scale, Kind kind, bool inverse, Decomposer &b) {
   Spectrum spectrum(op, b);
-  if (failed(scale) || failed(spectrum.start(self)))
+  if (failed(scale) || failed(spectrum.start(self, dims)))
     return failure();
   SmallVector<int64_t> sizes;
   for (auto [i, dim] : llvm::enumerate(dims)) {

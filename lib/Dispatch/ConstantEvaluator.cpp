@@ -67,25 +67,31 @@ static bool hasLinearMaps(linalg::LinalgOp op) {
 }
 
 bool torchc::isComputedOfConstants(Value tensor) {
-  Operation *op = tensor.getDefiningOp();
-  if (!op)
-    return false;
-  if (auto load = dyn_cast<ml_program::GlobalLoadConstOp>(op)) {
-    Operation *global = SymbolTable::lookupNearestSymbolFrom(op, load.getGlobal());
-    return global && !global->hasAttr(kParameterAttr);
-  }
-  if (isa<arith::ConstantOp, tensor::EmptyOp>(op))
-    return true;
-  if (!isa<linalg::LinalgDialect, tensor::TensorDialect>(op->getDialect()) || isa<linalg::UnPackOp>(op))
-    return false;
-  // What bodies read from outside counts, too.
-  WalkResult result = op->walk([&](Operation *nested) {
-    bool known = llvm::all_of(nested->getOperands(), [&](Value operand) {
-      return op->isAncestor(operand.getParentRegion()->getParentOp()) || isComputedOfConstants(operand);
+  // Each value once: what many ops read would be followed as often as there are ways to it.
+  SmallVector<Value> waiting{tensor};
+  llvm::SmallPtrSet<Operation *, 16> seen;
+  while (!waiting.empty()) {
+    Operation *op = waiting.pop_back_val().getDefiningOp();
+    if (!op)
+      return false;
+    if (!seen.insert(op).second || isa<arith::ConstantOp, tensor::EmptyOp>(op))
+      continue;
+    if (auto load = dyn_cast<ml_program::GlobalLoadConstOp>(op)) {
+      Operation *global = SymbolTable::lookupNearestSymbolFrom(op, load.getGlobal());
+      if (!global || global->hasAttr(kParameterAttr))
+        return false;
+      continue;
+    }
+    if (!isa<linalg::LinalgDialect, tensor::TensorDialect>(op->getDialect()) || isa<linalg::UnPackOp>(op))
+      return false;
+    // What bodies read from outside counts, too.
+    op->walk([&](Operation *nested) {
+      for (Value operand : nested->getOperands())
+        if (!op->isAncestor(operand.getParentRegion()->getParentOp()))
+          waiting.push_back(operand);
     });
-    return known ? WalkResult::advance() : WalkResult::interrupt();
-  });
-  return !result.wasInterrupted();
+  }
+  return true;
 }
 
 static bool isStatic(OffsetSizeAndStrideOpInterface op) {

@@ -10,6 +10,7 @@
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace torchc;
@@ -109,6 +110,40 @@ static Value divideFloor(ElementBuilder &b, Value lhs, Value rhs) {
   Value zero = math::CopySignOp::create(b, b.number(0), exact);
   Value result = arith::SelectOp::create(b, b.compare(CmpIPredicate::ne, quotient, b.number(0)), floor, zero);
   return arith::SelectOp::create(b, b.compare(CmpIPredicate::eq, rhs, b.number(0)), exact, result);
+}
+
+/// Euclid's algorithm: (a, b) becomes (b mod a, a) until a is 0.
+static Value lowerAtenGcd(ElementBuilder &b, ValueRange x) {
+  auto isBelowZero = [&](Value value) { return b.compare(CmpIPredicate::slt, value, b.number(0)); };
+  auto magnitude = [&](Value value) -> Value {
+    if (b.isUnsigned())
+      return value;
+    return arith::SelectOp::create(b, isBelowZero(value), subtract(b, b.number(0), value), value);
+  };
+  // Neighbours in Fibonacci's sequence take the most steps, 1.44 a bit.
+  auto steps = static_cast<int64_t>(1.45 * b.getDtype().getIntOrFloatBitWidth()) + 2;
+  auto index = [&](int64_t value) -> Value { return arith::ConstantIndexOp::create(b, value); };
+  SmallVector<Value> inits{magnitude(x[0]), magnitude(x[1])};
+  auto loop = scf::ForOp::create(
+      b, index(0), index(steps), index(1), inits, [&](OpBuilder &nested, Location loc, Value, ValueRange pair) {
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPoint(nested.getInsertionBlock(), nested.getInsertionPoint());
+        Value goesOn = b.compare(CmpIPredicate::ne, pair[0], b.number(0));
+        auto branch = scf::IfOp::create(b, pair.getTypes(), goesOn, /*addThenBlock=*/true, /*addElseBlock=*/true);
+        b.setInsertionPointToStart(branch.thenBlock());
+        Value rest = b.isUnsigned() ? arith::RemUIOp::create(b, pair[1], pair[0]).getResult()
+                                    : arith::RemSIOp::create(b, pair[1], pair[0]).getResult();
+        scf::YieldOp::create(b, ValueRange{rest, pair[0]});
+        b.setInsertionPointToStart(branch.elseBlock());
+        scf::YieldOp::create(b, pair);
+        b.setInsertionPointAfter(branch);
+        scf::YieldOp::create(b, branch.getResults());
+      });
+  return loop.getResult(1);
+}
+static bool isOnIntegers(Operation *op) {
+  Type dtype = cast<BaseTensorType>(op->getResult(0).getType()).getDtype();
+  return isa<IntegerType>(dtype) && !dtype.isInteger(1);
 }
 
 /// a + alpha b
@@ -247,6 +282,7 @@ static const ElementwiseOp arithmetic[] = {
     {"torch.aten.remainder.Tensor", ComputeIn::Result, 2, lowerAtenRemainder},
     {"torch.aten.remainder.Scalar", ComputeIn::Result, 2, lowerAtenRemainder},
     {"torch.aten.fmod.Tensor", ComputeIn::Result, 2, lowerAtenFmod},
+    {"torch.aten.gcd", ComputeIn::Result, 2, lowerAtenGcd, -1, isOnIntegers, "on other than integers"},
     {"torch.aten.fmod.Scalar", ComputeIn::Result, 2, lowerAtenFmod},
     {"torch.aten.pow.Tensor_Tensor", ComputeIn::Result, 2, lowerAtenPow},
     {"torch.aten.pow.Tensor_Scalar", ComputeIn::Result, 2, lowerAtenPow},

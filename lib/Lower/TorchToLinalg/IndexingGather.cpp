@@ -136,8 +136,14 @@ struct LowerAtenGather : LowerOp<LowerAtenGather, AtenGatherOp> {
   FailureOr<Value> lower(AtenGatherOp op, Lowering &b) const {
     std::optional<int64_t> constant = getConstantInt(op.getDim());
     Value self = b.get(op.getSelf()), index = b.get(op.getIndex());
+    // A tensor of rank 0 counts as one of rank 1.
+    bool isElement = cast<RankedTensorType>(index.getType()).getRank() == 0;
+    if (isElement)
+      index = insertUnitDims(b, index, 0);
+    if (cast<RankedTensorType>(self.getType()).getRank() == 0)
+      self = insertUnitDims(b, self, 0);
     SmallVector<OpFoldResult> sizes = getDims(b, index), extents = getDims(b, self);
-    if (!constant || sizes.size() != extents.size() || sizes.empty())
+    if (!constant || sizes.size() != extents.size())
       return b.refuse("dim is not constant, or self and index do not have the same number of dims");
     if (failed(checkIndexTensor(b, op.getIndex())))
       return failure();
@@ -147,14 +153,15 @@ struct LowerAtenGather : LowerOp<LowerAtenGather, AtenGatherOp> {
       if (static_cast<int64_t>(i) != dim)
         checkFits(b, sizes[i], extents[i]);
     Value extent = toIndex(b, extents[dim]);
-    return createElementwise(b, index, sizes, cast<RankedTensorType>(self.getType()).getElementType(),
-                             [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-                               SmallVector<Value> source;
-                               for (size_t i = 0; i < sizes.size(); ++i)
-                                 source.push_back(linalg::IndexOp::create(body, i));
-                               source[dim] = checkIndex(body, op, elements[0], dtype, extent, /*wraps=*/false);
-                               return tensor::ExtractOp::create(body, self, source).getResult();
-                             });
+    Value picked = createElementwise(b, index, sizes, cast<RankedTensorType>(self.getType()).getElementType(),
+                                     [&](ImplicitLocOpBuilder &body, ValueRange elements) {
+                                       SmallVector<Value> source;
+                                       for (size_t i = 0; i < sizes.size(); ++i)
+                                         source.push_back(linalg::IndexOp::create(body, i));
+                                       source[dim] = checkIndex(body, op, elements[0], dtype, extent, /*wraps=*/false);
+                                       return tensor::ExtractOp::create(body, self, source).getResult();
+                                     });
+    return isElement ? dropUnitDims(b, picked, 0) : picked;
   }
 
   /// `index` may be smaller than `self`, not larger.

@@ -235,11 +235,78 @@ struct LowerAtenViewAsComplex : LowerOp<LowerAtenViewAsComplex, AtenViewAsComple
   }
 };
 
+/// The bits of the elements as elements of another dtype; a wider or narrower one joins or divides those of the
+/// last dim, of which the first has the lowest bits.
+struct LowerAtenViewDtype : LowerOp<LowerAtenViewDtype, AtenViewDtypeOp> {
+  using LowerOp::LowerOp;
+  FailureOr<Value> lower(AtenViewDtypeOp op, Lowering &b) const {
+    Type from = Lowering::getDtype(op.getSelf()), to = Lowering::getDtype(op.getResult());
+    for (Type dtype : {from, to})
+      if (!isa<IntegerType, mlir::FloatType>(dtype))
+        return b.refuse("of complex numbers");
+    Value self = b.get(op.getSelf());
+    SmallVector<OpFoldResult> sizes = getDims(b, self);
+    int64_t wide = getBits(from), narrow = getBits(to);
+    if (wide == narrow)
+      return createElementwise(b, self, sizes, getValueType(to), [&](ImplicitLocOpBuilder &body, ValueRange element) {
+        return fromBits(body, toBits(body, element[0]), to);
+      });
+    bool divides = wide > narrow;
+    int64_t ratio = divides ? wide / narrow : narrow / wide, last = static_cast<int64_t>(sizes.size()) - 1;
+    if (last < 0)
+      return b.refuse("of a tensor of rank 0, in a dtype of another size");
+    OpFoldResult parts = b.getIndexAttr(ratio);
+    if (!divides && getConstantIntValue(sizes[last]).value_or(0) % ratio != 0)
+      return b.refuse("a last dim that is no multiple of " + Twine(ratio));
+    sizes[last] = divides ? mulSizes(b, sizes[last], parts) : floorDivSizes(b, sizes[last], parts);
+    return createFromIndices(b, sizes, getValueType(to), [&](ImplicitLocOpBuilder &body, ValueRange indices) -> Value {
+      SmallVector<Value> at(indices);
+      Value count = arith::ConstantIndexOp::create(body, ratio);
+      auto number = [&](Type type, int64_t value) -> Value { return arith::ConstantIntOp::create(body, type, value); };
+      if (divides) {
+        Value part = arith::RemUIOp::create(body, at[last], count);
+        at[last] = arith::DivUIOp::create(body, at[last], count);
+        Value bits = toBits(body, tensor::ExtractOp::create(body, self, at));
+        part = arith::IndexCastOp::create(body, bits.getType(), part);
+        Value shift = arith::MulIOp::create(body, part, number(bits.getType(), narrow));
+        bits = arith::ShRUIOp::create(body, bits, shift);
+        return fromBits(body, arith::TruncIOp::create(body, body.getIntegerType(narrow), bits), to);
+      }
+      Type type = body.getIntegerType(narrow);
+      Value first = arith::MulIOp::create(body, at[last], count), bits = number(type, 0);
+      for (int64_t part = 0; part < ratio; ++part) {
+        at[last] = arith::AddIOp::create(body, first, arith::ConstantIndexOp::create(body, part));
+        Value own = toBits(body, tensor::ExtractOp::create(body, self, at));
+        own = arith::ExtUIOp::create(body, type, own);
+        bits = arith::OrIOp::create(body, bits, arith::ShLIOp::create(body, own, number(type, part * wide)));
+      }
+      return fromBits(body, bits, to);
+    });
+  }
+
+private:
+  /// A bool takes a byte.
+  static int64_t getBits(Type dtype) { return std::max<int64_t>(dtype.getIntOrFloatBitWidth(), 8); }
+  static Value toBits(ImplicitLocOpBuilder &b, Value element) {
+    if (isa<mlir::FloatType>(element.getType()))
+      return arith::BitcastOp::create(b, b.getIntegerType(getBits(element.getType())), element);
+    return element.getType().isInteger(1) ? arith::ExtUIOp::create(b, b.getI8Type(), element).getResult() : element;
+  }
+  static Value fromBits(ImplicitLocOpBuilder &b, Value bits, Type dtype) {
+    if (isFloat(dtype))
+      return arith::BitcastOp::create(b, dtype, bits);
+    if (!isBool(dtype))
+      return bits;
+    Value zero = arith::ConstantIntOp::create(b, bits.getType(), 0);
+    return arith::CmpIOp::create(b, arith::CmpIPredicate::ne, bits, zero);
+  }
+};
+
 } // namespace
 
 void torchc::populateShapeViewPatterns(RewritePatternSet &patterns, LoweringContext &context) {
   addPatterns<LowerAtenView, LowerAtenReshape, LowerAten_UnsafeView, LowerAtenFlattenUsingInts, LowerAtenUnflattenInt,
               LowerAtenUnsqueeze, LowerAtenSqueeze, LowerAtenSqueezeDim, LowerAtenSqueezeDims, LowerAtenPermute,
-              LowerAtenTransposeInt, LowerAtenT, LowerAtenExpand, LowerAtenViewAsReal, LowerAtenViewAsComplex>(patterns,
-                                                                                                               context);
+              LowerAtenTransposeInt, LowerAtenT, LowerAtenExpand, LowerAtenViewAsReal, LowerAtenViewAsComplex,
+              LowerAtenViewDtype>(patterns, context);
 }

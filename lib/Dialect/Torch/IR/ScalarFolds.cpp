@@ -252,6 +252,25 @@ static OpFoldResult foldItem(Value self, Type result) {
 OpFoldResult AtenItemOp::fold(FoldAdaptor) { return foldItem(getSelf(), getType()); }
 OpFoldResult Aten_LocalScalarDenseOp::fold(FoldAdaptor) { return foldItem(getSelf(), getType()); }
 OpFoldResult AtenIntTensorOp::fold(FoldAdaptor) { return foldItem(getA(), getType()); }
+OpFoldResult AtenIsNonzeroOp::fold(FoldAdaptor) { return foldItem(getSelf(), getType()); }
+
+/// Tensors of other sizes are not equal.
+OpFoldResult AtenEqualOp::fold(FoldAdaptor) {
+  auto type = cast<BaseTensorType>(getSelf().getType()), other = cast<BaseTensorType>(getOther().getType());
+  if (!type.hasRank() || !other.hasRank())
+    return {};
+  bool differ = type.getRank() != other.getRank() ||
+                llvm::any_of(llvm::zip_equal(type.getSizes(), other.getSizes()), [](auto sizes) {
+                  auto [size, otherSize] = sizes;
+                  return !ShapedType::isDynamic(size) && !ShapedType::isDynamic(otherSize) && size != otherSize;
+                });
+  return differ ? OpFoldResult(getBool(getContext(), false)) : OpFoldResult();
+}
+/// A tensor is close to itself, where NaN is to NaN.
+OpFoldResult AtenAllcloseOp::fold(FoldAdaptor) {
+  bool isCertain = getSelf() == getOther() && getConstantBool(getEqualNan()) == true;
+  return isCertain ? OpFoldResult(getBool(getContext(), true)) : OpFoldResult();
+}
 
 /// A condition that holds is no assertion.
 static LogicalResult eraseTrueAssertion(Aten_AssertScalarOp op, PatternRewriter &rewriter) {

@@ -94,7 +94,7 @@ void torchc::torch::addElementwiseInference(InferenceTable &table) {
                AtenPowScalarOp, AtenMaximumOp, AtenMinimumOp, AtenFmaxOp, AtenFminOp, AtenClampMinTensorOp,
                AtenClampMaxTensorOp, AtenClampMinOp, AtenClampMaxOp, AtenBitwiseAndTensorOp, AtenBitwiseAndScalarOp,
                AtenBitwiseOrTensorOp, AtenBitwiseOrScalarOp, AtenBitwiseXorTensorOp, Aten__And__TensorOp,
-               Aten__Or__TensorOp>(inferBinary);
+               Aten__Or__TensorOp, AtenGcdOp>(inferBinary);
   table.addAll<AtenDivTensorOp, AtenDivScalarOp, AtenXlogyTensorOp, AtenCopysignTensorOp, AtenTrueDivideTensorOp,
                AtenAtan2Op>(inferFloatBinary);
   table.addAll<AtenDivTensorModeOp, AtenDivScalarModeOp>(inferRoundedDivision);
@@ -102,7 +102,7 @@ void torchc::torch::addElementwiseInference(InferenceTable &table) {
   table.addAll<AtenAddcmulOp, AtenAddcdivOp>(inferTernary);
   table.addAll<AtenEqTensorOp, AtenEqScalarOp, AtenNeTensorOp, AtenNeScalarOp, AtenLtTensorOp, AtenLtScalarOp,
                AtenLeTensorOp, AtenLeScalarOp, AtenGtTensorOp, AtenGtScalarOp, AtenGeTensorOp, AtenGeScalarOp,
-               AtenLogicalAndOp, AtenLogicalOrOp, AtenLogicalXorOp>(inferComparison);
+               AtenLogicalAndOp, AtenLogicalOrOp, AtenLogicalXorOp, AtenIscloseOp>(inferComparison);
   table.addAll<AtenWhereSelfOp, AtenWhereScalarSelfOp, AtenWhereScalarOtherOp, AtenWhereScalarOp>(inferWhere);
   table.addAll<AtenMaskedFillScalarOp, AtenMaskedFillTensorOp, AtenLerpScalarOp, AtenLerpTensorOp>(inferFirstBroadcast);
   table.addAll<AtenSquareOp>(inferSquare);

@@ -136,6 +136,24 @@ static Types inferUnflatten(AtenUnflattenIntOp::Adaptor op) {
   return tensorOf(shape, getDtype(op.getSelf()));
 }
 
+/// Windows of a dim, their elements in a new last dim.
+static Types inferUnfold(AtenUnfoldOp::Adaptor op) {
+  Shape shape = getShape(op.getSelf());
+  auto dim = getConstantInt(op.getDimension()), size = getConstantInt(op.getSize()),
+       step = getConstantInt(op.getStep());
+  if (!shape || shape->empty() || !dim || !size || !step || *step <= 0)
+    return failure();
+  auto axis = wrapDim(*dim, shape->size());
+  if (!axis)
+    return failure();
+  int64_t &extent = (*shape)[*axis];
+  if (!ShapedType::isDynamic(extent) && extent < *size)
+    return failure();
+  extent = ShapedType::isDynamic(extent) ? kDynamic : (extent - *size) / *step + 1;
+  shape->push_back(*size);
+  return tensorOf(shape, getDtype(op.getSelf()));
+}
+
 static Types inferUnsqueeze(ValueRange operands) {
   Shape shape = getShape(operands[0]);
   auto dim = getConstantInt(operands[1]);
@@ -300,6 +318,7 @@ void torchc::torch::addShapeInference(InferenceTable &table) {
   table.addAll<AtenMTOp, AtenAdjointOp>([](ValueRange operands) { return transposed(operands[0], -2, -1); });
   table.addAll<AtenNumpyTOp>(inferReversed);
   table.addAll<AtenMovedimIntlistOp>(inferMovedim);
+  table.add<AtenUnfoldOp>(inferUnfold);
   table.addAll<AtenUnsqueezeOp>(inferUnsqueeze);
   table.addAll<AtenSqueezeOp, AtenSqueezeDimOp, AtenSqueezeDimsOp>(inferSqueezeDims);
   table.addAll<AtenExpandOp, AtenBroadcastToOp>(inferExpand);
