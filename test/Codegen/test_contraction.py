@@ -89,6 +89,29 @@ def test_rows_at_equal_cache_sets(m, k, n, layout):
         np.testing.assert_allclose(y, np.maximum(a @ b + bias, 0), rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("m,k", [(1, 257), (1, 5000), (14, 1021), (30, 4096)])
+@pytest.mark.parametrize("layout", ["packed", "plain"])
+def test_sums_of_blocks(m, k, layout):
+    """A single sum of 4096 positive numbers would be off by 3e-6."""
+    rng = np.random.default_rng(1)
+    a, b = rng.random((m, k), np.float32), rng.random((k, 40), np.float32)
+    y = Kernel(matmul_kernel(m, k, 40, layout == "packed"))([a, pack(b) if layout == "packed" else b], [((m, 40), "f")])
+    np.testing.assert_allclose(y, a.astype("d") @ b.astype("d"), rtol=1e-6)
+
+
+@pytest.mark.parametrize("k", [1, 255, 256, 257, 700])
+def test_inner_dim_of_any_size(k):
+    types = [("A", "tensor<1x?xf32>"), ("B", "tensor<?x40xf32>")]
+    body = ("%zero = arith.constant 0.0 : f32\n%e = tensor.empty() : tensor<1x40xf32>\n"
+            "%f = linalg.fill ins(%zero : f32) outs(%e : tensor<1x40xf32>) -> tensor<1x40xf32>\n"
+            "%y = linalg.matmul ins(%A, %B : tensor<1x?xf32>, tensor<?x40xf32>) outs(%f : tensor<1x40xf32>) -> tensor<1x40xf32>\n"
+            "dispatch.return %y : tensor<1x40xf32>")
+    text = static_kernel("matmul", types, "tensor<1x40xf32>", body).replace(") -> (", ", %k: index) -> (", 1)
+    text = text.replace("dims = [array<i64>, array<i64>", "dims = [array<i64: 0>, array<i64: 0>")
+    a, b = randn(1, k), randn(k, 40)
+    np.testing.assert_allclose(Kernel(text)([a, b], [((1, 40), "f")], (k,)), a @ b, rtol=1e-4, atol=1e-4)
+
+
 def test_double():
     a, b = randn(20, 30, dtype=np.float64), randn(30, 40, dtype=np.float64)
     y = Kernel(matmul_kernel(20, 30, 40, packed=False, element="f64"))([a, b], [((20, 40), "d")])

@@ -17,8 +17,9 @@
 //
 // NR: two vector registers. Where packed panels are narrower than that, a tile takes
 // several of them at once; where they are wider, a part of one. MR: as many rows as
-// registers hold (TargetInfo::getTileRows). The whole of k stays in registers:
-// measured up to k = 4096, blocking it gains nothing and costs the epilogue. Rows are
+// registers hold (TargetInfo::getTileRows). The tile stays in registers for the whole of k:
+// measured up to k = 4096, blocking it for the cache gains nothing and costs the epilogue. But
+// every kSumBlock steps the accumulators are added to sums that the stack holds meanwhile. Rows are
 // dealt out evenly (11 = 6 + 5, not 6 + 5 of one and 1 of another kind): a tile of
 // few rows waits for the latency of its multiply-adds. A product with few rows takes
 // more panels at once for the same reason.
@@ -56,6 +57,10 @@ static constexpr double kFlopsPerGroup = 2e6;
 static constexpr double kFlopsPerGroupOfFewRows = 5e5;
 /// Accumulators that hide the latency of a fused multiply-add: 4 cycles, 2 a cycle.
 static constexpr int64_t kAccumulatorsInFlight = 8;
+/// Products that one accumulator adds up before it goes to a sum of sums: rounding errors grow with the
+/// root of this, not of all of k.
+static constexpr int64_t kSumBlock = 256;
+static constexpr int64_t kManySteps = int64_t(1) << 31;
 /// Steps of k that are written out rather than looped over.
 static constexpr int64_t kUnrolledSteps = 24;
 static constexpr int64_t kLargestPanelBytes = 1 << 20;
@@ -254,6 +259,18 @@ Indices ContractionNest::getLoops(ArrayRef<Index> point) {
   return loops;
 }
 
+/// A dynamic extent is beyond all limits.
+static int64_t getConstant(Index extent) { return extent.isConstant() ? extent.offset : kManySteps; }
+
+/// Parts of equal size, if there is one that is not much smaller than a block.
+static int64_t getPartSize(int64_t extent) {
+  const int64_t least = llvm::divideCeil(extent, kSumBlock);
+  for (int64_t count = least; count <= 2 * least; ++count)
+    if (extent % count == 0)
+      return extent / count;
+  return kSumBlock;
+}
+
 ContractionNest::Sums ContractionNest::emitSteps(Indices loops, ValueRange inits,
                                                  function_ref<Sums(ArrayRef<Index>, ValueRange)> body) {
   // From which loop on everything is written out. Not over a window: what one pixel
@@ -270,21 +287,42 @@ ContractionNest::Sums ContractionNest::emitSteps(Indices loops, ValueRange inits
   while (unrolled != 0 && steps[unrolled - 1].extent.isConstant() && !isWindow(steps[unrolled - 1].last) &&
          product * steps[unrolled - 1].extent.offset <= most)
     product *= steps[--unrolled].extent.offset;
+  // The loops that one block of sums goes through: from this one on, it in parts if it is long.
+  size_t blockDepth = steps.empty() ? 0 : steps.size() - 1;
+  int64_t blockSteps = steps.empty() ? 1 : getConstant(steps.back().extent);
+  while (blockDepth != 0 && blockSteps * getConstant(steps[blockDepth - 1].extent) <= kSumBlock)
+    blockSteps *= getConstant(steps[--blockDepth].extent);
+  const bool isInBlocks =
+      !inits.empty() && isa<FloatType>(root.getAccumulatorType()) && (blockDepth != 0 || blockSteps > kSumBlock);
   std::function<Sums(size_t, ValueRange)> emitFrom = [&](size_t depth, ValueRange carried) -> Sums {
     if (depth == steps.size())
       return body(loops, carried);
     const LoopGroup &step = steps[depth];
-    if (depth < unrolled)
-      return emitter.emitLoop(0, step.extent, 1, carried, [&](Index index, ValueRange inner) {
-        loops[step.last] = index;
-        return emitFrom(depth + 1, inner);
-      });
-    Sums sums(carried);
-    for (int64_t i = 0; i != step.extent.offset; ++i) {
-      loops[step.last] = i;
-      sums = emitFrom(depth + 1, sums);
-    }
-    return sums;
+    auto emitPart = [&](Index lower, Index upper, ValueRange part) -> Sums {
+      if (depth < unrolled)
+        return emitter.emitLoop(lower, upper, 1, part, [&](Index index, ValueRange inner) {
+          loops[step.last] = index;
+          return emitFrom(depth + 1, inner);
+        });
+      Sums sums(part);
+      for (int64_t i = 0; i != step.extent.offset; ++i) {
+        loops[step.last] = i;
+        sums = emitFrom(depth + 1, sums);
+      }
+      return sums;
+    };
+    if (!isInBlocks || depth != blockDepth)
+      return emitPart(0, step.extent, carried);
+    const int64_t extent = getConstant(step.extent);
+    const int64_t size = !step.extent.isConstant() ? kSumBlock : blockSteps <= kSumBlock ? extent : getPartSize(extent);
+    return emitter.emitLoop(0, step.extent, size, carried, [&](Index lower, ValueRange sums) {
+      Index end = emitter.add(lower, size);
+      const bool isWhole = step.extent.isConstant() && extent % size == 0;
+      Sums parts = emitPart(lower, isWhole ? end : emitter.min(end, step.extent), inits), total;
+      for (auto [sum, part] : llvm::zip_equal(sums, parts))
+        total.push_back(arith::AddFOp::create(emitter.getBuilder(), sum, part));
+      return total;
+    });
   };
   return emitFrom(0, inits);
 }
