@@ -105,6 +105,8 @@ static void addDispatchPasses(OpPassManager &manager, const PipelineOptions &opt
 }
 
 static void addCodegenPasses(OpPassManager &manager, const PipelineOptions &options) {
+  if (!options.strategyFile.empty())
+    manager.addPass(createTuneKernels({options.strategyFile}));
   EmitKernelsOptions target;
   target.triple = options.target.triple;
   if (!options.target.cpu.empty())

@@ -112,6 +112,21 @@ def test_inner_dim_of_any_size(k):
     np.testing.assert_allclose(Kernel(text)([a, b], [((1, 40), "f")], (k,)), a @ b, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("rows", [1, 5, 96, "?"])
+@pytest.mark.parametrize("layout", ["packed", "plain"])
+def test_parameters_change_no_bit(rows, layout):
+    m, k, n = rows, 300, 100
+    a, b, bias = randn(70 if m == "?" else m, k), randn(k, n), randn(n)
+    text = matmul_kernel(m, k, n, layout == "packed", epilogue=True)
+    results = []
+    for parameters in ("", "tile_rows = 1", "tile_rows = 7, block_rows = 3", "panels_at_once = 3, block_panels = 2",
+                       "tile_rows = 4, panels_at_once = 8, block_panels = 4096", "tile_rows = 13, block_rows = 4096, block_panels = 1"):
+        tuned = text.replace("dims = [", f"dispatch.parameters = {{{parameters}}}, dims = [", 1)
+        results.append(Kernel(tuned)([a, pack(b) if layout == "packed" else b, bias], [((len(a), n), "f")], (len(a),) if m == "?" else ()))
+        np.testing.assert_array_equal(results[-1], results[0])
+    np.testing.assert_allclose(results[0], np.maximum(a @ b + bias, 0), rtol=1e-4, atol=1e-4)
+
+
 def test_double():
     a, b = randn(20, 30, dtype=np.float64), randn(30, 40, dtype=np.float64)
     y = Kernel(matmul_kernel(20, 30, 40, packed=False, element="f64"))([a, b], [((20, 40), "d")])

@@ -95,6 +95,11 @@ void addOptions(CLI::App &app, Arguments &arguments, CompileOptions &options) {
       ->group(target)
       ->type_name("TRIPLE");
 
+  app.add_option("--strategy", options.pipeline.strategyFile,
+                 "Tiles of kernels, by name: a JSON file such as {\"*_contraction_*\": {\"tile_rows\": 8}}")
+      ->group(target)
+      ->type_name("FILE");
+
   const char *inspection = "Inspection";
   app.add_option("--dump-stages", options.dumpStages, "Write the IR of every stage to this folder")
       ->group(inspection)

@@ -11,6 +11,21 @@
 
 include "mlir/Pass/PassBase.td"
 
+def TuneKernels : Pass<"torchc-tune-kernels", "::mlir::ModuleOp"> {
+  let summary = "Set parameters of strategies by the names of kernels";
+  let description = [{
+    Reads a JSON object of kernels, with `*` for any part of a name, each an object of positive numbers:
+
+    ```json
+    {"*_contraction_1x128x768x3072_*": {"tile_rows": 8, "block_rows": 96}}
+    ```
+
+    After: the kernels have them as `dispatch.parameters`, for EmitKernels, which knows the names. They change
+    the speed of a kernel, and nothing else.
+  }];
+  let options = [Option<"file", "file", "std::string", [{""}], "The JSON file">];
+}
+
 def EmitKernels : Pass<"torchc-emit-kernels", "::mlir::ModuleOp"> {
   let summary = "Write the loops of every kernel";
   let description = [{

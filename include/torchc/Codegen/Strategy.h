@@ -18,10 +18,17 @@ struct Grid {
   mlir::AffineExpr x, y, z;
 };
 
+/// What `torchc-tune-kernels` may set, from 1 to `most`.
+struct Parameter {
+  llvm::StringLiteral name;
+  int64_t most;
+};
+
 /// One kind of kernel: `matches` finds its root in the body, `emit` writes the
 /// loops of one work group.
 struct Strategy {
   llvm::StringLiteral name;
+  llvm::ArrayRef<Parameter> parameters;
   bool (*matches)(dispatch::KernelOp kernel, const TargetInfo &target);
   Grid (*emit)(ValueEmitter &emitter);
 };
@@ -32,6 +39,11 @@ extern const Strategy kContraction;
 extern const Strategy kTranspose;
 extern const Strategy kWindow;
 extern const Strategy kRows;
+
+/// Of a kernel: what TuneKernels sets, a dictionary.
+inline constexpr llvm::StringLiteral kParametersAttrName = "dispatch.parameters";
+/// What is set for `kernel`, or `otherwise`.
+int64_t getParameter(dispatch::KernelOp kernel, llvm::StringRef name, int64_t otherwise);
 
 /// The first strategy that fits; kRows fits every kernel.
 const Strategy &chooseStrategy(dispatch::KernelOp kernel, const TargetInfo &target);

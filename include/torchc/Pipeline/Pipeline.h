@@ -49,6 +49,8 @@ struct PipelineOptions {
   unsigned optLevel = 3;
   /// Small kernels rather than the last percents of speed.
   bool optimizeForSize = false;
+  /// A file of parameters for kernels (`torchc-tune-kernels`); empty for none.
+  std::string strategyFile;
   /// The folder that keeps the machine code of kernels for later compilations (KernelCache); empty for none.
   std::string kernelCache;
   /// Parameters and buffers are read at run time, from this scope, and are no part of the

@@ -104,7 +104,7 @@ AttentionNest::AttentionNest(ValueEmitter &emitter, dispatch::AttentionOp op)
   keyWidth = 2 * lanes;
   columnWidth = columns <= lanes ? lanes : 2 * lanes;
   tileRows = emitter.getTarget().getTileRows(keyWidth, element.getIntOrFloatBitWidth());
-  tilesPerBlock = std::max<int64_t>(1, kBlockRows / tileRows);
+  tilesPerBlock = std::max<int64_t>(1, getParameter(emitter.getKernel(), "block_rows", kBlockRows) / tileRows);
   if (rows.isConstant() && rows.offset > 0) {
     int64_t tiles = llvm::divideCeil(rows.offset, tileRows), blocks = llvm::divideCeil(tiles, tilesPerBlock);
     tileRows = llvm::divideCeil(rows.offset, tiles);
@@ -375,4 +375,7 @@ static Grid emitAttention(ValueEmitter &emitter) {
   return AttentionNest(emitter, findAttention(emitter.getKernel())).emit();
 }
 
-const Strategy torchc::kAttention = {"attention", matchesAttention, emitAttention};
+/// Queries of a work group.
+static constexpr Parameter kParameters[] = {{"block_rows", 4096}};
+
+const Strategy torchc::kAttention = {"attention", kParameters, matchesAttention, emitAttention};

@@ -96,4 +96,4 @@ static Grid emitBatchKernel(ValueEmitter &emitter) {
   return {count.ceilDiv(share), one, one};
 }
 
-const Strategy torchc::kBatch = {"batch", matchesBatch, emitBatchKernel};
+const Strategy torchc::kBatch = {"batch", {}, matchesBatch, emitBatchKernel};

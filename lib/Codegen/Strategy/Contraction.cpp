@@ -225,6 +225,8 @@ bool ContractionNest::analyze() {
       tileRows = most;
     }
   }
+  tileRows = getParameter(emitter.getKernel(), "tile_rows", tileRows);
+  panelsAtOnce = getParameter(emitter.getKernel(), "panels_at_once", panelsAtOnce);
   // Few rows times columns that lie along k: sums along lanes, which is kRows.
   AffineExpr innermost = root.op.getMatchingIndexingMap(root.columns).getResults().back();
   return unpack || !fewRows || innermost.isFunctionOfDim(root.columnLoop);
@@ -549,8 +551,9 @@ Grid ContractionNest::emit() {
   int64_t panelBytes = panelWidth * (root.getAccumulatorType().getIntOrFloatBitWidth() / 8);
   bool staticSteps = stepCount.isConstant() && stepCount.offset * panelBytes <= kLargestPanelBytes;
   if (!unpack && !fewRows && staticSteps) {
-    Value memory = emitter.allocateScratch(stepCount.offset * panelBytes);
-    packed = emitter.getBuffer(memory, root.getAccumulatorType(), {Index(1), stepCount, Index(panelWidth)}, false);
+    Value memory = emitter.allocateScratch(panelsAtOnce * stepCount.offset * panelBytes);
+    packed = emitter.getBuffer(memory, root.getAccumulatorType(), {Index(panelsAtOnce), stepCount, Index(panelWidth)},
+                               false);
   }
   masksLoads = !unpack && !packed;
   if (masksLoads)
@@ -563,6 +566,7 @@ Grid ContractionNest::emit() {
   bool copiesRows = isMatrix() && (rowDims.size() > 1 || rowsCollide());
   if ((copiesRows || root.op.getMatchingIndexingMap(root.rows).isProjectedPermutation()) && stepCount.isConstant())
     blockRows = std::min(blockRows, kBlockBytes / std::max<int64_t>(1, stepCount.offset * panelBytes / panelWidth));
+  blockRows = getParameter(emitter.getKernel(), "block_rows", blockRows);
   tilesPerBlock = std::max<int64_t>(1, blockRows / tileRows);
   if (tiles.isConstant() && tiles.offset > 0)
     tilesPerBlock = llvm::divideCeil(tiles.offset, llvm::divideCeil(tiles.offset, tilesPerBlock));
@@ -571,6 +575,7 @@ Grid ContractionNest::emit() {
   double wanted = fewRows ? kFlopsPerGroupOfFewRows : kFlopsPerGroup;
   int64_t panelsPerBlock =
       std::max<int64_t>(copiesRows ? llvm::divideCeil(kColumnsPerCopy, panelWidth) : 1, std::llround(wanted / flops));
+  panelsPerBlock = getParameter(emitter.getKernel(), "block_panels", panelsPerBlock);
   panelsPerBlock = llvm::divideCeil(panelsPerBlock, panelsAtOnce) * panelsAtOnce;
   if (panels.isConstant() && panels.offset > 0) {
     int64_t blocks = llvm::divideCeil(panels.offset, panelsPerBlock);
@@ -625,4 +630,8 @@ static Grid emitContraction(ValueEmitter &emitter) {
   return nest.analyze() ? nest.emit() : kRows.emit(emitter);
 }
 
-const Strategy torchc::kContraction = {"contraction", matchesContraction, emitContraction};
+/// Rows and panels of a register tile, and of a work group.
+static constexpr Parameter kParameters[] = {
+    {"tile_rows", 32}, {"panels_at_once", 8}, {"block_rows", 4096}, {"block_panels", 4096}};
+
+const Strategy torchc::kContraction = {"contraction", kParameters, matchesContraction, emitContraction};

@@ -295,6 +295,7 @@ static Grid emitRows(ValueEmitter &emitter) {
       // Equal groups, so that threads end together.
       if (count.isConstant() && count.offset > 0)
         unitsPerGroup = llvm::divideCeil(count.offset, llvm::divideCeil(count.offset, unitsPerGroup));
+      unitsPerGroup = getParameter(emitter.getKernel(), "units_per_group", unitsPerGroup);
       grid.x = units.ceilDiv(unitsPerGroup);
       share = Index(unitsPerGroup);
     } else {
@@ -309,4 +310,7 @@ static Grid emitRows(ValueEmitter &emitter) {
   return grid;
 }
 
-const Strategy torchc::kRows = {"rows", matchesEverything, emitRows};
+/// Of a work group: rows, or blocks of kBlockLanes lanes.
+static constexpr Parameter kParameters[] = {{"units_per_group", 1 << 20}};
+
+const Strategy torchc::kRows = {"rows", kParameters, matchesEverything, emitRows};

@@ -31,6 +31,12 @@ const Strategy &torchc::chooseStrategy(dispatch::KernelOp kernel, const TargetIn
   llvm_unreachable("the last strategy fits every kernel");
 }
 
+int64_t torchc::getParameter(dispatch::KernelOp kernel, StringRef name, int64_t otherwise) {
+  auto parameters = kernel->getAttrOfType<DictionaryAttr>(kParametersAttrName);
+  auto value = parameters ? parameters.getAs<IntegerAttr>(name) : IntegerAttr();
+  return value ? value.getInt() : otherwise;
+}
+
 /// One access or arithmetic operation is 1; roots and quotients take some 5
 /// times as long, polynomials some 15.
 static double getCost(Operation *op) {

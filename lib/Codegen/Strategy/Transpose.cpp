@@ -203,4 +203,4 @@ static Grid emitTranspose(ValueEmitter &emitter) {
   return {units.ceilDiv(share), one, one};
 }
 
-const Strategy torchc::kTranspose = {"transpose", matchesTranspose, emitTranspose};
+const Strategy torchc::kTranspose = {"transpose", {}, matchesTranspose, emitTranspose};

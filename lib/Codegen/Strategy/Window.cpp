@@ -157,6 +157,7 @@ Grid WindowNest::emit() {
   int64_t share = std::max<int64_t>(1, std::llround(kWorkPerGroup / perUnit));
   if (count.isConstant() && count.offset > 0)
     share = llvm::divideCeil(count.offset, llvm::divideCeil(count.offset, share));
+  share = getParameter(emitter.getKernel(), "units_per_group", share);
   bool single = count.isConstant() && share >= count.offset;
   Index lower = single ? Index(0) : emitter.mul(emitter.getWorkgroup(0), share);
   Index upper = single ? count : emitter.min(emitter.add(lower, share), count);
@@ -204,4 +205,7 @@ static Grid emitWindow(ValueEmitter &emitter) {
   return nest.analyze() ? nest.emit() : kRows.emit(emitter);
 }
 
-const Strategy torchc::kWindow = {"window", matchesWindow, emitWindow};
+/// Image rows of a work group.
+static constexpr Parameter kParameters[] = {{"units_per_group", 1 << 20}};
+
+const Strategy torchc::kWindow = {"window", kParameters, matchesWindow, emitWindow};

@@ -74,10 +74,35 @@ static SmallVector<int64_t> findInPlace(dispatch::KernelOp kernel) {
   return found;
 }
 
+/// Refuses parameters that `strategy` does not have.
+static LogicalResult checkParameters(dispatch::KernelOp kernel, const Strategy &strategy) {
+  auto parameters = kernel->getAttrOfType<DictionaryAttr>(kParametersAttrName);
+  for (NamedAttribute given : parameters ? parameters.getValue() : ArrayRef<NamedAttribute>()) {
+    auto isGiven = [&](const Parameter &parameter) { return parameter.name == given.getName(); };
+    auto known = llvm::find_if(strategy.parameters, isGiven);
+    if (known != strategy.parameters.end() && cast<IntegerAttr>(given.getValue()).getInt() <= known->most)
+      continue;
+    InFlightDiagnostic error = kernel.emitError()
+                               << "kernel @" << kernel.getSymName() << ": " << given.getName().strref() << " = "
+                               << cast<IntegerAttr>(given.getValue()).getInt() << ", but kernels of the kind '"
+                               << strategy.name << "' have ";
+    if (strategy.parameters.empty())
+      error << "no parameters";
+    llvm::interleaveComma(strategy.parameters, error, [&](const Parameter &parameter) {
+      error << parameter.name << " from 1 to " << parameter.most;
+    });
+    return error;
+  }
+  return success();
+}
+
 static LogicalResult emitKernel(dispatch::KernelOp kernel, ModuleOp module, const TargetInfo &target,
                                 int64_t &scratchBytes) {
+  const Strategy &strategy = chooseStrategy(kernel, target);
+  if (failed(checkParameters(kernel, strategy)))
+    return failure();
   ValueEmitter emitter(kernel, module, target);
-  Grid grid = chooseStrategy(kernel, target).emit(emitter);
+  Grid grid = strategy.emit(emitter);
   if (failed(emitter.finish()))
     return failure();
   unsigned numSizes = kernel.getArgumentTypes().size() - kernel.getNumTensors();
@@ -90,6 +115,7 @@ static LogicalResult emitKernel(dispatch::KernelOp kernel, ModuleOp module, cons
 /// Leaves a declaration.
 static void removeBody(dispatch::KernelOp kernel, int64_t scratchBytes) {
   kernel.setScratchAttr(Builder(kernel.getContext()).getI64IntegerAttr(scratchBytes));
+  kernel->removeAttr(kParametersAttrName);
   kernel.getBody().getBlocks().clear();
   // Only definitions may be public symbols.
   SymbolTable::setSymbolVisibility(kernel, SymbolTable::Visibility::Private);
