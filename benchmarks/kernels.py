@@ -21,12 +21,11 @@ def _linear(rows, columns, inner):
     return nn.Linear(inner, columns), (torch.randn(rows, inner),), 2 * rows * columns * inner
 
 
-class _NarrowLinear(nn.Module):
+class NarrowLinear(nn.Module):
     """A layer whose weights are bf16, or int8 with a scale for each column; sums are f32."""
 
-    def __init__(self, columns, inner, dtype):
+    def __init__(self, weight, dtype):
         super().__init__()
-        weight = torch.randn(columns, inner)
         self.register_buffer("scales", weight.abs().amax(1, keepdim=True) / 127 if dtype == torch.int8 else None)
         self.register_buffer("weight", (weight if self.scales is None else (weight / self.scales).round()).to(dtype))
 
@@ -37,7 +36,7 @@ class _NarrowLinear(nn.Module):
 
 
 def _narrow_linear(rows, columns, inner, dtype):
-    return _NarrowLinear(columns, inner, dtype), (torch.randn(rows, inner),), 2 * rows * columns * inner
+    return NarrowLinear(torch.randn(columns, inner), dtype), (torch.randn(rows, inner),), 2 * rows * columns * inner
 
 
 def _convolution(channels, size, out, kernel, stride=1, groups=1):

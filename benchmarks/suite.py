@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from kernels import KERNELS
+from kernels import KERNELS, NarrowLinear
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "test" / "EndToEnd"))
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -91,6 +91,37 @@ def _llama_135m():
     return _Output(LlamaForCausalLM(config), "input_ids", "logits", use_cache=False), _tokens(64, 49000)
 
 
+class _Decoding(torch.nn.Module):
+    """One step of a language model that has read some tokens: the logits after the next one."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, ids, keys, values):
+        from transformers import DynamicCache
+
+        cache = DynamicCache()
+        for layer in range(keys.shape[0]):
+            cache.update(keys[layer], values[layer], layer)
+        return self.model(input_ids=ids, past_key_values=cache, use_cache=True).logits
+
+
+def _llama_135m_decoding(dtype=None, length=64):
+    """A token behind `length` others, whose keys and values are inputs. `dtype`: of the weights of all products."""
+    model = _llama_135m()[0].model
+    config = model.config
+    if dtype:
+        model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.clone())
+        for name, layer in list(model.named_modules()):
+            if isinstance(layer, torch.nn.Linear):
+                model.set_submodule(name, NarrowLinear(layer.weight.data, dtype))
+    shape = (config.num_hidden_layers, 1, config.num_key_value_heads, length, config.hidden_size // config.num_attention_heads)
+    generator = torch.Generator().manual_seed(3)
+    keys, values = (torch.randn(shape, generator=generator) for _ in range(2))
+    return _Decoding(model), (*_tokens(1, 49000), keys, values)
+
+
 def _vit_base():
     from transformers import ViTConfig, ViTForImageClassification
 
@@ -118,6 +149,9 @@ MODELS = {
     "minilm-128": _minilm,
     "gpt2-128": _gpt2,
     "llama-135m-64": _llama_135m,
+    "llama-135m-decoding": _llama_135m_decoding,
+    "llama-135m-decoding-bf16": lambda: _llama_135m_decoding(torch.bfloat16),
+    "llama-135m-decoding-int8": lambda: _llama_135m_decoding(torch.int8),
     "vit-b16": _vit_base,
     "whisper-tiny-encoder": _whisper_tiny_encoder,
 }
