@@ -11,9 +11,13 @@
 // by channel. A convolution is linear, so the scale goes into its weights and only
 // one sum is left, which takes the convolution's own bias along.
 //
+// Weights of few bits stay as they are, and go the other way: what they are scaled by, if it is the
+// same for all that is summed up, scales the sum.
+//
 //===----------------------------------------------------------------------===//
 
 #include "ConstantEvaluator.h"
+#include "Extents.h"
 #include "Roots.h"
 
 #include "torchc/Dispatch/Passes.h"
@@ -72,7 +76,7 @@ bool ScaledAnchor::findWeight() {
     return false;
   weight = nullptr;
   for (OpOperand *input : anchor.getDpsInputOperands())
-    if (isComputedOfConstants(input->get()) && input->get().hasOneUse())
+    if (isComputedOfConstants(input->get()) && input->get().hasOneUse() && !getNarrowConstants(input->get()))
       weight = input;
   // The window of a pooling has a shape, but no values.
   if (weight && anchor.getMatchingBlockArgument(weight).use_empty())
@@ -297,10 +301,86 @@ struct FoldScale : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
+/// The scale of narrow weights: the last that is done to them, by an input of `widening`, and where the
+/// result of the contraction has the dims of that.
+struct NarrowScale {
+  linalg::GenericOp widening;
+  arith::MulFOp multiply;
+  Value widened;
+  OpOperand *scale;
+  AffineMap map;
+
+  static std::optional<NarrowScale> match(linalg::LinalgOp contraction, OpOperand *weight);
+};
+
+std::optional<NarrowScale> NarrowScale::match(linalg::LinalgOp contraction, OpOperand *weight) {
+  auto op = weight->get().getDefiningOp<linalg::GenericOp>();
+  if (!op || !op->hasOneUse() || !getNarrowConstants(weight->get()) ||
+      getElementTypeOrSelf(weight->get().getType()) != getElementTypeOrSelf(contraction->getResult(0).getType()))
+    return std::nullopt;
+  auto multiply = op.getBody()->getTerminator()->getOperand(0).getDefiningOp<arith::MulFOp>();
+  if (!multiply)
+    return std::nullopt;
+  AffineMap widened = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  AffineMap read = contraction.getMatchingIndexingMap(weight);
+  AffineMap output = contraction.getMatchingIndexingMap(contraction.getDpsInitOperand(0));
+  for (unsigned side : {0, 1}) {
+    auto argument = dyn_cast<BlockArgument>(multiply->getOperand(side));
+    OpOperand *scale = argument ? op.getMatchingOpOperand(argument) : nullptr;
+    if (!scale || op.isDpsInit(scale) || !isa<RankedTensorType>(scale->get().getType()))
+      continue;
+    SmallVector<AffineExpr> exprs;
+    for (AffineExpr expr : op.getMatchingIndexingMap(scale).getResults()) {
+      auto dim = widened.getResultPosition(expr);
+      auto place = dim ? output.getResultPosition(read.getResult(*dim)) : std::nullopt;
+      if (!place)
+        break;
+      exprs.push_back(getAffineDimExpr(*place, op->getContext()));
+    }
+    if (exprs.size() == op.getMatchingIndexingMap(scale).getNumResults())
+      return NarrowScale{op, multiply, multiply->getOperand(1 - side), scale,
+                         AffineMap::get(output.getNumResults(), 0, exprs, op->getContext())};
+  }
+  return std::nullopt;
+}
+
+struct ScaleResult : OpInterfaceRewritePattern<linalg::LinalgOp> {
+  using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
+  LogicalResult matchAndRewrite(linalg::LinalgOp op, PatternRewriter &rewriter) const override {
+    auto fill = op.getNumDpsInits() == 1 ? op.getDpsInits()[0].getDefiningOp<linalg::FillOp>() : linalg::FillOp();
+    if (!linalg::isaContractionOpInterface(op) || !fill || !matchPattern(fill.getInputs()[0], m_AnyZeroFloat()))
+      return rewriter.notifyMatchFailure(op, "not a contraction that starts from zero");
+    std::optional<NarrowScale> found;
+    for (OpOperand *input : op.getDpsInputOperands())
+      if (!found)
+        found = NarrowScale::match(op, input);
+    if (!found)
+      return rewriter.notifyMatchFailure(op, "no narrow weights with a scale that its result could have");
+    Value scale = found->scale->get();
+    rewriter.modifyOpInPlace(found->widening, [&] { found->multiply.getResult().replaceAllUsesWith(found->widened); });
+    rewriter.eraseOp(found->multiply);
+
+    rewriter.setInsertionPointAfter(op);
+    Value result = op->getResult(0);
+    SmallVector<OpFoldResult> sizes = getMixedExtents(rewriter, result);
+    Value empty = tensor::EmptyOp::create(rewriter, op.getLoc(), sizes, getElementTypeOrSelf(result.getType()));
+    AffineMap identity = rewriter.getMultiDimIdentityMap(sizes.size());
+    SmallVector<utils::IteratorType> iterators(sizes.size(), utils::IteratorType::parallel);
+    auto scaled = linalg::GenericOp::create(
+        rewriter, op.getLoc(), result.getType(), ValueRange{result, scale}, empty, {identity, found->map, identity},
+        iterators, [](OpBuilder &builder, Location loc, ValueRange arguments) {
+          Value product = arith::MulFOp::create(builder, loc, arguments[0], arguments[1]);
+          linalg::YieldOp::create(builder, loc, product);
+        });
+    rewriter.replaceAllUsesExcept(result, scaled.getResult(0), scaled);
+    return success();
+  }
+};
+
 struct FoldScales : torchc::impl::FoldScalesBase<FoldScales> {
   void runOnOperation() override {
     RewritePatternSet patterns(&getContext());
-    patterns.add<FoldScale>(&getContext());
+    patterns.add<FoldScale, ScaleResult>(&getContext());
     linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();

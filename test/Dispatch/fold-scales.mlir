@@ -112,3 +112,37 @@ func.func @stays(%x: tensor<2x2xf32>, %y: tensor<2x2xf32>) -> tensor<2x2xf32> {
   } -> tensor<2x2xf32>
   return %r : tensor<2x2xf32>
 }
+
+// Weights of few bits are not multiplied: the scale of a column goes to the result. What is subtracted before stays.
+// CHECK-LABEL: func.func @narrow_weights
+// CHECK-DAG: %[[S:.*]] = arith.constant dense<[1.000000e-01, 2.000000e-01, 3.000000e-01, 4.000000e-01]> : tensor<4xf32>
+// CHECK-DAG: %[[W:.*]] = arith.constant dense<{{\[\[}}-2.000000e+00, -1.000000e+00, 0.000000e+00, {{.*}}> : tensor<4x8xf32>
+// CHECK: %[[Y:.*]] = linalg.generic {{.*}} ins(%{{.*}}, %[[W]]
+// CHECK: linalg.generic {{.*}} ins(%[[Y]], %[[S]] : tensor<3x4xf32>, tensor<4xf32>)
+// CHECK-NEXT: ^bb0(%[[D:.*]]: f32, %[[E:.*]]: f32, %{{.*}}: f32):
+// CHECK-NEXT: arith.mulf %[[D]], %[[E]]
+func.func @narrow_weights(%x: tensor<3x8xf32>) -> tensor<3x4xf32> {
+  %zero = arith.constant 0.0 : f32
+  %point = arith.constant 3.0 : f32
+  %w = arith.constant dense<[[1, 2, 3, 4, 5, 6, 7, 8], [9, 1, 2, 3, 4, 5, 6, 7], [8, 9, 1, 2, 3, 4, 5, 6], [7, 8, 9, 1, 2, 3, 4, 5]]> : tensor<4x8xi8>
+  %s = arith.constant dense<[0.1, 0.2, 0.3, 0.4]> : tensor<4xf32>
+  %ew = tensor.empty() : tensor<4x8xf32>
+  %wide = linalg.generic {indexing_maps = [#id2, affine_map<(d0, d1) -> (d0)>, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%w, %s : tensor<4x8xi8>, tensor<4xf32>) outs(%ew : tensor<4x8xf32>) {
+  ^bb0(%a: i8, %b: f32, %o: f32):
+    %0 = arith.sitofp %a : i8 to f32
+    %1 = arith.subf %0, %point : f32
+    %2 = arith.mulf %1, %b : f32
+    linalg.yield %2 : f32
+  } -> tensor<4x8xf32>
+  %e = tensor.empty() : tensor<3x4xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<3x4xf32>) -> tensor<3x4xf32>
+  %y = linalg.generic {indexing_maps = [#mk, #nk, #mn], iterator_types = ["parallel", "parallel", "reduction"]}
+      ins(%x, %wide : tensor<3x8xf32>, tensor<4x8xf32>) outs(%f : tensor<3x4xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %o, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<3x4xf32>
+  return %y : tensor<3x4xf32>
+}

@@ -86,7 +86,8 @@ def FoldScales : Pass<"torchc-fold-scales", "mlir::func::FuncOp"> {
     Before: contractions and convolutions with constant weights whose results are
     multiplied by constants of their channel, as batch norms do. After: the
     weights are multiplied, for FoldConstants to compute; at most one constant is
-    added to the result.
+    added to the result. Weights of few bits, which products widen, go the other way: their
+    scale multiplies the result.
   }];
   let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
 }
