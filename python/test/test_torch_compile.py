@@ -329,6 +329,28 @@ def test_other_operators_run_in_pytorch(in_pytorch):
     assert line == "torchc: 1 of 8 nodes of the inference graph run in PyTorch: aten.linalg_ldl_factor_ex.default (x1)", line
 
 
+def test_frozen_weights_are_constants_of_parts(tmp_path):
+    class Factorized(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.before, self.after = nn.Linear(4, 4), nn.Linear(4, 3)
+
+        def forward(self, x):
+            y = torch.linalg.ldl_factor_ex(self.before(x))[0]
+            torch._dynamo.graph_break()
+            return torch.linalg.ldl_factor_ex(self.after(y)[:, :3].t() @ self.before.weight[:, :3])[0].sin()
+
+    model, x = Factorized(), torch.randn(4, 4)
+    compiled = compile(model, options={"freezing": True, "dump_stages": str(tmp_path)})
+    with torch.no_grad():
+        check(compiled(x), model(x))
+    parts = [(folder / "1-import.mlir").read_text() for folder in tmp_path.iterdir()]
+    assert len(parts) == 3
+    for part in parts:  # One input each: x, or what PyTorch has computed.
+        header = next(line for line in part.splitlines() if "func.func @forward" in line)
+        assert header.count("%arg") == 1, header
+
+
 def test_no_fallback():
     with pytest.raises(Exception, match=r"test_torch_compile.py:\d+: error: unsupported op aten.linalg_ldl_factor_ex.default \(x1\)") as error:
         compile(factorize, options={"fallback": False})(torch.randn(4, 4))

@@ -133,9 +133,13 @@ class _FrozenGraph:
     def _compile(self, weights):
         self._frozen = frozenset(weights)
         self._versions = [(i, weight, weight._version) for i, weight in weights.items()]
-        with _disable_current_modes():  # Weights are real.
-            frozen = _freeze(self._module, weights)
+        frozen = _freeze(self._module, weights)
         self._run = compile_graph(frozen, self._example_inputs, options=self._options)
+
+
+def _find_attribute(module, target):
+    """The attribute of a module that a get_attr node names: "part.weight"."""
+    return functools.reduce(getattr, target.split("."), module)
 
 
 def _freeze(module, weights):
@@ -145,7 +149,8 @@ def _freeze(module, weights):
     frozen = torch.fx.GraphModule(module, graph)
     for i, node in enumerate(graph.find_nodes(op="placeholder")):
         if i in weights:
-            frozen.register_buffer(f"frozen_{i}", weights[i].detach())
+            with _disable_current_modes():  # Weights are real.
+                frozen.register_buffer(f"frozen_{i}", weights[i].detach())
             with graph.inserting_before(node):
                 constant = graph.get_attr(f"frozen_{i}")
             constant.meta = node.meta
@@ -229,8 +234,16 @@ class _GraphCompilation:
         fused = partitioner.fuse_partitions(partitioner.propose_partitions())
         for node in fused.graph.nodes:
             if node.op == "call_module":
-                run = self._compile_part(fused.get_submodule(node.target), lambda inner: origins.get(inner.name))
+                # The tensors that the graph itself holds, frozen weights for one, are constants of the parts.
+                held = {i: _find_attribute(fused, argument.target) for i, argument in enumerate(node.args)
+                        if argument.op == "get_attr"}
+                part = _freeze(fused.get_submodule(node.target), held)
+                run = self._compile_part(part, lambda inner: origins.get(inner.name))
+                node.args = tuple(argument for i, argument in enumerate(node.args) if i not in held)
                 setattr(fused, node.target, _Part(run))
+        for node in fused.graph.find_nodes(op="get_attr"):
+            if not node.users:
+                fused.graph.erase_node(node)
         fused.recompile()
         return fused
 
