@@ -21,6 +21,8 @@
 using namespace mlir;
 using namespace torchc;
 
+/// What is computed of constants by more ops than this counts as computed at run time.
+static constexpr size_t kMostOps = 128;
 /// Tensors up to this size are constants whatever they are computed of.
 static constexpr int64_t kSmallBytes = 4096;
 /// Ops with more points than this, some seconds of interpreting, are left to kernels.
@@ -67,12 +69,13 @@ static bool hasLinearMaps(linalg::LinalgOp op) {
 }
 
 bool torchc::isComputedOfConstants(Value tensor) {
-  // Each value once: what many ops read would be followed as often as there are ways to it.
+  // Each value once: what many ops read would be followed as often as there are ways to it. Callers ask for every
+  // op of a program, so that a walk must not go through all of it.
   SmallVector<Value> waiting{tensor};
   llvm::SmallPtrSet<Operation *, 16> seen;
   while (!waiting.empty()) {
     Operation *op = waiting.pop_back_val().getDefiningOp();
-    if (!op)
+    if (!op || seen.size() > kMostOps)
       return false;
     if (!seen.insert(op).second || isa<arith::ConstantOp, tensor::EmptyOp>(op))
       continue;

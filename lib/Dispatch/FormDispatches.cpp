@@ -32,6 +32,9 @@ namespace torchc {
 using namespace mlir;
 using namespace torchc;
 
+/// How many ops one kernel of rows has: each is held against all others, here and in Codegen.
+static constexpr size_t kMostOpsOfRows = 64;
+
 namespace {
 
 /// What decides who may join a group.
@@ -185,7 +188,7 @@ bool BlockGrouper::joinProducer(Operation *op) {
   for (int index : candidates) {
     Group &group = groups[index];
     bool fits = (group.kind == GroupKind::Anchor && role == OpRole::Elementwise && canBeEpilogue(linalgOp, group)) ||
-                group.kind == GroupKind::Rows;
+                (group.kind == GroupKind::Rows && group.ops.size() < kMostOpsOfRows);
     if (!fits || dependsByOthers(op, index))
       continue;
     if (group.kind == GroupKind::Rows && failed(group.rows.append(linalgOp)))
@@ -216,6 +219,8 @@ void BlockGrouper::assign(Operation *op) {
 
 bool BlockGrouper::tryPull(int into, int from) {
   Group &group = groups[into], &producer = groups[from];
+  if (group.ops.size() + producer.ops.size() > kMostOpsOfRows)
+    return false;
   for (Operation *op : producer.ops)
     for (Operation *user : op->getUsers()) {
       auto found = groupOf.find(user);

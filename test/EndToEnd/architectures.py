@@ -3,20 +3,24 @@
 
     architectures.py                     every architecture
     architectures.py bert 'qwen*'        some of them, by name or pattern
+    architectures.py --table PATH        and writes the table as a page
 
 The models are those of `transformers`, with small random weights. Each is exported by torch.export,
 compiled, and its outputs are compared with eager, relative to the largest value of each. Every
-architecture runs in a process of its own. Exits 1 where one differs or fails.
+architecture runs in a process of its own; the memory is what compiling added to its peak. Exits 1 where
+one differs or fails.
 """
 import argparse
 import fnmatch
 import logging
 import multiprocessing
 import os
+import resource
 import sys
 import time
 import warnings
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Callable
 
 import torch
@@ -252,8 +256,26 @@ def get_error(actual, expected):
     return worst
 
 
+@dataclass
+class Outcome:
+    """What became of an architecture."""
+
+    state: str
+    exporting: float = 0.0  # Seconds.
+    compiling: float = 0.0
+    memory: float = 0.0  # MiB that compiling added to the peak.
+    nodes: int = 0  # Of the exported graph.
+    error: float = 0.0
+    message: str = ""
+
+
+def get_peak():
+    """The most memory that this process ever held, in MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
 def run(name):
-    """The outcome of an architecture, seconds of export and of compile, relative error, and what went wrong."""
+    """The Outcome of an architecture."""
     architecture = ARCHITECTURES[name]
     torch.set_num_threads(1)
     begin = time.perf_counter()
@@ -266,20 +288,22 @@ def run(name):
             shapes = {key: dict(enumerate(dims[dim] for dim in names)) for key, names in architecture.dynamic.items()}
             exported = torch.export.export(model, (), inputs, dynamic_shapes=shapes or None, strict=False)
     except Exception as error:
-        return "NOT EXPORTED", time.perf_counter() - begin, 0.0, 0.0, f"{type(error).__name__}: {error}"
-    middle = time.perf_counter()
+        return Outcome("NOT EXPORTED", time.perf_counter() - begin, message=f"{type(error).__name__}: {error}")
+    outcome = Outcome("ok", time.perf_counter() - begin, nodes=len(exported.graph.nodes))
+    middle, peak = time.perf_counter(), get_peak()
     try:
         program = torchc.compile(exported)
-        end = time.perf_counter()
+        outcome.compiling, outcome.memory = time.perf_counter() - middle, get_peak() - peak
         sizes = [(2, 12), (1, 1), (3, 23)] if shapes else [(2, 12)]
-        worst = 0.0
         for size in sizes:
             inputs = architecture.inputs(*size)
             with torch.no_grad():
-                worst = max(worst, get_error(program(**inputs), model(**inputs)))
+                outcome.error = max(outcome.error, get_error(program(**inputs), model(**inputs)))
     except Exception as error:
-        return "FAILED", middle - begin, time.perf_counter() - middle, 0.0, f"{type(error).__name__}: {error}"
-    return ("ok" if worst <= TOLERANCE else "DIFFERS"), middle - begin, end - middle, worst, ""
+        outcome.state, outcome.message = "FAILED", f"{type(error).__name__}: {error}"
+    if outcome.error > TOLERANCE:
+        outcome.state = "DIFFERS"
+    return outcome
 
 
 def run_apart(name):
@@ -297,27 +321,44 @@ def run_apart(name):
         return receiver.recv()
     except EOFError:
         process.join()
-        return "CRASHED", 0.0, 0.0, 0.0, f"exit code {process.exitcode}"
+        return Outcome("CRASHED", message=f"exit code {process.exitcode}")
     finally:
         process.join()
+
+
+def write_table(path, outcomes):
+    """The page of what compiling each architecture takes."""
+    passed = sum(outcome.state == "ok" for outcome in outcomes.values())
+    lines = ["# Architectures", "",
+             f"Models of `transformers` with small random weights, compiled on one thread and compared with PyTorch eager: "
+             f"{passed} of {len(outcomes)} are equal to 1e-4 of the largest value. `test/EndToEnd/architectures.py --table` wrote "
+             "this page.", "",
+             "| architecture | nodes | export, s | compile, s | memory, MiB | relative error | |",
+             "|---|---:|---:|---:|---:|---:|---|"]
+    lines += [f"| {name} | {o.nodes} | {o.exporting:.1f} | {o.compiling:.1f} | {o.memory:.0f} | {o.error:.0e} | {o.state} |"
+              for name, o in outcomes.items()]
+    Path(path).write_text("\n".join(lines) + "\n")
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", default=["*"], help="names or patterns of architectures")
     parser.add_argument("--verbose", action="store_true", help="whole messages, not their first lines")
+    parser.add_argument("--table", help="write the page of results to this file")
     arguments = parser.parse_args()
     import transformers  # noqa: F401  Once, before the processes part.
 
     names = [name for name in ARCHITECTURES if any(fnmatch.fnmatch(name, pattern) for pattern in arguments.names)]
-    failures = 0
-    print(f"{'architecture':30} {'export s':>8} {'compile s':>9} {'rel. error':>10}")
+    print(f"{'architecture':30} {'nodes':>5} {'export s':>8} {'compile s':>9} {'MiB':>5} {'rel. error':>10}")
+    outcomes = {}
     for name in names:
-        outcome, exporting, compiling, error, message = run_apart(name)
-        if not arguments.verbose:
-            message = (message.splitlines() or [""])[0][:160]
-        print(f"{name:30} {exporting:8.1f} {compiling:9.1f} {error:10.1e} {outcome} {message}".rstrip(), flush=True)
-        failures += outcome != "ok"
+        outcomes[name] = o = run_apart(name)
+        message = o.message if arguments.verbose else (o.message.splitlines() or [""])[0][:160]
+        print(f"{name:30} {o.nodes:5} {o.exporting:8.1f} {o.compiling:9.1f} {o.memory:5.0f} {o.error:10.1e} {o.state} "
+              f"{message}".rstrip(), flush=True)
+    if arguments.table:
+        write_table(arguments.table, outcomes)
+    failures = sum(outcome.state != "ok" for outcome in outcomes.values())
     print(f"{len(names) - failures} of {len(names)} equal eager")
     return 1 if failures else 0
 

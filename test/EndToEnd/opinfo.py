@@ -4,7 +4,8 @@
     opinfo.py                                  every sample of every op in f32
     opinfo.py --ops add,'linalg.*' --dtype bf16 --verbose
     opinfo.py --samples 1                      the first sample of each op
-    opinfo.py --dtype all --samples 8 --table docs/Reference/OperatorDatabase.md
+    opinfo.py --dtype all --samples 8 --json outcomes.jsonl
+    opinfo.py --from outcomes.jsonl --table docs/Reference/OperatorDatabase.md
 
 Each sample of `torch.testing._internal.common_methods_invocations.op_db` is exported, compiled in
 process, run, and compared with eager: values within PyTorch's tolerances and the op's own, dtypes and
@@ -48,6 +49,7 @@ OUTCOMES = ("passed", "not-exportable", "unsupported", "error", "mismatch", "cra
 DTYPES = {
     "f32": torch.float32, "f64": torch.float64, "f16": torch.float16, "bf16": torch.bfloat16, "i64": torch.int64,
     "i32": torch.int32, "i16": torch.int16, "i8": torch.int8, "u8": torch.uint8, "bool": torch.bool,
+    "complex64": torch.complex64,
 }
 # The second result says where the first one stands, of equal elements any: op -> place of `dim` among the arguments.
 PLACES = {"topk": 1, "kthvalue": 1, "mode": 0}
@@ -57,7 +59,8 @@ UNDEFINED = {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empt
              "bernoulli", "cauchy", "exponential", "geometric", "log_normal", "multinomial", "normal", "rand_like",
              "randint", "randint_like", "randn", "randn_like", "uniform", "nn.functional.rrelu",
              "nn.functional.dropout", "nn.functional.dropout2d", "nn.functional.dropout3d",
-             "nn.functional.alpha_dropout", "nn.functional.feature_alpha_dropout"}
+             "nn.functional.alpha_dropout", "nn.functional.feature_alpha_dropout",
+             "nn.functional.fractional_max_pool2d", "nn.functional.fractional_max_pool3d", "svd_lowrank", "pca_lowrank"}
 
 
 @dataclass
@@ -66,6 +69,7 @@ class Outcome:
     outcome: str
     samples: int  # Of them, exported ones.
     reason: str = ""
+    limit: int | None = None  # The most samples that were tried; all by default.
 
 
 def get_name(op):
@@ -233,7 +237,7 @@ def run_sample(op, sample, dtype):
 def run_op(op, dtype, samples=None):
     """The Outcome of an op: the worst of its samples, of all or of so many of them, evenly spread."""
     if not op.supports_dtype(dtype, "cpu"):
-        return Outcome(get_name(op), "not-exportable", 0, f"has no {dtype}")
+        return Outcome(get_name(op), "not-exportable", 0, f"has no {dtype}", samples)
     torch.manual_seed(0)
     worst, exported = ("not-exportable", "no samples"), 0
     available = op.sample_inputs("cpu", dtype, requires_grad=False)
@@ -248,7 +252,7 @@ def run_op(op, dtype, samples=None):
         if exported == 0 or OUTCOMES.index(outcome) > OUTCOMES.index(worst[0]):
             worst = (outcome, f"sample {number}: {reason}" if reason else "")
         exported += 1
-    return Outcome(get_name(op), worst[0], exported, worst[1])
+    return Outcome(get_name(op), worst[0], exported, worst[1], samples)
 
 
 # ------------------------------------------------------------------------------------------------
@@ -307,18 +311,21 @@ def find_surprises(dtype, samples, outcomes):
     return [o for o in outcomes if o.outcome not in ("not-exportable", ledger.get(o.op, ("passed", ""))[0])]
 
 
-def write_table(path, samples, by_dtype):
+def describe_limit(outcomes):
+    """How many samples of each op were tried."""
+    limits = sorted({outcome.limit for outcome in outcomes}, key=lambda limit: limit or math.inf)
+    return " or ".join("all" if limit is None else f"up to {limit}" for limit in limits)
+
+
+def write_table(path, by_dtype):
     """The page of how many ops have which outcome in each dtype, and of each op that does not pass."""
     dtypes = list(by_dtype)
-    option = f" --samples {samples}" if samples else ""
-    what = f"up to {samples} samples" if samples else "all samples"
     lines = ["# PyTorch's operator database", "",
-             f"How torchc does on {what} of each op of `torch.testing`'s operator database of torch "
+             "How torchc does on the samples of each op of `torch.testing`'s operator database of torch "
              f"{torch.__version__.split('+')[0]}, by dtype, with eager PyTorch as the oracle. An op counts as its worst "
-             "sample; what the outcomes mean says `test/EndToEnd/opinfo.py`, which wrote this page:", "",
-             "```", f"python test/EndToEnd/opinfo.py --dtype {'all' if dtypes == list(DTYPES) else dtypes[0]}{option} "
-             f"--table {path}", "```", "",
-             "| outcome | " + " | ".join(dtypes) + " |", "|---" * (len(dtypes) + 1) + "|"]
+             "sample; `test/EndToEnd/opinfo.py`, which wrote this page, says what the outcomes mean.", "",
+             "| outcome | " + " | ".join(dtypes) + " |", "|---" * (len(dtypes) + 1) + "|",
+             "| samples of an op | " + " | ".join(describe_limit(by_dtype[dtype]) for dtype in dtypes) + " |"]
     for outcome in OUTCOMES:
         counts = [sum(o.outcome == outcome for o in by_dtype[dtype]) for dtype in dtypes]
         lines.append(f"| {outcome} | " + " | ".join(map(str, counts)) + " |")
@@ -332,6 +339,16 @@ def write_table(path, samples, by_dtype):
     Path(path).write_text("\n".join(lines) + "\n")
 
 
+def read_outcomes(paths):
+    """dtype -> the Outcomes in files that `--json` wrote; of an op in several, the last."""
+    by_dtype = {}
+    for path in paths:
+        for line in Path(path).read_text().splitlines():
+            fields = json.loads(line)
+            by_dtype.setdefault(fields.pop("dtype"), {})[fields["op"]] = Outcome(**fields)
+    return {dtype: [ops[op] for op in sorted(ops)] for dtype, ops in by_dtype.items()}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ops", help="names or patterns of names, with commas between; all by default")
@@ -342,11 +359,15 @@ def main():
     parser.add_argument("--verbose", action="store_true", help="a line for every op")
     parser.add_argument("--json", help="write the outcomes to this file, a line each")
     parser.add_argument("--table", help="write the page of results to this file")
+    parser.add_argument("--from", dest="files", nargs="+", help="take the outcomes from such files and run nothing")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.worker:
         torch.set_num_threads(1)
         return serve(functools.partial(answer, arguments, load_ops()))
+
+    if arguments.files:
+        return write_table(arguments.table, read_outcomes(arguments.files))
 
     patterns = arguments.ops.split(",") if arguments.ops else [".*"]
     names = [name for name in load_ops() if any(re.fullmatch(pattern, name) for pattern in patterns)]
@@ -358,7 +379,7 @@ def main():
         Path(arguments.json).write_text("".join(
             json.dumps({"dtype": dtype, **vars(o)}) + "\n" for dtype, outcomes in by_dtype.items() for o in outcomes))
     if arguments.table:
-        write_table(arguments.table, arguments.samples, by_dtype)
+        write_table(arguments.table, by_dtype)
     surprises = [(dtype, outcome) for dtype, outcomes in by_dtype.items()
                  for outcome in find_surprises(dtype, arguments.samples, outcomes)]
     for dtype, outcome in surprises:

@@ -42,3 +42,10 @@ def test_a_long_sequence():
     layer, x = torch.nn.GRU(4, 5), torch.randn(1000, 2, 4)
     program = torchc.compile(torch.export.export(layer, (x,)))
     torch.testing.assert_close(program(x), layer(x), rtol=1e-4, atol=1e-5)
+
+
+def test_weights_that_are_constants():
+    torch.manual_seed(0)
+    layer, x = torch.nn.GRU(4, 5, 2, bidirectional=True), torch.randn(3, 2, 4)
+    program = torchc.compile(lambda x: layer(x)[0], (x,))
+    torch.testing.assert_close(program(x), layer(x)[0], rtol=1e-5, atol=1e-5)
