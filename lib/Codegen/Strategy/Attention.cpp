@@ -32,6 +32,8 @@
 
 #include "torchc/Codegen/Strategy.h"
 
+#include <numeric>
+
 using namespace mlir;
 using namespace torchc;
 
@@ -49,6 +51,7 @@ public:
 private:
   enum Input { kQuery, kKey, kValue };
   using Sums = SmallVector<Value>;
+  using Combiner = function_ref<Value(Value, Value)>;
 
   Buffer allocate(ArrayRef<int64_t> extents);
   Value constant(double value) { return arith::ConstantOp::create(b, b.getFloatAttr(element, value)); }
@@ -62,6 +65,8 @@ private:
   void emitKeys(Index first, Index count);
   void emitValues(Index first, Index count);
   void emitScores(Index first, Index panels, Index row, Index rowInBlock);
+  void storePartial(Index i, Value vector, Combiner combine);
+  Value combinePartials(int64_t first, Combiner combine);
   void emitSoftmax(Index panels, Index rowInBlock);
   void emitResults(Index count, Index rowInBlock);
   void emitRow(Index row, Index rowInBlock);
@@ -83,7 +88,9 @@ private:
   Buffer packedValues; ///< [panel][key][NR]
   Buffer scores;       ///< [row of the tile][key], then powers.
   Buffer peaks, sums;  ///< [row of the work group]
+  Buffer bases;        ///< [row of the tile]: what is subtracted from its scores, the peak.
   Buffer scales;       ///< [row of the tile]: what the result so far is multiplied by.
+  Buffer partials;     ///< [row of the tile][lane]
   Buffer output;       ///< [row of the work group][column], not yet divided by the sum.
 };
 } // namespace
@@ -128,7 +135,10 @@ AttentionNest::AttentionNest(ValueEmitter &emitter, dispatch::AttentionOp op)
   scores = allocate({tileRows, pad(keysPerBlock)});
   peaks = allocate({blockRows});
   sums = allocate({blockRows});
+  bases = allocate({tileRows});
   scales = allocate({tileRows});
+  const int64_t paddedRows = llvm::alignTo(tileRows, lanes);
+  partials = allocate({paddedRows, lanes});
   output = allocate({blockRows, columnPanels * columnWidth});
 }
 
@@ -260,35 +270,72 @@ void AttentionNest::emitScores(Index first, Index panels, Index row, Index rowIn
   });
 }
 
+/// Keeps a vector of partial results for row `i` of the tile: what its two halves combine to.
+void AttentionNest::storePartial(Index i, Value vector, Combiner combine) {
+  SmallVector<int64_t> low(lanes), high(lanes);
+  std::iota(low.begin(), low.end(), 0);
+  std::iota(high.begin(), high.end(), lanes);
+  Value left = vector::ShuffleOp::create(b, vector, vector, low);
+  Value right = vector::ShuffleOp::create(b, vector, vector, high);
+  ValueEmitter::LanesScope half(emitter, lanes);
+  emitter.store(combine(left, right), partials, {i, Index(nullptr, 0, 1)});
+}
+
+/// For as many rows from `first` on as there are lanes, what their partial results combine to: with a row
+/// for each lane, no vector is taken apart.
+Value AttentionNest::combinePartials(int64_t first, Combiner combine) {
+  ValueEmitter::LanesScope all(emitter, lanes);
+  SmallVector<Value> rowVectors;
+  for (unsigned i = 0; i != lanes; ++i)
+    rowVectors.push_back(emitter.load(partials, {Index(first + i), Index(nullptr, 0, 1)}));
+  SmallVector<Value> columnVectors = emitter.transpose(rowVectors);
+  for (unsigned count = lanes / 2; count != 0; count /= 2)
+    for (unsigned i = 0; i != count; ++i)
+      columnVectors[i] = combine(columnVectors[i], columnVectors[i + count]);
+  return columnVectors.front();
+}
+
 void AttentionNest::emitSoftmax(Index panels, Index rowInBlock) {
+  const double infinity = std::numeric_limits<double>::infinity();
   Index lane(nullptr, 0, 1);
-  emitter.emitLoop(0, tileRows, 1, [&](Index i) {
-    Value minusInfinity = constant(-std::numeric_limits<double>::infinity());
-    Index row = emitter.add(rowInBlock, i);
-    Value before = emitter.load(peaks, {row}), peak, factor, sum;
-    auto add = [&](Value left, Value right) { return arith::AddFOp::create(b, left, right); };
-    ValueEmitter::LanesScope all(emitter, keyWidth);
-    Value largest = emitter.emitLoop(0, panels, 1, {emitter.toVector(before)}, [&](Index panel, ValueRange carried) {
-      Value score = emitter.load(scores, {i, emitter.add(emitter.mul(panel, keyWidth), lane)});
-      return Sums{emitMax(score, carried[0])};
-    })[0];
-    peak = emitter.combineLanes(largest, [&](Value left, Value right) { return emitMax(left, right); });
+  auto larger = [&](Value left, Value right) { return emitMax(left, right); };
+  auto add = [&](Value left, Value right) -> Value { return arith::AddFOp::create(b, left, right); };
+  auto emitRows = [&](Value init, Combiner combine, function_ref<Value(Index, Index)> emitElements) {
+    emitter.emitLoop(0, tileRows, 1, [&](Index i) {
+      ValueEmitter::LanesScope all(emitter, keyWidth);
+      Value partial = emitter.emitLoop(0, panels, 1, {emitter.toVector(init)}, [&](Index panel, ValueRange carried) {
+        return Sums{combine(emitElements(i, emitter.add(emitter.mul(panel, keyWidth), lane)), carried[0])};
+      })[0];
+      storePartial(i, partial, combine);
+    });
+  };
+  auto emitStatistics = [&](function_ref<void(int64_t, Index)> body) {
+    for (int64_t first = 0; first < tileRows; first += lanes)
+      emitter.emitPanel(first, tileRows, lanes, [&] { body(first, Index(nullptr, first, 1)); });
+  };
+
+  emitRows(constant(-infinity), larger, [&](Index i, Index key) { return emitter.load(scores, {i, key}); });
+  emitStatistics([&](int64_t first, Index row) {
+    Index inBlock = emitter.add(rowInBlock, row);
+    Value before = emitter.load(peaks, {inBlock}), peak = emitMax(combinePartials(first, larger), before);
     // exp(-inf - -inf) is 0 here.
-    Value isEmpty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, peak, minusInfinity);
-    Value base = arith::SelectOp::create(b, isEmpty, constant(0), peak);
-    sum = emitter.emitLoop(0, panels, 1, {constants(0)}, [&](Index panel, ValueRange carried) {
-      Indices place{i, emitter.add(emitter.mul(panel, keyWidth), lane)};
-      Value distance = arith::SubFOp::create(b, emitter.load(scores, place), emitter.toVector(base));
-      Value power = math::ExpOp::create(b, distance);
-      emitter.store(power, scores, place);
-      return Sums{add(carried[0], power)};
-    })[0];
-    sum = emitter.combineLanes(sum, add);
-    factor = math::ExpOp::create(b, arith::SubFOp::create(b, before, base));
-    Value total = LLVM::FMulAddOp::create(b, emitter.load(sums, {row}), factor, sum);
-    emitter.store(peak, peaks, {row});
-    emitter.store(total, sums, {row});
-    emitter.store(factor, scales, {i});
+    Value isEmpty = arith::CmpFOp::create(b, arith::CmpFPredicate::OEQ, peak, constants(-infinity));
+    Value base = arith::SelectOp::create(b, isEmpty, constants(0), peak);
+    emitter.store(peak, peaks, {inBlock});
+    emitter.store(base, bases, {row});
+    emitter.store(math::ExpOp::create(b, arith::SubFOp::create(b, before, base)), scales, {row});
+  });
+  emitRows(constant(0), add, [&](Index i, Index key) -> Value {
+    Value base = emitter.toVector(emitter.load(bases, {i}));
+    Value power = math::ExpOp::create(b, arith::SubFOp::create(b, emitter.load(scores, {i, key}), base));
+    emitter.store(power, scores, {i, key});
+    return power;
+  });
+  emitStatistics([&](int64_t first, Index row) {
+    Index inBlock = emitter.add(rowInBlock, row);
+    Value sum = LLVM::FMulAddOp::create(b, emitter.load(sums, {inBlock}), emitter.load(scales, {row}),
+                                        combinePartials(first, add));
+    emitter.store(sum, sums, {inBlock});
   });
 }
 
