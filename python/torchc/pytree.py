@@ -55,8 +55,10 @@ def _describe(node):
     kind = node["type"]
     if kind is None:
         return None
+    if kind not in _NATIVE_TYPES:
+        return NotImplemented
     children, keys = [_describe(child) for child in node["children_spec"]], _keys(node)
-    if kind not in _NATIVE_TYPES or NotImplemented in children or (kind == "builtins.dict" and keys is None):
+    if NotImplemented in children or (kind == "builtins.dict" and keys is None):
         return NotImplemented
     return _NATIVE_TYPES[kind], keys, children
 

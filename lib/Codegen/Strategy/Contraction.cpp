@@ -60,6 +60,8 @@ static constexpr int64_t kAccumulatorsInFlight = 8;
 /// Products that one accumulator adds up before it goes to a sum of sums: rounding errors grow with the
 /// root of this, not of all of k.
 static constexpr int64_t kSumBlock = 256;
+/// Each loop over blocks takes code.
+static constexpr int64_t kSumBlockOfSmallCode = 1024;
 static constexpr int64_t kManySteps = int64_t(1) << 31;
 /// Steps of k that are written out rather than looped over.
 static constexpr int64_t kUnrolledSteps = 24;
@@ -265,12 +267,12 @@ Indices ContractionNest::getLoops(ArrayRef<Index> point) {
 static int64_t getConstant(Index extent) { return extent.isConstant() ? extent.offset : kManySteps; }
 
 /// Parts of equal size, if there is one that is not much smaller than a block.
-static int64_t getPartSize(int64_t extent) {
-  const int64_t least = llvm::divideCeil(extent, kSumBlock);
+static int64_t getPartSize(int64_t extent, int64_t block) {
+  const int64_t least = llvm::divideCeil(extent, block);
   for (int64_t count = least; count <= 2 * least; ++count)
     if (extent % count == 0)
       return extent / count;
-  return kSumBlock;
+  return block;
 }
 
 ContractionNest::Sums ContractionNest::emitSteps(Indices loops, ValueRange inits,
@@ -290,12 +292,13 @@ ContractionNest::Sums ContractionNest::emitSteps(Indices loops, ValueRange inits
          product * steps[unrolled - 1].extent.offset <= most)
     product *= steps[--unrolled].extent.offset;
   // The loops that one block of sums goes through: from this one on, it in parts if it is long.
+  const int64_t sumBlock = emitter.getTarget().prefersSize ? kSumBlockOfSmallCode : kSumBlock;
   size_t blockDepth = steps.empty() ? 0 : steps.size() - 1;
   int64_t blockSteps = steps.empty() ? 1 : getConstant(steps.back().extent);
-  while (blockDepth != 0 && blockSteps * getConstant(steps[blockDepth - 1].extent) <= kSumBlock)
+  while (blockDepth != 0 && blockSteps * getConstant(steps[blockDepth - 1].extent) <= sumBlock)
     blockSteps *= getConstant(steps[--blockDepth].extent);
   const bool isInBlocks =
-      !inits.empty() && isa<FloatType>(root.getAccumulatorType()) && (blockDepth != 0 || blockSteps > kSumBlock);
+      !inits.empty() && isa<FloatType>(root.getAccumulatorType()) && (blockDepth != 0 || blockSteps > sumBlock);
   std::function<Sums(size_t, ValueRange)> emitFrom = [&](size_t depth, ValueRange carried) -> Sums {
     if (depth == steps.size())
       return body(loops, carried);
@@ -316,7 +319,9 @@ ContractionNest::Sums ContractionNest::emitSteps(Indices loops, ValueRange inits
     if (!isInBlocks || depth != blockDepth)
       return emitPart(0, step.extent, carried);
     const int64_t extent = getConstant(step.extent);
-    const int64_t size = !step.extent.isConstant() ? kSumBlock : blockSteps <= kSumBlock ? extent : getPartSize(extent);
+    const int64_t size = !step.extent.isConstant() ? sumBlock
+                         : blockSteps <= sumBlock  ? extent
+                                                   : getPartSize(extent, sumBlock);
     return emitter.emitLoop(0, step.extent, size, carried, [&](Index lower, ValueRange sums) {
       Index end = emitter.add(lower, size);
       const bool isWhole = step.extent.isConstant() && extent % size == 0;
