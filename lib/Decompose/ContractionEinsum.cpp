@@ -276,6 +276,7 @@ static FailureOr<Value> DecomposeAtenBilinear(AtenBilinearOp op, Decomposer &b) 
   sizes.push_back(columns);
   left = b.create<AtenReshapeOp>(left, b.list(sizes));
   Value result = b.sum(b.mulTensors(left, b.unsqueeze(x2, -2)), {-1}, false);
+  result = b.convert(result, getResultDtype(op));
   return isNone(op.getBias()) ? result : b.addTensors(result, op.getBias());
 }
 
@@ -325,6 +326,8 @@ static FailureOr<Value> DecomposeAtenLinalgMatrixPower(AtenLinalgMatrixPowerOp o
 template <typename Op> static FailureOr<Value> decomposeMatrixExp(Op op, Decomposer &b) {
   constexpr int64_t kSquarings = 16, kTerms = 9;
   Type dtype = getResultDtype(op), f64 = b.getBuilder().getF64Type();
+  if (isComplexDtype(dtype))
+    return b.unsupported("on complex numbers");
   Value scaled = b.mulNumber(b.convert(op.getSelf(), f64), std::ldexp(1.0, -kSquarings));
   Value steps = b.range(b.size(scaled, -1));
   Value identity = b.convert(b.create<AtenEqTensorOp>(b.unsqueeze(steps, 1), steps), f64);

@@ -167,6 +167,8 @@ static FailureOr<Value> DecomposeAtenIsclose(AtenIscloseOp op, Decomposer &b) {
 
 /// Real numbers are all real.
 static FailureOr<Value> DecomposeAtenIsreal(AtenIsrealOp op, Decomposer &b) {
+  if (Value im = splitComplex(op.getSelf(), b).im)
+    return b.create<AtenEqScalarOp>(im, b.integer(0));
   return b.full(b.sizes(op.getSelf()), b.boolean(true), getResultDtype(op));
 }
 

@@ -125,7 +125,10 @@ template <typename Op> static Decomposed decomposeFractional(Op op, ArrayRef<int
   places = b.permute(places, dims);
   SmallVector<Value> sizes = b.sizes(places);
   sizes.resize(2 + spatial);
-  sizes.push_back(b.integer(-1));
+  int64_t count = 1;
+  for (int64_t extent : *kernel)
+    count *= extent;
+  sizes.push_back(b.integer(count));
   places = b.create<AtenReshapeOp>(places, b.list(sizes));
   Value minusOne = b.integer(-1), no = b.boolean(false);
   Value elements = b.create<AtenGatherOp>(b.flatten(x, 2, -1), minusOne, b.flatten(places, 2, -1), no);

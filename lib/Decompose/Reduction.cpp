@@ -270,8 +270,8 @@ static FailureOr<Value> DecomposeAtenSumToSize(AtenSumToSizeOp op, Decomposer &b
       dims.push_back(dim);
   Value x = op.getSelf();
   if (dims.empty())
-    return x;
-  x = b.create<AtenSumDimIntListOp>(x, b.list(dims), b.boolean(true), b.dtype(type.getDtype()));
+    return b.convert(x, getResultDtype(op));
+  x = b.create<AtenSumDimIntListOp>(x, b.list(dims), b.boolean(true), b.dtype(getResultDtype(op)));
   for (int64_t i = 0; i < lead; ++i)
     x = b.squeeze(x, 0);
   return x;

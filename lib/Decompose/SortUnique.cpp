@@ -121,7 +121,11 @@ static Decomposed DecomposeAtenUniqueDim(AtenUniqueDimOp op, Decomposer &b) {
     return b.unsupported("an option that is not constant");
   if (llvm::is_contained(getTensorType(op.getSelf()).getSizes(), 0))
     return b.unsupported("of a tensor without elements");
-  Value x = b.transpose(op.getSelf(), 0, *dim), size = b.size(x, 0);
+  SmallVector<int64_t> order{*dim};
+  for (int64_t other = 0; other < rank; ++other)
+    if (other != *dim)
+      order.push_back(other);
+  Value x = b.permute(op.getSelf(), order), size = b.size(x, 0);
   Value rows = b.create<AtenReshapeOp>(x, b.list({size, b.integer(-1)}));
   Value places = b.create<AtenScatterSrcOp>(b.full({size}, b.integer(0), getIndexDtype(b)), b.integer(0),
                                             buildRanks(rows, b), b.range(size));

@@ -129,15 +129,13 @@ static FailureOr<Value> DecomposeAtenIstft(AtenIstftOp op, Decomposer &b) {
   if (rank == 2)
     x = b.unsqueeze(x, 0);
   x = b.transpose(x, 1, 2);
-  if (*isHalf) {
-    SmallVector<int64_t> sizes(getTensorType(x).getSizes());
-    sizes.back() = frames->length;
-    auto type = ValueTensorType::get(b.getBuilder().getContext(), sizes, dtype);
-    x = b.createAs<AtenFftIrfftOp>(type, x, b.integer(frames->length), b.integer(-1), frames->getNorm(b));
-  } else {
-    x = transformFrames(x, frames->length, AtenFftIfftOp::getOperationName(), frames->getNorm(b), getDtype(x), b);
-    x = splitComplex(x, b).re;
-  }
+  // As PyTorch does, the other half of a whole spectrum is taken to be its mirror.
+  if (!*isHalf)
+    x = b.slice(x, 2, b.integer(0), b.integer(frames->length / 2 + 1));
+  SmallVector<int64_t> sizes(getTensorType(x).getSizes());
+  sizes.back() = frames->length;
+  auto type = ValueTensorType::get(b.getBuilder().getContext(), sizes, dtype);
+  x = b.createAs<AtenFftIrfftOp>(type, x, b.integer(frames->length), b.integer(-1), frames->getNorm(b));
   Value window =
       frames->window ? b.convert(frames->window, dtype) : b.full({b.integer(frames->length)}, b.integer(1), dtype);
   int64_t whole = frames->length + frames->hop * (pieces - 1);

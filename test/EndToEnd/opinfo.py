@@ -9,8 +9,8 @@
 
 Each sample of `torch.testing._internal.common_methods_invocations.op_db` is exported, compiled in
 process, run, and compared with eager: values within PyTorch's tolerances and the op's own, dtypes and
-shapes exactly, and so are the inputs that the op writes. Where f32 results differ, eager's f64 decides. An op
-counts as its worst sample:
+shapes exactly, and so are the inputs that the op writes. Where results of f32, f16 or bf16 differ, eager's
+f64 decides. An op counts as its worst sample:
 
     passed           every sample that can be exported equals eager
     not-exportable   torch.export takes no sample
@@ -52,7 +52,7 @@ DTYPES = {
     "complex64": torch.complex64,
 }
 # The second result says where the first one stands, of equal elements any: op -> place of `dim` among the arguments.
-PLACES = {"topk": 1, "kthvalue": 1, "mode": 0}
+PLACES = {"topk": 1, "kthvalue": 1, "mode": 0, "sort": 0, "argsort": 0}
 # What these return is not defined: only dtype and shape are compared.
 # Random ones draw from a generator of their own; their statistics are test_random.py's.
 UNDEFINED = {"empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided",
@@ -158,8 +158,12 @@ def compare(op, actual, expected, dtype):
 def compare_places(op, sample, actual, expected):
     """What differs of values and their places, where equal elements may stand in another place than eager's."""
     dim = sample.kwargs.get("dim", sample.args[PLACES[op.name]] if len(sample.args) > PLACES[op.name] else -1)
+    if sample.kwargs.get("stable"):
+        return "places of equal elements that are not in their order"
+    if len(actual) == 1:  # argsort: the values are those at eager's places.
+        actual = [sample.input.detach().gather(dim, expected[0]), actual[0]]
     values, places = actual
-    if places.dtype != expected[1].dtype or places.shape != expected[1].shape:
+    if places.dtype != expected[-1].dtype or places.shape != expected[-1].shape:
         return f"the places are {places.dtype}{list(places.shape)}"
     if sample.input.ndim and values.ndim < sample.input.ndim:
         values, places = values.unsqueeze(dim), places.unsqueeze(dim)
@@ -167,12 +171,12 @@ def compare_places(op, sample, actual, expected):
     return None if torch.equal(found.nan_to_num(), values.nan_to_num()) else "places that do not hold the values"
 
 
-def compare_with_double(op, call, actual, expected, difference):
-    """The judge where PyTorch's own f32 loses digits, which depends on the CPU: its f64. A result passes that is as
-    close to it as the tolerance of f32, or twice as far from it as eager's f32 is at most."""
+def compare_with_double(op, call, actual, expected, difference, dtype):
+    """The judge where PyTorch's own f32, f16 or bf16 loses digits, which depends on the CPU: its f64. A result passes
+    that is as close to it as the dtype's tolerance, or twice as far from it as eager is at most."""
     try:
-        judge = flatten(call(*(t.double() if t.dtype == torch.float32 else t.clone() for t in call.tensors)))
-    except RuntimeError:  # The op mixes its inputs with f32 of its own.
+        judge = flatten(call(*(t.double() if t.dtype == dtype else t.clone() for t in call.tensors)))
+    except RuntimeError:  # The op mixes its inputs with others of its own.
         return difference
     for i, (ours, theirs, exact) in enumerate(zip(actual, expected, judge)):
         ours, theirs = ours.to(exact.dtype), theirs.to(exact.dtype)
@@ -182,7 +186,7 @@ def compare_with_double(op, call, actual, expected, difference):
             continue
         deviation = (theirs - exact).abs()
         atol = 2 * deviation[deviation.isfinite()].max().item() if deviation.isfinite().any() else 0
-        rtol, least = get_tolerance(op, torch.float32)
+        rtol, least = get_tolerance(op, dtype)
         try:
             torch.testing.assert_close(ours, exact, rtol=rtol, atol=max(atol, least), equal_nan=True)
         except AssertionError as error:
@@ -223,11 +227,11 @@ def run_sample(op, sample, dtype):
         return "error", "run: " + " ".join(str(error).split())[:200]
     actual = flatten(results)
     difference = compare(op, actual, expected, dtype)
-    if difference and op.name in PLACES and not compare(op, actual[:1], expected[:1], dtype):
+    if difference and op.name in PLACES and not compare(op, actual[:-1], expected[:-1], dtype):
         difference = compare_places(op, sample, actual, expected)
     same_types = [(a.dtype, a.shape) for a in actual] == [(e.dtype, e.shape) for e in expected]
-    if difference and same_types and dtype == torch.float32:
-        difference = compare_with_double(op, call, actual, expected, difference)
+    if difference and same_types and dtype in (torch.float32, torch.float16, torch.bfloat16):
+        difference = compare_with_double(op, call, actual, expected, difference, dtype)
     if not difference:
         difference = compare(op, inputs, wanted_inputs, dtype)
         difference = difference and f"of the inputs, {difference}"
@@ -345,7 +349,8 @@ def read_outcomes(paths):
     for path in paths:
         for line in Path(path).read_text().splitlines():
             fields = json.loads(line)
-            by_dtype.setdefault(fields.pop("dtype"), {})[fields["op"]] = Outcome(**fields)
+            dtype = fields.pop("dtype")
+            by_dtype.setdefault(dtype, {})[fields["op"]] = Outcome(**fields)
     return {dtype: [ops[op] for op in sorted(ops)] for dtype, ops in by_dtype.items()}
 
 

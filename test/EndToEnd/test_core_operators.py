@@ -61,6 +61,8 @@ CASES |= {
     "istft": (lambda x, w: aten.istft(x, 16, 4, 12, w), torch.stft(SIGNALS, 16, 4, 12, WINDOW, return_complex=True), WINDOW),
     "istft-whole": (lambda x: aten.istft(x, 16, 4, None, None, False, True, False, 45),
                     torch.stft(SIGNALS[0], 16, 4, center=False, normalized=True, onesided=False, return_complex=True)),
+    "istft-not-symmetric": (lambda x: aten.istft(x, 10), torch.rand(10, 2, dtype=torch.complex64)),
+    "isreal": (aten.isreal, torch.tensor([1 + 2j, 3 + 0j])), "sum_to_size": (lambda x: aten.sum_to_size(x, [4]), NUMBERS[:, :].int() % 7),
     "fft_fftfreq": (lambda x: x + aten.fft_fftfreq(4, 0.3), SMALL), "fft_rfftfreq": (lambda x: x + aten.fft_rfftfreq(7), SMALL),
 }
 

@@ -13,6 +13,13 @@ using namespace torchc::torch;
 
 static Type getBool(ValueRange operands) { return IntegerType::get(operands.front().getContext(), 1); }
 
+/// The magnitude of a complex number is real.
+static Types inferAbs(ValueRange operands) {
+  Type dtype = getDtype(operands.front());
+  auto complex = dyn_cast_or_null<ComplexType>(dtype);
+  return tensorOf(getShape(operands.front()), complex ? complex.getElementType() : dtype);
+}
+
 /// exp(int) is f32.
 static Types inferFloat(ValueRange operands) {
   Type dtype = getDtype(operands.front());
@@ -78,10 +85,11 @@ static Types inferConvertedToOther(ValueRange operands) {
 }
 
 void torchc::torch::addElementwiseInference(InferenceTable &table) {
-  table.addAll<AtenAbsOp, AtenNegOp, AtenFloorOp, AtenCeilOp, AtenRoundOp, AtenTruncOp, AtenSignOp, AtenReluOp,
-               AtenGeluOp, AtenSiluOp, AtenBitwiseNotOp, AtenCloneOp, AtenLeakyReluOp, AtenEluOp, AtenSoftplusOp,
-               AtenHardtanhOp, AtenHardsigmoidOp, AtenHardswishOp, AtenMishOp, AtenRelu6Op, AtenThresholdOp,
-               AtenLogSigmoidOp, AtenContiguousOp, AtenDetachOp, AtenAliasOp, AtenLiftFreshCopyOp>(inferLikeFirst);
+  table.addAll<AtenAbsOp>(inferAbs);
+  table.addAll<AtenNegOp, AtenFloorOp, AtenCeilOp, AtenRoundOp, AtenTruncOp, AtenSignOp, AtenReluOp, AtenGeluOp,
+               AtenSiluOp, AtenBitwiseNotOp, AtenCloneOp, AtenLeakyReluOp, AtenEluOp, AtenSoftplusOp, AtenHardtanhOp,
+               AtenHardsigmoidOp, AtenHardswishOp, AtenMishOp, AtenRelu6Op, AtenThresholdOp, AtenLogSigmoidOp,
+               AtenContiguousOp, AtenDetachOp, AtenAliasOp, AtenLiftFreshCopyOp>(inferLikeFirst);
   table.addAll<AtenExpOp, AtenExpm1Op, AtenLogOp, AtenLog1pOp, AtenLog2Op, AtenSqrtOp, AtenRsqrtOp, AtenReciprocalOp,
                AtenLgammaOp, AtenDigammaOp, AtenErfcOp, AtenErfinvOp, AtenTanOp, AtenAsinOp, AtenAcosOp, AtenAtanOp,
                AtenSinhOp, AtenCoshOp, AtenAsinhOp, AtenAcoshOp, AtenAtanhOp, AtenExp2Op, AtenLog10Op, AtenSinOp,
