@@ -1,9 +1,13 @@
-"""Math functions against numpy in double precision: errors in units of the last place."""
+"""Math functions against numpy in double precision: errors in units of the last place.
+
+    test_math.py > docs/Reference/MathFunctions.md
+"""
 
 import numpy as np
 import pytest
 import torch
 
+from kernel import ROOT
 from test_rows import RNG, elementwise
 
 SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, 1e-30, -1e-30, 1e-42, 1e30, -1e30, np.inf, -np.inf, np.nan,
@@ -41,11 +45,11 @@ UNARY = {
     "log": (np.log, 0, 10, 1, 0), "log2": (np.log2, 0, 10, 1.5, 0), "log10": (np.log10, 0, 1000, 0.6, 0),
     "log1p": (np.log1p, -1, 10, 2.5, 0), "sin": (np.sin, -100, 100, 2, 2e-8), "cos": (np.cos, -1e5, 1e5, 2, 2e-8),
     "tan": (np.tan, -20, 20, 0.6, 0), "sinh": (np.sinh, -5, 5, 4, 0), "cosh": (np.cosh, -80, 80, 3.5, 0),
-    "tanh": (np.tanh, -10, 10, 5, 0), "asinh": (np.arcsinh, -50, 50, 3, 0), "acosh": (np.arccosh, 1, 50, 3, 0),
-    "atanh": (np.arctanh, -1, 1, 3, 0), "atan": (np.arctan, -20, 20, 3, 0), "asin": (np.arcsin, -1, 1, 8, 0),
+    "tanh": (np.tanh, -10, 10, 1.5, 0), "asinh": (np.arcsinh, -50, 50, 3, 0), "acosh": (np.arccosh, 1, 50, 3, 0),
+    "atanh": (np.arctanh, -1, 1, 3, 0), "atan": (np.arctan, -20, 20, 3, 0), "asin": (np.arcsin, -1, 1, 2.5, 0),
     "acos": (np.arccos, -1, 1, 1.5, 0), "sqrt": (np.sqrt, 0, 10, 0.51, 0),
     "rsqrt": (lambda x: 1 / np.sqrt(x), 0, 10, 1.6, 0),
-    "erf": (lambda x: torch.erf(torch.from_numpy(x)).numpy(), -4, 4, 5, 1e-12),
+    "erf": (lambda x: torch.erf(torch.from_numpy(x)).numpy(), -4, 4, 1.5, 0),
     "round": (lambda x: np.copysign(np.floor(np.abs(x) + 0.5), x), -20, 20, 0, 0),
     "roundeven": (np.round, -20, 20, 0, 0),
 }
@@ -65,7 +69,7 @@ def test_unary(name):
 DOUBLE = {
     "exp": (-745, 709, 1.5), "exp2": (-1074, 1023, 1.5), "log": (0, 10, 2.5), "log2": (0, 10, 3), "log10": (0, 1000, 2.5),
     "log1p": (-1, 10, 2.5), "sin": (-100, 100, 2), "cos": (-1e5, 1e5, 2), "tan": (-20, 20, 4), "atan": (-100, 100, 4),
-    "tanh": (-10, 10, 5), "sinh": (-5, 5, 5), "cosh": (-80, 80, 4),
+    "tanh": (-10, 10, 4), "sinh": (-5, 5, 4), "cosh": (-80, 80, 4),
 }
 
 
@@ -78,6 +82,29 @@ def test_unary_double(name):
     y = elementwise(name, ["f64"], "f64", f"%r = math.{name} %a : f64\nlinalg.yield %r : f64", [x], "d")
     with np.errstate(all="ignore"):
         assert ulps(y, UNARY[name][0](x.astype(np.longdouble))) <= limit
+
+
+def make_table():
+    """What these tests hold, as documentation."""
+    lines = ["# Math functions", "",
+             "The largest errors of kernels' math functions, in units of the last place of the result, that the tests let pass: on",
+             "30,000 numbers evenly spread over the range and as many of all binades within it, denormal ones too, for x86-64-v2, -v3 and",
+             "the machine's own CPU. Exact means correctly rounded or the same bits. What is NaN, infinite or zero in IEEE 754 is so here.",
+             "Made by `python test/Codegen/test_math.py`.", "",
+             "| function | f32, range | f32, ulp | f64, range | f64, ulp |", "|---|---|---|---|---|"]
+    span = lambda low, high: f"{low:g} to {high:g}"
+    for name, (_, low, high, limit, floor) in sorted(UNARY.items()):
+        single = f"{limit:g}" if limit > 0.51 else "exact"
+        single += f", or {floor:g} near 0" if floor else ""
+        double = DOUBLE.get(name)
+        lines.append(f"| {name} | {span(low, high)} | {single} | {span(*double[:2]) if double else ''} | {f'{double[2]:g}' if double else ''} |")
+    lines += ["| pow | 0.01 to 30, and special values | 1 | | |", "| atan2 | -5 to 5, and special values | 4 | | |",
+              "| fmod | -100 to 100 by -7 to 7 | exact | | |", "", "f16 and bf16 are computed in f32 and rounded once."]
+    return "\n".join(lines) + "\n"
+
+
+def test_table():
+    assert (ROOT / "docs/Reference/MathFunctions.md").read_text() == make_table()
 
 
 def test_pow():
@@ -101,3 +128,7 @@ def test_atan2():
     y, x = [np.concatenate([g.ravel(), RNG.uniform(-5, 5, 2000).astype(np.float32)]) for g in np.meshgrid(grid, grid)]
     z = elementwise("atan2", ["f32", "f32"], "f32", "%r = math.atan2 %a, %b : f32\nlinalg.yield %r : f32", [y, x], "f")
     assert ulps(z, np.arctan2(y.astype(np.float64), x.astype(np.float64))) <= 4
+
+
+if __name__ == "__main__":
+    print(make_table(), end="")

@@ -50,10 +50,14 @@ public:
   mlir::Value less(mlir::Value x, mlir::Value y) { return compare(mlir::arith::CmpFPredicate::OLT, x, y); }
   /// Within [low, high]; NaN becomes low.
   mlir::Value clamp(mlir::Value x, double low, double high);
+  /// At most `high`, which NaN becomes.
+  mlir::Value min(mlir::Value x, double high);
   /// c0 + c1 x + c2 x^2 + ..., by Horner's rule.
   mlir::Value polynomial(mlir::Value x, llvm::ArrayRef<double> coefficients);
   /// x 2^n for an integral float n: in two steps, as 2^n alone may be too large or too small.
   mlir::Value scale(mlir::Value x, mlir::Value n);
+  /// The same where 2^n is a normal number.
+  mlir::Value scaleNormal(mlir::Value x, mlir::Value n);
   mlir::Value extend(mlir::Value x) { return mlir::arith::ExtFOp::create(b, shaped(b.getF64Type()), x); }
   mlir::Value truncate(mlir::Value x) { return mlir::arith::TruncFOp::create(b, shaped(b.getF32Type()), x); }
 
@@ -64,6 +68,10 @@ public:
   mlir::ImplicitLocOpBuilder &b;
 
 private:
+  mlir::Value toInt(mlir::Value x);
+  /// 2^exponent of `type`, for an i32 exponent.
+  mlir::Value powerOfTwo(mlir::Value exponent, mlir::Type type);
+
   mlir::Type like;
 };
 

@@ -11,6 +11,24 @@
 using namespace mlir;
 using namespace torchc;
 
+/// f32: exp(x) = value 2^n = e^r 2^n, n = round(x / ln 2), |r| <= ln 2 / 2, with a minimax polynomial for
+/// (e^r - 1 - r) / r^2.
+static std::pair<Value, Value> splitExponential(Formula &f, Value x) {
+  Type type = x.getType();
+  Value n = f.round(f.mul(x, f.constant(1.44269504088896341, type)));
+  // ln 2 as a sum of two, so that the first product is exact: 8 bits by 9.
+  Value r = f.mulAdd(n, f.constant(-0.693359375, type), x);
+  r = f.mulAdd(n, f.constant(2.12194440e-4, type), r);
+  Value rest = f.polynomial(r, {0.49999994, 0.16666521, 0.041668389, 0.0083687110, 0.0013814610});
+  return {f.add(f.mulAdd(f.mul(r, r), rest, r), f.constant(1, type)), n};
+}
+
+/// f32: exp(x) for |x| <= 80, where neither it nor 2^n overflows.
+static Value getNearExponential(Formula &f, Value x) {
+  auto [value, n] = splitExponential(f, x);
+  return f.scaleNormal(value, n);
+}
+
 namespace {
 /// exp2(x) = 2^n e^(r ln 2), n = round(x), |r| <= 1/2: Taylor's series. f32 and f64: 1 ulp.
 struct ExpandExp2 : OpRewritePattern<math::Exp2Op> {
@@ -34,8 +52,7 @@ struct ExpandExp2 : OpRewritePattern<math::Exp2Op> {
   }
 };
 
-/// f32: exp(x) = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2, with a minimax polynomial for
-/// (e^r - 1 - r) / r^2. f32 and f64: 1 ulp.
+/// f32 and f64: 1 ulp.
 struct ExpandExp : OpRewritePattern<math::ExpOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(math::ExpOp op, PatternRewriter &rewriter) const override {
@@ -48,14 +65,7 @@ struct ExpandExp : OpRewritePattern<math::ExpOp> {
     }
     if (!isSingle(x))
       return rewriter.notifyMatchFailure(op, "not f32 or f64");
-    Type type = x.getType();
-    Value inRange = f.clamp(x, -104, 89);
-    Value n = f.round(f.mul(inRange, f.constant(1.44269504088896341, type)));
-    // ln 2 as a sum of two, so that the first product is exact: 8 bits by 9.
-    Value r = f.mulAdd(n, f.constant(-0.693359375, type), inRange);
-    r = f.mulAdd(n, f.constant(2.12194440e-4, type), r);
-    Value rest = f.polynomial(r, {0.49999994, 0.16666521, 0.041668389, 0.0083687110, 0.0013814610});
-    Value value = f.add(f.mulAdd(f.mul(r, r), rest, r), f.constant(1, type));
+    auto [value, n] = splitExponential(f, f.clamp(x, -104, 89));
     rewriter.replaceOp(op, f.select(f.isNaN(x), x, f.scale(value, n)));
     return success();
   }
@@ -137,20 +147,59 @@ struct ExpandCosh : OpRewritePattern<math::CoshOp> {
   }
 };
 
-/// f64: tanh(x) = 1 - 2 / (exp(2 |x|) + 1), or its series near 0 as sinh / cosh.
+/// tanh(x) = 1 - 2 / (exp(2 |x|) + 1), but near 0 for f32 a minimax polynomial, for f64
+/// sinh / cosh. f32: 2 ulp, f64: 4.
 struct ExpandTanh : OpRewritePattern<math::TanhOp> {
   using OpRewritePattern::OpRewritePattern;
   LogicalResult matchAndRewrite(math::TanhOp op, PatternRewriter &rewriter) const override {
     Value x = op.getOperand();
-    if (!isDouble(x))
-      return rewriter.notifyMatchFailure(op, "not f64");
+    bool single = isSingle(x);
+    if (!single && !isDouble(x))
+      return rewriter.notifyMatchFailure(op, "not f32 or f64");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Formula f(b, x.getType());
     Type type = x.getType();
     Value size = f.abs(x), one = f.constant(1, type), two = f.constant(2, type);
-    Value large = f.sub(one, f.div(two, f.add(f.exp64(f.mul(size, two)), one)));
-    Value ratio = f.div(math::SinhOp::create(b, size), math::CoshOp::create(b, size));
-    rewriter.replaceOp(op, f.copySign(f.select(f.less(size, one), ratio, large), x));
+    // From 10 on the f32 nearest to it is 1.
+    Value power = single ? getNearExponential(f, f.mul(f.min(size, 10), two)) : f.exp64(f.mul(size, two));
+    Value large = f.sub(one, f.div(two, f.add(power, one)));
+    Value small;
+    if (single) {
+      Value z = f.mul(size, size);
+      Value p = f.polynomial(z, {-0.3333328068, 0.1333144158, -0.05373971537, 0.02063908614, -0.005704985});
+      small = f.mulAdd(f.mul(size, z), p, size);
+    } else {
+      small = f.div(math::SinhOp::create(b, size), math::CoshOp::create(b, size));
+    }
+    // NaN takes what is small, which keeps it.
+    Value isLarge = f.compare(arith::CmpFPredicate::OGE, size, f.constant(single ? 0.625 : 1, type));
+    rewriter.replaceOp(op, f.copySign(f.select(isLarge, large, small), x));
+    return success();
+  }
+};
+
+/// f32: erf(x) = x + x p(x^2) below 0.93, else 1 - exp(-t - t q(t)) with t = |x|, which is 1 from 4 on; p and q are
+/// minimax polynomials. 2 ulp.
+struct ExpandErf : OpRewritePattern<math::ErfOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::ErfOp op, PatternRewriter &rewriter) const override {
+    Value x = op.getOperand();
+    if (!isSingle(x))
+      return rewriter.notifyMatchFailure(op, "not f32");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Formula f(b, x.getType());
+    Type type = x.getType();
+    Value z = f.mul(x, x), t = f.min(f.abs(x), 4);
+    Value p =
+        f.polynomial(z, {0.1283791512, -0.3761247993, 0.1128168255, -0.02676171996, 0.004985939711, -5.953738582e-4});
+    Value q =
+        f.polynomial(t, {0.1285111457, 0.6357291341, 0.1052476764, -0.02288091928, 0.003212145297, -2.136450775e-4});
+    Value power = getNearExponential(f, f.neg(f.mulAdd(t, q, t)));
+    Value large = f.copySign(f.sub(f.constant(1, type), power), x);
+    Value isLarge = f.compare(arith::CmpFPredicate::OGE, f.abs(x), f.constant(0.93, type));
+    // -0 stays -0, and NaN, which is not large, NaN.
+    Value small = f.copySign(f.mulAdd(x, p, x), x);
+    rewriter.replaceOp(op, f.select(isLarge, large, small));
     return success();
   }
 };
@@ -186,6 +235,7 @@ struct ExpandRemF : OpRewritePattern<arith::RemFOp> {
 } // namespace
 
 void torchc::populateExponentialPatterns(RewritePatternSet &patterns) {
-  patterns.add<ExpandCosh, ExpandExp, ExpandExp2, ExpandPowF, ExpandRemF, ExpandSinh, ExpandTanh>(patterns.getContext(),
-                                                                                                  /*benefit=*/2);
+  patterns.add<ExpandCosh, ExpandErf, ExpandExp, ExpandExp2, ExpandPowF, ExpandRemF, ExpandSinh, ExpandTanh>(
+      patterns.getContext(),
+      /*benefit=*/2);
 }

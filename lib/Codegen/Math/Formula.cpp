@@ -53,21 +53,29 @@ Value Formula::polynomial(Value x, ArrayRef<double> coefficients) {
   return sum;
 }
 
-Value Formula::scale(Value x, Value n) {
-  bool single = isSingle(n);
+Value Formula::min(Value x, double high) { return arith::MinNumFOp::create(b, x, constant(high, x.getType())); }
+
+// Doubles are converted by way of i32, for which there are vector instructions.
+Value Formula::toInt(Value x) { return arith::FPToSIOp::create(b, shaped(b.getI32Type()), x); }
+
+Value Formula::powerOfTwo(Value exponent, Type type) {
+  bool single = getElementTypeOrSelf(type).isF32();
   Type i32 = b.getI32Type(), bits = single ? i32 : b.getI64Type();
-  auto powerOfTwo = [&](Value exponent) {
-    exponent = arith::AddIOp::create(b, exponent, constantInt(single ? 127 : 1023, i32));
-    if (!single)
-      exponent = arith::ExtSIOp::create(b, shaped(bits), exponent);
-    exponent = arith::ShLIOp::create(b, exponent, constantInt(single ? 23 : 52, bits));
-    return arith::BitcastOp::create(b, n.getType(), exponent);
-  };
-  // Doubles are converted by way of i32, for which there are vector instructions.
-  Value whole = arith::FPToSIOp::create(b, shaped(i32), n);
-  Value half = arith::ShRSIOp::create(b, whole, constantInt(1, i32));
-  return mul(mul(x, powerOfTwo(half)), powerOfTwo(arith::SubIOp::create(b, whole, half)));
+  exponent = arith::AddIOp::create(b, exponent, constantInt(single ? 127 : 1023, i32));
+  if (!single)
+    exponent = arith::ExtSIOp::create(b, shaped(bits), exponent);
+  exponent = arith::ShLIOp::create(b, exponent, constantInt(single ? 23 : 52, bits));
+  return arith::BitcastOp::create(b, type, exponent);
 }
+
+Value Formula::scale(Value x, Value n) {
+  Value whole = toInt(n);
+  Value half = arith::ShRSIOp::create(b, whole, constantInt(1, b.getI32Type()));
+  Value otherHalf = arith::SubIOp::create(b, whole, half);
+  return mul(mul(x, powerOfTwo(half, n.getType())), powerOfTwo(otherHalf, n.getType()));
+}
+
+Value Formula::scaleNormal(Value x, Value n) { return mul(x, powerOfTwo(toInt(n), n.getType())); }
 
 // exp(x) = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2: Taylor's series to r^13.
 Value Formula::exp64(Value x) {

@@ -163,6 +163,61 @@ struct ExpandAtan : OpRewritePattern<math::AtanOp> {
   }
 };
 
+/// f32: asin(s) = s + s^3 p(s^2), a minimax polynomial, for s = a up to a = 1/2, else for s = sqrt((1 - a) / 2), which
+/// is the sine of half of acos(a).
+struct ArcSine {
+  Value isSmall, angle;
+};
+} // namespace
+
+static ArcSine getArcSine(Formula &f, Value a) {
+  Type type = a.getType();
+  Value half = f.constant(0.5, type);
+  Value isSmall = f.compare(arith::CmpFPredicate::OLE, a, half);
+  Value z = f.select(isSmall, f.mul(a, a), f.mul(f.sub(f.constant(1, type), a), half));
+  Value s = f.select(isSmall, a, f.sqrt(z));
+  Value p = f.polynomial(z, {0.166667521, 0.07495297492, 0.04547037929, 0.02417950332, 0.04216632992});
+  return {isSmall, f.mulAdd(f.mul(s, z), p, s)};
+}
+
+namespace {
+/// f32: 2.5 ulp.
+struct ExpandAsin : OpRewritePattern<math::AsinOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::AsinOp op, PatternRewriter &rewriter) const override {
+    Value x = op.getOperand();
+    if (!isSingle(x))
+      return rewriter.notifyMatchFailure(op, "not f32");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Formula f(b, x.getType());
+    Type type = x.getType();
+    auto [isSmall, angle] = getArcSine(f, f.abs(x));
+    Value rest = f.mulAdd(f.constant(-2, type), angle, f.constant(1.5707963267948966, type));
+    rewriter.replaceOp(op, f.copySign(f.select(isSmall, angle, rest), x));
+    return success();
+  }
+};
+
+/// f32: 1.5 ulp.
+struct ExpandAcos : OpRewritePattern<math::AcosOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::AcosOp op, PatternRewriter &rewriter) const override {
+    Value x = op.getOperand();
+    if (!isSingle(x))
+      return rewriter.notifyMatchFailure(op, "not f32");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Formula f(b, x.getType());
+    Type type = x.getType();
+    auto [isSmall, angle] = getArcSine(f, f.abs(x));
+    Value small = f.sub(f.constant(1.5707963267948966, type), f.copySign(angle, x));
+    Value twice = f.add(angle, angle);
+    Value isLeft = f.less(x, f.constant(0, type));
+    Value large = f.select(isLeft, f.sub(f.constant(3.14159265358979323846, type), twice), twice);
+    rewriter.replaceOp(op, f.select(isSmall, small, large));
+    return success();
+  }
+};
+
 /// atan2(y, x): the angle of |y| / |x|, then the quadrant by the signs. f32 and f64: 3 ulp.
 struct ExpandAtan2 : OpRewritePattern<math::Atan2Op> {
   using OpRewritePattern::OpRewritePattern;
@@ -190,5 +245,6 @@ struct ExpandAtan2 : OpRewritePattern<math::Atan2Op> {
 } // namespace
 
 void torchc::populateTrigonometricPatterns(RewritePatternSet &patterns) {
-  patterns.add<ExpandAtan, ExpandAtan2, ExpandCos, ExpandSin, ExpandTan>(patterns.getContext(), /*benefit=*/2);
+  patterns.add<ExpandAcos, ExpandAsin, ExpandAtan, ExpandAtan2, ExpandCos, ExpandSin, ExpandTan>(patterns.getContext(),
+                                                                                                 /*benefit=*/2);
 }
