@@ -61,6 +61,8 @@ static FailureOr<Value> DecomposeAtenMseLoss(AtenMseLossOp op, Decomposer &b) {
 
 /// |x - t|
 static FailureOr<Value> DecomposeAtenL1Loss(AtenL1LossOp op, Decomposer &b) {
+  if (isComplexDtype(getDtype(op.getSelf())))
+    return b.unsupported("on complex numbers");
   Value difference = b.subTensors(widen(op, op.getSelf(), b), widen(op, op.getTarget(), b));
   return reduceLoss(op, abs(difference, b), op.getReduction(), b);
 }
