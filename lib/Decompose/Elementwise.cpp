@@ -205,19 +205,19 @@ static FailureOr<Value> DecomposeAtenMaskedFillTensor(AtenMaskedFillTensorOp op,
 //===----------------------------------------------------------------------===//
 
 static FailureOr<Value> DecomposeAtenTypeAs(AtenTypeAsOp op, Decomposer &b) {
-  return b.convert(op.getSelf(), getResultDtype(op));
+  return b.AtenBuilder::convert(op.getSelf(), getResultDtype(op));
 }
 static FailureOr<Value> DecomposeAtenToDevice(AtenToDeviceOp op, Decomposer &b) {
-  return b.convert(op.getSelf(), getResultDtype(op));
+  return b.AtenBuilder::convert(op.getSelf(), getResultDtype(op));
 }
 static FailureOr<Value> DecomposeAtenToDtypeLayout(AtenToDtypeLayoutOp op, Decomposer &b) {
-  return b.convert(op.getSelf(), getResultDtype(op));
+  return b.AtenBuilder::convert(op.getSelf(), getResultDtype(op));
 }
 static FailureOr<Value> DecomposeAtenToOther(AtenToOtherOp op, Decomposer &b) {
-  return b.convert(op.getSelf(), getResultDtype(op));
+  return b.AtenBuilder::convert(op.getSelf(), getResultDtype(op));
 }
 static FailureOr<Value> DecomposeAten_ToCopy(Aten_ToCopyOp op, Decomposer &b) {
-  return b.convert(op.getSelf(), getResultDtype(op));
+  return b.AtenBuilder::convert(op.getSelf(), getResultDtype(op));
 }
 
 //===----------------------------------------------------------------------===//

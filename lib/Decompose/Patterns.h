@@ -32,6 +32,15 @@ public:
     refused = true;
     return mlir::failure();
   }
+  /// As AtenBuilder's, but a complex number does not lose its imaginary part: that refuses the op. Conversions
+  /// that mean it call AtenBuilder's.
+  mlir::Value convert(mlir::Value tensor, mlir::Type dtype) {
+    mlir::Type from = torch::getTensorType(tensor).getOptionalDtype();
+    if (from && llvm::isa<mlir::ComplexType>(from) && !llvm::isa<mlir::ComplexType>(dtype) &&
+        !torch::isBoolDtype(dtype))
+      (void)unsupported("on complex numbers");
+    return AtenBuilder::convert(tensor, dtype);
+  }
   /// Whether the op was refused, which changes it: the pattern has then applied.
   bool hasRefused() const { return refused; }
 

@@ -37,6 +37,11 @@ template <typename Op> static Value widen(Op op, Value x, Decomposer &b) {
   return b.convert(x, getComputeDtype(getResultDtype(op)));
 }
 
+/// The same, but integers stay: PyTorch's differences of them wrap around.
+template <typename Op> static Value widenFloats(Op op, Value x, Decomposer &b) {
+  return isIntegerDtype(getDtype(x)) ? x : widen(op, x, b);
+}
+
 static Value abs(Value x, Decomposer &b) { return b.create<AtenAbsOp>(x); }
 static Value exp(Value x, Decomposer &b) { return b.create<AtenExpOp>(x); }
 static Value log(Value x, Decomposer &b) { return b.create<AtenLogOp>(x); }
@@ -113,8 +118,9 @@ static FailureOr<Value> DecomposeAtenMarginRankingLoss(AtenMarginRankingLossOp o
   auto margin = getConstantNumber(op.getMargin());
   if (!margin)
     return b.unsupported("a margin that is not constant");
-  Value difference = b.subTensors(widen(op, op.getInput1(), b), widen(op, op.getInput2(), b));
-  Value loss = b.addNumber(neg(b.mulTensors(widen(op, op.getTarget(), b), difference), b), *margin);
+  Value difference = b.subTensors(widenFloats(op, op.getInput1(), b), widenFloats(op, op.getInput2(), b));
+  Value product = neg(b.mulTensors(widenFloats(op, op.getTarget(), b), difference), b);
+  Value loss = b.addNumber(widen(op, product, b), *margin);
   return reduceLoss(op, clampMin(loss, 0, b), op.getReduction(), b);
 }
 
@@ -220,13 +226,13 @@ static FailureOr<Value> DecomposeAtenCosineEmbeddingLoss(AtenCosineEmbeddingLoss
 }
 
 /// The p-norm of x1 - x2 + eps over the last dim.
-static Value buildPairwiseDistance(Value x1, Value x2, Value p, Value eps, Value keepdim, Decomposer &b) {
-  Value difference = b.create<AtenAddScalarOp>(b.subTensors(x1, x2), eps, b.integer(1));
-  return b.create<AtenLinalgVectorNormOp>(difference, p, b.list(ArrayRef<int64_t>{-1}), keepdim, b.none());
+template <typename Op> static Value buildPairwiseDistance(Op op, Value x1, Value x2, Value keepdim, Decomposer &b) {
+  Value difference = widen(op, b.subTensors(widenFloats(op, x1, b), widenFloats(op, x2, b)), b);
+  difference = b.create<AtenAddScalarOp>(difference, op.getEps(), b.integer(1));
+  return b.create<AtenLinalgVectorNormOp>(difference, op.getP(), b.list(ArrayRef<int64_t>{-1}), keepdim, b.none());
 }
 static FailureOr<Value> DecomposeAtenPairwiseDistance(AtenPairwiseDistanceOp op, Decomposer &b) {
-  Value distance = buildPairwiseDistance(widen(op, op.getX1(), b), widen(op, op.getX2(), b), op.getP(), op.getEps(),
-                                         op.getKeepdim(), b);
+  Value distance = buildPairwiseDistance(op, op.getX1(), op.getX2(), op.getKeepdim(), b);
   return b.convert(distance, getResultDtype(op));
 }
 
@@ -236,14 +242,10 @@ static FailureOr<Value> DecomposeAtenTripletMarginLoss(AtenTripletMarginLossOp o
   auto swap = getConstantBool(op.getSwap());
   if (!margin || !swap)
     return b.unsupported("an option that is not constant");
-  Value anchor = widen(op, op.getAnchor(), b), positive = widen(op, op.getPositive(), b);
-  Value negative = widen(op, op.getNegative(), b);
-  auto distance = [&](Value x1, Value x2) {
-    return buildPairwiseDistance(x1, x2, op.getP(), op.getEps(), b.boolean(false), b);
-  };
-  Value near = distance(anchor, positive), far = distance(anchor, negative);
+  auto distance = [&](Value x1, Value x2) { return buildPairwiseDistance(op, x1, x2, b.boolean(false), b); };
+  Value near = distance(op.getAnchor(), op.getPositive()), far = distance(op.getAnchor(), op.getNegative());
   if (*swap)
-    far = b.create<AtenMinimumOp>(far, distance(positive, negative));
+    far = b.create<AtenMinimumOp>(far, distance(op.getPositive(), op.getNegative()));
   return reduceLoss(op, clampMin(b.addNumber(b.subTensors(near, far), *margin), 0, b), op.getReduction(), b);
 }
 

@@ -12,8 +12,12 @@ using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
 
+/// Norms are of the absolute values of complex numbers.
+static Value getMagnitude(Value x, Decomposer &b) { return isa<ComplexType>(getDtype(x)) ? b.create<AtenAbsOp>(x) : x; }
+
 static Value getNorm(Value x, double p, ArrayRef<int64_t> dims, bool keepdim, Decomposer &b) {
-  return b.create<AtenLinalgVectorNormOp>(x, b.floating(p), b.list(dims), b.boolean(keepdim), b.none());
+  return b.create<AtenLinalgVectorNormOp>(getMagnitude(x, b), b.floating(p), b.list(dims), b.boolean(keepdim),
+                                          b.none());
 }
 
 //===----------------------------------------------------------------------===//
@@ -72,7 +76,7 @@ static FailureOr<Value> buildMatrixNorm(Operation *op, Value x, Value order, Arr
   if (!row || !column)
     return b.unsupported("a dim out of range");
   Type dtype = getResultDtype(op);
-  Value wide = b.convert(x, getComputeDtype(dtype));
+  Value wide = b.convert(getMagnitude(x, b), getComputeDtype(dtype));
   if (isNone(order) || name == "fro")
     return b.convert(getNorm(wide, 2, {*row, *column}, keepdim, b), dtype);
   if (number && std::abs(*number) == 1)
@@ -118,7 +122,7 @@ template <typename Op> static FailureOr<Value> decomposeLinalgNorm(Op op, Decomp
   if (dims->size() == 2 && !isNone(op.getOrd()))
     return buildMatrixNorm(op, op.getSelf(), op.getOrd(), *dims, *keepdim, b);
   Value order = isNone(op.getOrd()) ? b.floating(2) : op.getOrd();
-  Value x = b.convert(op.getSelf(), getResultDtype(op));
+  Value x = b.convert(getMagnitude(op.getSelf(), b), getResultDtype(op));
   return b.create<AtenLinalgVectorNormOp>(x, order, b.list(*dims), op.getKeepdim(), b.none());
 }
 static FailureOr<Value> DecomposeAtenLinalgNorm(AtenLinalgNormOp op, Decomposer &b) {
@@ -129,19 +133,19 @@ static FailureOr<Value> DecomposeAtenLinalgNormOrdStr(AtenLinalgNormOrdStrOp op,
 }
 static FailureOr<Value> DecomposeAtenNormScalar(AtenNormScalarOp op, Decomposer &b) {
   auto dims = llvm::to_vector(llvm::seq<int64_t>(0, getRank(op.getSelf())));
-  return b.createAs<AtenLinalgVectorNormOp>(op.getType(), op.getSelf(), op.getP(), b.list(dims), b.boolean(false),
-                                            b.none());
+  return b.createAs<AtenLinalgVectorNormOp>(op.getType(), getMagnitude(op.getSelf(), b), op.getP(), b.list(dims),
+                                            b.boolean(false), b.none());
 }
 static FailureOr<Value> DecomposeAtenNormScalarOptDtype(AtenNormScalarOptDtypeOp op, Decomposer &b) {
   Value order = isNone(op.getP()) ? b.floating(2) : op.getP();
   auto dims = llvm::to_vector(llvm::seq<int64_t>(0, getRank(op.getSelf())));
-  return b.createAs<AtenLinalgVectorNormOp>(op.getType(), b.convert(op.getSelf(), getResultDtype(op)), order,
-                                            b.list(dims), b.boolean(false), b.none());
+  return b.createAs<AtenLinalgVectorNormOp>(op.getType(), b.convert(getMagnitude(op.getSelf(), b), getResultDtype(op)),
+                                            order, b.list(dims), b.boolean(false), b.none());
 }
 static FailureOr<Value> DecomposeAtenNormScalarOptDimDtype(AtenNormScalarOptDimDtypeOp op, Decomposer &b) {
   Value order = isNone(op.getP()) ? b.floating(2) : op.getP();
-  return b.createAs<AtenLinalgVectorNormOp>(op.getType(), b.convert(op.getSelf(), getResultDtype(op)), order,
-                                            op.getDim(), op.getKeepdim(), b.none());
+  return b.createAs<AtenLinalgVectorNormOp>(op.getType(), b.convert(getMagnitude(op.getSelf(), b), getResultDtype(op)),
+                                            order, op.getDim(), op.getKeepdim(), b.none());
 }
 
 //===----------------------------------------------------------------------===//
@@ -149,7 +153,7 @@ static FailureOr<Value> DecomposeAtenNormScalarOptDimDtype(AtenNormScalarOptDimD
 //===----------------------------------------------------------------------===//
 
 static FailureOr<Value> DecomposeAtenDist(AtenDistOp op, Decomposer &b) {
-  Value difference = b.subTensors(op.getSelf(), op.getOther());
+  Value difference = getMagnitude(b.subTensors(op.getSelf(), op.getOther()), b);
   auto dims = llvm::to_vector(llvm::seq<int64_t>(0, getRank(difference)));
   return b.create<AtenLinalgVectorNormOp>(difference, op.getP(), b.list(dims), b.boolean(false), b.none());
 }
@@ -197,7 +201,7 @@ static FailureOr<Value> DecomposeAtenRenorm(AtenRenormOp op, Decomposer &b) {
   Value norm = getNorm(x, *p, others, true, b);
   Value factor = b.mulNumber(b.create<AtenReciprocalOp>(b.addNumber(norm, 1e-7)), *limit);
   Value isLong = b.create<AtenGtScalarOp>(norm, b.floating(*limit));
-  return b.convert(b.mulTensors(x, b.where(isLong, factor, b.literal(computed, 1))), dtype);
+  return b.convert(b.mulTensors(x, b.where(isLong, factor, b.literal(getDtype(norm), 1))), dtype);
 }
 
 //===----------------------------------------------------------------------===//

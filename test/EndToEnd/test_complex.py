@@ -36,6 +36,26 @@ def test_function(name):
     check(FUNCTIONS[name], draw(3, 4), draw(3, 4) * 2)
 
 
+@pytest.mark.parametrize("order", [None, "fro", 1, float("inf"), -float("inf")])
+def test_norm(order):
+    """Of the absolute values."""
+    check(lambda x: torch.linalg.norm(x, order), draw(3, 4))
+    check(lambda x: torch.renorm(x, 2, 0, 1.0), draw(3, 4))
+    check(lambda x: torch.linalg.norm(x, 3, dim=1), draw(3, 4))
+
+
+@pytest.mark.parametrize("function", [
+    nn.functional.pairwise_distance, lambda x, y: nn.functional.triplet_margin_loss(x, y, x + 1),
+    nn.functional.l1_loss, lambda x, y: x.logsumexp(1), lambda x, y: torch.diag_embed(y)])
+def test_what_would_lose_the_imaginary_part_is_refused(function):
+    with pytest.raises(torchc.UnsupportedOpError, match="on complex numbers"):
+        torchc.compile(function, (draw(3, 4), draw(3, 4)))
+
+
+def test_conversion_to_real():
+    check(lambda x: (x.to(torch.float32), x.bool()), draw(3, 4))
+
+
 @pytest.mark.xfail(strict=True, reason="the square of the divisor's absolute value leaves the range")
 def test_division_neither_overflows_nor_underflows():
     x = torch.tensor([1e300 + 1e300j, 1e-300 - 1e-300j, 3 + 4j])

@@ -144,6 +144,13 @@ def test_integers_wrap_and_widen(opt_level):
 
 
 @LEVELS
+def test_losses_of_integers_wrap(opt_level):
+    x, y = torch.tensor([[3, 200, 7], [1, 2, 255]], dtype=torch.uint8), torch.tensor([[5, 100, 9], [4, 2, 0]], dtype=torch.uint8)
+    check([lambda x, y: F.margin_ranking_loss(x, y, y), F.pairwise_distance, lambda x, y: F.triplet_margin_loss(x, y, x + 1)], x, y,
+          opt_level=opt_level, rtol=1e-6)
+
+
+@LEVELS
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_low_precision_accumulates_in_single(dtype, opt_level):
     ones = torch.ones(3, 5000, dtype=dtype)

@@ -44,14 +44,18 @@ Value AtenBuilder::dtype(Type dtype) {
 
 Value AtenBuilder::literal(Type dtype, double value) {
   auto type = RankedTensorType::get({}, dtype);
+  auto torchType = ValueTensorType::get(builder.getContext(), ArrayRef<int64_t>(), dtype);
+  if (auto complex = dyn_cast<ComplexType>(dtype)) {
+    auto splat = complex.getElementType().isF32() ? DenseElementsAttr::get(type, std::complex<float>(value))
+                                                  : DenseElementsAttr::get(type, std::complex<double>(value));
+    return ValueTensorLiteralOp::create(builder, loc, torchType, splat);
+  }
   Attribute element;
   if (auto floatType = dyn_cast<mlir::FloatType>(dtype))
     element = builder.getFloatAttr(floatType, value);
   else
     element = builder.getIntegerAttr(dtype, static_cast<int64_t>(value));
-  return ValueTensorLiteralOp::create(builder, loc,
-                                      ValueTensorType::get(builder.getContext(), ArrayRef<int64_t>(), dtype),
-                                      DenseElementsAttr::get(type, element));
+  return ValueTensorLiteralOp::create(builder, loc, torchType, DenseElementsAttr::get(type, element));
 }
 
 Value AtenBuilder::literal(Type dtype, ArrayRef<double> values, ArrayRef<int64_t> sizes) {
