@@ -128,6 +128,9 @@ public:
 
   mlir::Value load(const Buffer &buffer, llvm::ArrayRef<Index> at);
   void store(mlir::Value value, const Buffer &buffer, llvm::ArrayRef<Index> at);
+  /// Stores the elements of `tensors` at a point to the kernel's results, once all of them are computed: a result may
+  /// lie in the memory of what another needs. `numbers` says which results they are, without it all in order.
+  void storeResults(mlir::ValueRange tensors, llvm::ArrayRef<Index> at, llvm::ArrayRef<unsigned> numbers = {});
   /// Asks for the cache line that lies `bytes` after an element of `tensor`, if that is in
   /// memory, for the second-level cache. It may lie beyond the tensor's end.
   void prefetch(mlir::Value tensor, llvm::ArrayRef<Index> at, Index bytes);
@@ -207,6 +210,8 @@ public:
   Index min(Index a, Index b);
   Index max(Index a, Index b);
   Index ceilDiv(Index a, Index b) { return div(add(a, sub(b, 1)), b); }
+  /// The point of a row-major space that has this number; the first coordinate is what is left.
+  Indices delinearize(Index linear, llvm::ArrayRef<Index> extents);
   Index evaluate(mlir::AffineExpr expr, llvm::ArrayRef<Index> dims);
   /// i64 of a uniform coordinate.
   mlir::Value toValue(Index index);

@@ -181,18 +181,15 @@ Value ValueEmitter::emitReshape(Operation *op, ArrayRef<Index> at) {
       continue;
     }
     // All but one extent may be 1.
-    Index rest = at[one];
     SmallVector<int64_t> dims;
+    Indices extents;
     for (int64_t dim : group)
-      if (Index extent = getExtent(source, dim); !extent.isConstant() || extent.offset != 1)
+      if (Index extent = getExtent(source, dim); !extent.isConstant() || extent.offset != 1) {
         dims.push_back(dim);
-    for (size_t i = dims.size(); i-- > 1;) {
-      Index extent = getExtent(source, dims[i]);
-      mapped[dims[i]] = mod(rest, extent);
-      rest = div(rest, extent);
-    }
-    if (!dims.empty())
-      mapped[dims.front()] = rest;
+        extents.push_back(extent);
+      }
+    for (auto [dim, index] : llvm::zip_equal(dims, delinearize(at[one], extents)))
+      mapped[dim] = index;
   }
   return emit(source, mapped);
 }

@@ -170,6 +170,15 @@ Index ValueEmitter::max(Index left, Index right) {
       binary("max", toValue(left), toValue(right), [&](Value x, Value y) { return arith::MaxSIOp::create(b, x, y); }));
 }
 
+Indices ValueEmitter::delinearize(Index linear, ArrayRef<Index> extents) {
+  Indices point(extents.size(), Index(0));
+  for (size_t i = extents.size(); i-- != 0;) {
+    point[i] = i == 0 ? linear : mod(linear, extents[i]);
+    linear = i == 0 ? linear : div(linear, extents[i]);
+  }
+  return point;
+}
+
 Index ValueEmitter::evaluate(AffineExpr expr, ArrayRef<Index> dims) {
   if (auto dim = dyn_cast<AffineDimExpr>(expr))
     return dims[dim.getPosition()];

@@ -154,6 +154,12 @@ void ValueEmitter::store(Value value, const Buffer &buffer, ArrayRef<Index> at) 
   }
 }
 
+void ValueEmitter::storeResults(ValueRange tensors, ArrayRef<Index> at, ArrayRef<unsigned> numbers) {
+  SmallVector<Value> values = llvm::map_to_vector(tensors, [&](Value tensor) { return emit(tensor, at); });
+  for (auto [i, tensor, value] : llvm::enumerate(tensors, values))
+    store(value, getResultBuffer(numbers.empty() ? i : numbers[i], tensor), at);
+}
+
 void ValueEmitter::prefetch(Value tensor, ArrayRef<Index> at, Index bytes) {
   const Buffer *buffer = findBuffer(tensor);
   if (!buffer)

@@ -370,9 +370,7 @@ void AttentionNest::emitRow(Index row, Index rowInBlock) {
       place.push_back(emitter.add(first, lane));
       Value result = emitter.load(output, {rowInBlock, place.back()});
       emitter.hold(op.getResult(), place, arith::DivFOp::create(b, result, emitter.toVector(divisor)));
-      SmallVector<Value> values = llvm::map_to_vector(results, [&](Value value) { return emitter.emit(value, place); });
-      for (auto [number, value] : llvm::enumerate(values))
-        emitter.store(value, emitter.getResultBuffer(number, results[number]), place);
+      emitter.storeResults(results, place);
     });
   });
 }
@@ -382,13 +380,11 @@ Grid AttentionNest::emit() {
   Grid grid{one, one, one};
   const int64_t blockRows = tilesPerBlock * tileRows;
   grid.x = emitter.getExtentExpr(op.getInit(), op.getRowLoop()).ceilDiv(blockRows);
-  Index unit = emitter.getWorkgroup(2);
-  for (unsigned dim = op.getNumBatchDims(); dim-- != 0;) {
-    Index extent = emitter.getExtent(op.getInit(), dim);
-    at[dim] = dim == 0 ? unit : emitter.mod(unit, extent);
-    unit = dim == 0 ? unit : emitter.div(unit, extent);
+  Indices batch = emitter.getExtents(op.getInit());
+  batch.truncate(op.getNumBatchDims());
+  llvm::copy(emitter.delinearize(emitter.getWorkgroup(2), batch), at.begin());
+  for (unsigned dim = op.getNumBatchDims(); dim-- != 0;)
     grid.z = grid.z * emitter.getExtentExpr(op.getInit(), dim);
-  }
   Index first = emitter.mul(emitter.getWorkgroup(0), blockRows);
   Index count = emitter.min(emitter.sub(rows, first), blockRows);
   Index tiles = emitter.ceilDiv(count, tileRows);

@@ -109,7 +109,7 @@ private:
   /// Writes the loops over k; `body` gets all loop indices, those of k set.
   Sums emitSteps(Indices loops, ValueRange inits, function_ref<Sums(ArrayRef<Index>, ValueRange)> body);
   Value emitColumns(ArrayRef<Index> loops, Index panel, int64_t number);
-  void setRow(Indices &point, Index row);
+  void setPoint(Indices &point, ArrayRef<Dim> dims, Index linear);
   Indices getLoops(ArrayRef<Index> point);
 
   ValueEmitter &emitter;
@@ -246,12 +246,11 @@ void ContractionNest::chooseTile() {
   tileRows = emitter.getTarget().getTileRows(panelWidth * panelsAtOnce, bits);
 }
 
-void ContractionNest::setRow(Indices &point, Index row) {
-  for (size_t i = rowDims.size(); i-- != 0;) {
-    const LoopGroup &group = rowDims[i].group;
-    point[group.last] = i == 0 ? row : emitter.mod(row, group.extent);
-    row = i == 0 ? row : emitter.div(row, group.extent);
-  }
+/// Sets what `linear` numbers: the coordinates of `dims`.
+void ContractionNest::setPoint(Indices &point, ArrayRef<Dim> dims, Index linear) {
+  Indices extents = llvm::map_to_vector<4>(dims, [](const Dim &dim) { return dim.group.extent; });
+  for (auto [dim, index] : llvm::zip_equal(dims, emitter.delinearize(linear, extents)))
+    point[dim.group.last] = index;
 }
 
 Indices ContractionNest::getLoops(ArrayRef<Index> point) {
@@ -391,7 +390,7 @@ void ContractionNest::emitCopyOfRows() {
   Index last = emitter.min(rows, getFirstRow(tilesUpper));
   emitter.emitLoop(first, last, 1, [&](Index row) {
     Indices point(at);
-    setRow(point, row);
+    setPoint(point, rowDims, row);
     Indices loops = getLoops(point);
     emitter.emitLanes(0, steps.front().extent, 2 * emitter.getTarget().getLanes(32), [&](Index step) {
       loops[steps.front().last] = step;
@@ -452,7 +451,7 @@ void ContractionNest::emitTile(Index tile, Index row, int64_t count, Index panel
   ImplicitLocOpBuilder &b = emitter.getBuilder();
   SmallVector<Indices> points(count, at);
   for (int64_t i = 0; i != count; ++i)
-    setRow(points[i], emitter.add(row, i));
+    setPoint(points[i], rowDims, emitter.add(row, i));
   auto emitSums = [&]() -> Sums {
     Type type = emitter.getVectorType(root.getAccumulatorType());
     Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
@@ -591,13 +590,9 @@ Grid ContractionNest::emit() {
   grid.x = columnDim->extentExpr.ceilDiv(panelWidth).ceilDiv(panelsPerBlock);
   grid.y = rowsExpr.ceilDiv(tileRows).ceilDiv(tilesPerBlock);
   grid.z = getAffineConstantExpr(1, context);
-  Index unit = emitter.getWorkgroup(2);
-  for (size_t i = outer.size(); i-- != 0;) {
-    const LoopGroup &group = outer[i].group;
-    at[group.last] = i == 0 ? unit : emitter.mod(unit, group.extent);
-    unit = i == 0 ? unit : emitter.div(unit, group.extent);
-    grid.z = grid.z * outer[i].extentExpr;
-  }
+  setPoint(at, outer, emitter.getWorkgroup(2));
+  for (const Dim &dim : llvm::reverse(outer))
+    grid.z = grid.z * dim.extentExpr;
   // Blocks of which there is but one start at the constant 0.
   auto isOne = [](AffineExpr expr) {
     return isa<AffineConstantExpr>(expr) && cast<AffineConstantExpr>(expr).getValue() <= 1;

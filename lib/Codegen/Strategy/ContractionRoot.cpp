@@ -182,9 +182,5 @@ void ContractionRoot::storeResults(ValueEmitter &emitter, ValueRange results, Ar
   if (element != getAccumulatorType())
     sum = arith::TruncFOp::create(b, emitter.getVectorType(element), sum);
   emitter.hold(getResult(), outputAt, sum);
-  SmallVector<Value> values;
-  for (Value result : results)
-    values.push_back(emitter.emit(result, at));
-  for (auto [number, value] : llvm::enumerate(values))
-    emitter.store(value, emitter.getResultBuffer(number, results[number]), at);
+  emitter.storeResults(results, at);
 }

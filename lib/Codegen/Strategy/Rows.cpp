@@ -62,7 +62,6 @@ private:
   void emitInLanes(function_ref<void()> body);
   void emitReductions();
   std::optional<unsigned> findRecorder(const DimTracker::Reduction &reduction);
-  void emitStores();
 
   ValueEmitter &emitter;
   SmallVector<unsigned> results;
@@ -149,10 +148,9 @@ void RowNest::emitUnit(Index unit) {
       lanesUpper = emitter.min(lanesUpper, emitter.add(lanesLower, kBlockLanes));
     }
   }
-  for (size_t i = rows.size(); i-- != 0;) {
-    at[rows[i].group.last] = i == 0 ? unit : emitter.mod(unit, rows[i].group.extent);
-    unit = i == 0 ? unit : emitter.div(unit, rows[i].group.extent);
-  }
+  Indices extents = llvm::map_to_vector<4>(rows, [](const NestLoop &loop) { return loop.group.extent; });
+  for (auto [loop, index] : llvm::zip_equal(rows, emitter.delinearize(unit, extents)))
+    at[loop.group.last] = index;
   auto inRow = [&] {
     emitReductions();
     emitInner(0);
@@ -213,23 +211,15 @@ void RowNest::emitReductions() {
 void RowNest::emitInner(unsigned depth) {
   if (depth == others.size()) {
     if (lanes && !lanes->row)
-      emitInLanes([&] { emitStores(); });
+      emitInLanes([&] { emitter.storeResults(roots, at, results); });
     else
-      emitStores();
+      emitter.storeResults(roots, at, results);
     return;
   }
   emitter.emitLoop(0, others[depth].group.extent, 1, [&](Index index) {
     at[others[depth].group.last] = index;
     emitInner(depth + 1);
   });
-}
-
-void RowNest::emitStores() {
-  SmallVector<Value> values;
-  for (Value root : roots)
-    values.push_back(emitter.emit(root, at));
-  for (auto [result, root, value] : llvm::zip_equal(results, roots, values))
-    emitter.store(value, emitter.getResultBuffer(result, root), at);
 }
 
 static bool matchesEverything(dispatch::KernelOp, const TargetInfo &) { return true; }

@@ -100,9 +100,10 @@ static std::optional<Layout> analyze(dispatch::KernelOp kernel, const TargetInfo
 TransposeNest::TransposeNest(ValueEmitter &emitter, const Layout &layout)
     : emitter(emitter), layout(layout), input(this->layout.op.getInput()), extents(emitter.getExtents(input)),
       source(extents.size(), Index(0)), result(emitter.getResultBuffer(0, this->layout.op->getResult(0))) {
-  for (int64_t dim = layout.acrossFirst; dim < layout.getRank(); ++dim)
-    (dim <= layout.acrossLast ? acrossExtent : innerExtent) =
-        emitter.mul(dim <= layout.acrossLast ? acrossExtent : innerExtent, extents[dim]);
+  for (int64_t dim = layout.acrossFirst; dim < layout.getRank(); ++dim) {
+    Index &extent = dim <= layout.acrossLast ? acrossExtent : innerExtent;
+    extent = emitter.mul(extent, extents[dim]);
+  }
   for (int64_t dim = layout.acrossLast + 1; dim < layout.getRank(); ++dim) {
     if (innerGroups.empty() || layout.places[dim] != layout.places[dim - 1] + 1)
       innerGroups.emplace_back();
@@ -112,9 +113,10 @@ TransposeNest::TransposeNest(ValueEmitter &emitter, const Layout &layout)
 
 AffineExpr TransposeNest::countUnits() {
   AffineExpr across = getAffineConstantExpr(1, emitter.getBuilder().getContext()), units = across;
-  for (int64_t dim = 0; dim <= layout.acrossLast; ++dim)
-    (dim < layout.acrossFirst ? units : across) =
-        (dim < layout.acrossFirst ? units : across) * emitter.getExtentExpr(input, dim);
+  for (int64_t dim = 0; dim <= layout.acrossLast; ++dim) {
+    AffineExpr &expr = dim < layout.acrossFirst ? units : across;
+    expr = expr * emitter.getExtentExpr(input, dim);
+  }
   return units * across.ceilDiv(layout.lanes);
 }
 
@@ -131,13 +133,12 @@ Indices TransposeNest::getTarget(Index across, Index inner) {
   for (int64_t dim = 0; dim < layout.acrossFirst; ++dim)
     target[layout.places[dim]] = source[dim];
   target.back() = across;
-  for (size_t i = innerGroups.size(); i-- != 0;) {
-    Index extent = 1;
-    for (int64_t dim : innerGroups[i])
+  Indices groupExtents(innerGroups.size(), Index(1));
+  for (auto [extent, group] : llvm::zip_equal(groupExtents, innerGroups))
+    for (int64_t dim : group)
       extent = emitter.mul(extent, extents[dim]);
-    target[layout.places[innerGroups[i].back()]] = i == 0 ? inner : emitter.mod(inner, extent);
-    inner = i == 0 ? inner : emitter.div(inner, extent);
-  }
+  for (auto [group, index] : llvm::zip_equal(innerGroups, emitter.delinearize(inner, groupExtents)))
+    target[layout.places[group.back()]] = index;
   return target;
 }
 
@@ -168,13 +169,12 @@ void TransposeNest::emitElements(Index across, Index lower, Index upper) {
 
 void TransposeNest::emitUnit(Index unit) {
   ValueEmitter::Scope scope(emitter);
-  Index blocks = emitter.ceilDiv(acrossExtent, layout.lanes);
-  Index across = emitter.mul(layout.acrossFirst == 0 ? unit : emitter.mod(unit, blocks), layout.lanes);
-  unit = layout.acrossFirst == 0 ? Index(0) : emitter.div(unit, blocks);
-  for (int64_t dim = layout.acrossFirst; dim-- != 0;) {
-    source[dim] = dim == 0 ? unit : emitter.mod(unit, extents[dim]);
-    unit = dim == 0 ? unit : emitter.div(unit, extents[dim]);
-  }
+  // outer.., blocks of `across`
+  Indices unitExtents(ArrayRef<Index>(extents).take_front(layout.acrossFirst));
+  unitExtents.push_back(emitter.ceilDiv(acrossExtent, layout.lanes));
+  Indices place = emitter.delinearize(unit, unitExtents);
+  Index across = emitter.mul(place.pop_back_val(), layout.lanes);
+  llvm::copy(place, source.begin());
   auto emitWhole = [&] {
     Index whole = emitter.mul(emitter.div(innerExtent, layout.lanes), layout.lanes);
     emitter.emitLoop(0, whole, layout.lanes, [&](Index inner) { emitTile(across, inner); });

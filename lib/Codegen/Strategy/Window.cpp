@@ -117,11 +117,7 @@ void WindowNest::emitPixels(ArrayRef<Indices> points) {
   emitTaps(0);
   for (auto [point, sum] : llvm::zip_equal(points, sums)) {
     emitter.hold(op->getResult(0), *output->getIndices(point), sum);
-    SmallVector<Value> values;
-    for (Value result : results)
-      values.push_back(emitter.emit(result, point));
-    for (auto [number, value] : llvm::enumerate(values))
-      emitter.store(value, emitter.getResultBuffer(number, results[number]), point);
+    emitter.storeResults(results, point);
   }
 }
 
@@ -137,10 +133,9 @@ void WindowNest::emitTile(Index pixel, int64_t count) {
 }
 
 void WindowNest::emitRow(Index unit) {
-  for (size_t i = outer.size(); i-- != 0;) {
-    at[outer[i].last] = i == 0 ? unit : emitter.mod(unit, outer[i].extent);
-    unit = i == 0 ? unit : emitter.div(unit, outer[i].extent);
-  }
+  Indices extents = llvm::map_to_vector<4>(outer, [](const LoopGroup &group) { return group.extent; });
+  for (auto [group, index] : llvm::zip_equal(outer, emitter.delinearize(unit, extents)))
+    at[group.last] = index;
   Index tiles = emitter.mul(emitter.div(pixels->extent, kTilePixels), kTilePixels);
   emitter.emitLoop(0, tiles, kTilePixels, [&](Index pixel) { emitTile(pixel, kTilePixels); });
   if (pixels->extent.isConstant() && pixels->extent.offset % kTilePixels != 0)
