@@ -19,6 +19,9 @@ namespace torchc {
 mlir::Value checkIndex(mlir::ImplicitLocOpBuilder &body, mlir::Operation *op, mlir::Value element, mlir::Type dtype,
                        mlir::Value extent, bool wraps);
 
+/// In the body of an op with the loops i, j, k...: tensor[i, index, k...] for dim = 1.
+mlir::Value extractAlong(mlir::ImplicitLocOpBuilder &body, mlir::Value tensor, int64_t dim, mlir::Value index);
+
 /// All of such an index tensor: as i64.
 mlir::Value checkIndices(Lowering &b, mlir::Value index, mlir::Type dtype, mlir::OpFoldResult extent, bool wraps);
 

@@ -32,6 +32,13 @@ Value torchc::checkIndex(ImplicitLocOpBuilder &body, Operation *op, Value elemen
   return arith::SelectOp::create(body, isInside, index, zero);
 }
 
+Value torchc::extractAlong(ImplicitLocOpBuilder &body, Value tensor, int64_t dim, Value index) {
+  SmallVector<Value> source;
+  for (int64_t i = 0, rank = cast<RankedTensorType>(tensor.getType()).getRank(); i != rank; ++i)
+    source.push_back(i == dim ? index : linalg::IndexOp::create(body, i).getResult());
+  return tensor::ExtractOp::create(body, tensor, source);
+}
+
 Value torchc::checkIndices(Lowering &b, Value index, Type dtype, OpFoldResult extent, bool wraps) {
   Value limit = toIndex(b, extent);
   return createElementwise(b, index, getDims(b, index), b.getI64Type(),
@@ -120,11 +127,8 @@ struct LowerAtenIndexSelect : LowerOp<LowerAtenIndexSelect, AtenIndexSelectOp> {
     MappedOperand operand = {index, AffineMap::get(sizes.size(), 0, read, b.getContext())};
     Value picked = createMapped(b, operand, sizes, cast<RankedTensorType>(self.getType()).getElementType(),
                                 [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-                                  SmallVector<Value> source;
-                                  for (size_t i = 0; i < sizes.size(); ++i)
-                                    source.push_back(linalg::IndexOp::create(body, i));
-                                  source[dim] = checkIndex(body, op, elements[0], dtype, extent, /*wraps=*/false);
-                                  return tensor::ExtractOp::create(body, self, source).getResult();
+                                  Value index = checkIndex(body, op, elements[0], dtype, extent, /*wraps=*/false);
+                                  return extractAlong(body, self, dim, index);
                                 });
     return isElement ? dropUnitDims(b, picked, 0) : picked;
   }
@@ -155,11 +159,8 @@ struct LowerAtenGather : LowerOp<LowerAtenGather, AtenGatherOp> {
     Value extent = toIndex(b, extents[dim]);
     Value picked = createElementwise(b, index, sizes, cast<RankedTensorType>(self.getType()).getElementType(),
                                      [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-                                       SmallVector<Value> source;
-                                       for (size_t i = 0; i < sizes.size(); ++i)
-                                         source.push_back(linalg::IndexOp::create(body, i));
-                                       source[dim] = checkIndex(body, op, elements[0], dtype, extent, /*wraps=*/false);
-                                       return tensor::ExtractOp::create(body, self, source).getResult();
+                                       Value index = checkIndex(body, op, elements[0], dtype, extent, /*wraps=*/false);
+                                       return extractAlong(body, self, dim, index);
                                      });
     return isElement ? dropUnitDims(b, picked, 0) : picked;
   }

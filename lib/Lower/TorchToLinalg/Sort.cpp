@@ -164,11 +164,9 @@ struct LowerAtenSortStable : LowerMultiResultOp<LowerAtenSortStable, AtenSortSta
     Value places = sortPlaces(b, tensor, dtype, dim, *descending);
     Value values = createElementwise(b, places, sizes, type.getElementType(),
                                      [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-                                       SmallVector<Value> source;
-                                       for (int64_t i = 0; i < type.getRank(); ++i)
-                                         source.push_back(linalg::IndexOp::create(body, i));
-                                       source[dim] = arith::IndexCastOp::create(body, body.getIndexType(), elements[0]);
-                                       return tensor::ExtractOp::create(body, tensor, source).getResult();
+                                       Type index = body.getIndexType();
+                                       Value place = arith::IndexCastOp::create(body, index, elements[0]);
+                                       return extractAlong(body, tensor, dim, place);
                                      });
     return SmallVector<Value>{values, places};
   }
