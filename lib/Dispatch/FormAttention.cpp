@@ -117,10 +117,14 @@ private:
 
 static unsigned getRank(Value tensor) { return cast<RankedTensorType>(tensor.getType()).getRank(); }
 
+static bool isNumber(Value value, double number) {
+  APFloat constant(0.0);
+  return matchPattern(value, m_ConstantFloat(&constant)) && constant.convertToDouble() == number;
+}
+
 static bool startsFrom(Value init, double number) {
   auto fill = init.getDefiningOp<linalg::FillOp>();
-  APFloat value(0.0);
-  return fill && matchPattern(fill.getInputs()[0], m_ConstantFloat(&value)) && value.convertToDouble() == number;
+  return fill && isNumber(fill.getInputs()[0], number);
 }
 
 std::optional<Product> Product::match(Operation *operation) {
@@ -216,11 +220,6 @@ template <typename Combiner> Value Matcher::matchReduction(Value tensor, Value i
     return {};
   members.insert(op);
   return tensor;
-}
-
-static bool isNumber(Value value, double number) {
-  APFloat constant(0.0);
-  return matchPattern(value, m_ConstantFloat(&constant)) && constant.convertToDouble() == number;
 }
 
 Value Matcher::matchGuard(Value value, Value peak, double replacement, bool &isGuarded) {

@@ -29,6 +29,23 @@ static Value getNearExponential(Formula &f, Value x) {
   return f.scaleNormal(value, n);
 }
 
+/// f32: erf(x) = x + x p(x^2) below 0.93, else 1 - exp(-t - t q(t)) with t = |x|, which is 1 from 4 on; p and q are
+/// minimax polynomials. 2 ulp.
+static Value buildErf(Formula &f, Value x) {
+  Type type = x.getType();
+  Value z = f.mul(x, x), t = f.min(f.abs(x), 4);
+  Value p =
+      f.polynomial(z, {0.1283791512, -0.3761247993, 0.1128168255, -0.02676171996, 0.004985939711, -5.953738582e-4});
+  Value q =
+      f.polynomial(t, {0.1285111457, 0.6357291341, 0.1052476764, -0.02288091928, 0.003212145297, -2.136450775e-4});
+  Value power = getNearExponential(f, f.neg(f.mulAdd(t, q, t)));
+  Value large = f.copySign(f.sub(f.constant(1, type), power), x);
+  Value isLarge = f.compare(arith::CmpFPredicate::OGE, f.abs(x), f.constant(0.93, type));
+  // -0 stays -0, and NaN, which is not large, NaN.
+  Value small = f.copySign(f.mulAdd(x, p, x), x);
+  return f.select(isLarge, large, small);
+}
+
 namespace {
 /// exp2(x) = 2^n e^(r ln 2), n = round(x), |r| <= 1/2: Taylor's series. f32 and f64: 1 ulp.
 struct ExpandExp2 : OpRewritePattern<math::Exp2Op> {
@@ -178,32 +195,6 @@ struct ExpandTanh : OpRewritePattern<math::TanhOp> {
   }
 };
 
-/// f32: erf(x) = x + x p(x^2) below 0.93, else 1 - exp(-t - t q(t)) with t = |x|, which is 1 from 4 on; p and q are
-/// minimax polynomials. 2 ulp.
-struct ExpandErf : OpRewritePattern<math::ErfOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(math::ErfOp op, PatternRewriter &rewriter) const override {
-    Value x = op.getOperand();
-    if (!isSingle(x))
-      return rewriter.notifyMatchFailure(op, "not f32");
-    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Formula f(b, x.getType());
-    Type type = x.getType();
-    Value z = f.mul(x, x), t = f.min(f.abs(x), 4);
-    Value p =
-        f.polynomial(z, {0.1283791512, -0.3761247993, 0.1128168255, -0.02676171996, 0.004985939711, -5.953738582e-4});
-    Value q =
-        f.polynomial(t, {0.1285111457, 0.6357291341, 0.1052476764, -0.02288091928, 0.003212145297, -2.136450775e-4});
-    Value power = getNearExponential(f, f.neg(f.mulAdd(t, q, t)));
-    Value large = f.copySign(f.sub(f.constant(1, type), power), x);
-    Value isLarge = f.compare(arith::CmpFPredicate::OGE, f.abs(x), f.constant(0.93, type));
-    // -0 stays -0, and NaN, which is not large, NaN.
-    Value small = f.copySign(f.mulAdd(x, p, x), x);
-    rewriter.replaceOp(op, f.select(isLarge, large, small));
-    return success();
-  }
-};
-
 /// fmod(x, y) = x - trunc(x / y) y, in f64: exact for f32 while |x / y| < 2^53.
 struct ExpandRemF : OpRewritePattern<arith::RemFOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -235,7 +226,7 @@ struct ExpandRemF : OpRewritePattern<arith::RemFOp> {
 } // namespace
 
 void torchc::populateExponentialPatterns(RewritePatternSet &patterns) {
-  patterns.add<ExpandCosh, ExpandErf, ExpandExp, ExpandExp2, ExpandPowF, ExpandRemF, ExpandSinh, ExpandTanh>(
-      patterns.getContext(),
-      /*benefit=*/2);
+  patterns.add<ExpandCosh, ExpandSingle<math::ErfOp, buildErf>, ExpandExp, ExpandExp2, ExpandPowF, ExpandRemF,
+               ExpandSinh, ExpandTanh>(patterns.getContext(),
+                                       /*benefit=*/2);
 }

@@ -180,44 +180,25 @@ static ArcSine getArcSine(Formula &f, Value a) {
   return {isSmall, f.mulAdd(f.mul(s, z), p, s)};
 }
 
-namespace {
 /// f32: 2.5 ulp.
-struct ExpandAsin : OpRewritePattern<math::AsinOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(math::AsinOp op, PatternRewriter &rewriter) const override {
-    Value x = op.getOperand();
-    if (!isSingle(x))
-      return rewriter.notifyMatchFailure(op, "not f32");
-    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Formula f(b, x.getType());
-    Type type = x.getType();
-    auto [isSmall, angle] = getArcSine(f, f.abs(x));
-    Value rest = f.mulAdd(f.constant(-2, type), angle, f.constant(1.5707963267948966, type));
-    rewriter.replaceOp(op, f.copySign(f.select(isSmall, angle, rest), x));
-    return success();
-  }
-};
+static Value buildAsin(Formula &f, Value x) {
+  auto [isSmall, angle] = getArcSine(f, f.abs(x));
+  Value rest = f.mulAdd(f.constant(-2, x.getType()), angle, f.constant(1.5707963267948966, x.getType()));
+  return f.copySign(f.select(isSmall, angle, rest), x);
+}
 
 /// f32: 1.5 ulp.
-struct ExpandAcos : OpRewritePattern<math::AcosOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(math::AcosOp op, PatternRewriter &rewriter) const override {
-    Value x = op.getOperand();
-    if (!isSingle(x))
-      return rewriter.notifyMatchFailure(op, "not f32");
-    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Formula f(b, x.getType());
-    Type type = x.getType();
-    auto [isSmall, angle] = getArcSine(f, f.abs(x));
-    Value small = f.sub(f.constant(1.5707963267948966, type), f.copySign(angle, x));
-    Value twice = f.add(angle, angle);
-    Value isLeft = f.less(x, f.constant(0, type));
-    Value large = f.select(isLeft, f.sub(f.constant(3.14159265358979323846, type), twice), twice);
-    rewriter.replaceOp(op, f.select(isSmall, small, large));
-    return success();
-  }
-};
+static Value buildAcos(Formula &f, Value x) {
+  Type type = x.getType();
+  auto [isSmall, angle] = getArcSine(f, f.abs(x));
+  Value small = f.sub(f.constant(1.5707963267948966, type), f.copySign(angle, x));
+  Value twice = f.add(angle, angle);
+  Value isLeft = f.less(x, f.constant(0, type));
+  Value large = f.select(isLeft, f.sub(f.constant(3.14159265358979323846, type), twice), twice);
+  return f.select(isSmall, small, large);
+}
 
+namespace {
 /// atan2(y, x): the angle of |y| / |x|, then the quadrant by the signs. f32 and f64: 3 ulp.
 struct ExpandAtan2 : OpRewritePattern<math::Atan2Op> {
   using OpRewritePattern::OpRewritePattern;
@@ -245,6 +226,7 @@ struct ExpandAtan2 : OpRewritePattern<math::Atan2Op> {
 } // namespace
 
 void torchc::populateTrigonometricPatterns(RewritePatternSet &patterns) {
-  patterns.add<ExpandAcos, ExpandAsin, ExpandAtan, ExpandAtan2, ExpandCos, ExpandSin, ExpandTan>(patterns.getContext(),
-                                                                                                 /*benefit=*/2);
+  patterns.add<ExpandSingle<math::AcosOp, buildAcos>, ExpandSingle<math::AsinOp, buildAsin>, ExpandAtan, ExpandAtan2,
+               ExpandCos, ExpandSin, ExpandTan>(patterns.getContext(),
+                                                /*benefit=*/2);
 }
