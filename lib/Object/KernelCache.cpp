@@ -33,12 +33,21 @@ static constexpr StringRef kPrefix = "llvmcache-"; // The only files that llvm::
 static constexpr uint64_t kMaxBytes = uint64_t(1) << 30;
 static constexpr size_t kHashBytes = 32;
 
-std::string torchc::findKernelCacheFolder() {
-  llvm::SmallString<128> folder;
+std::string torchc::findCacheFolder() {
   if (const char *named = std::getenv("TORCHC_CACHE_DIR"))
-    folder = named;
-  else if (llvm::sys::path::cache_directory(folder))
+    return named;
+  llvm::SmallString<128> folder;
+  if (const char *root = std::getenv("XDG_CACHE_HOME"); root && *root)
+    folder = root;
+  else if (llvm::sys::path::home_directory(folder))
+    llvm::sys::path::append(folder, ".cache");
+  if (!folder.empty())
     llvm::sys::path::append(folder, "torchc");
+  return folder.str().str();
+}
+
+std::string torchc::findKernelCacheFolder() {
+  llvm::SmallString<128> folder(findCacheFolder());
   if (!folder.empty())
     llvm::sys::path::append(folder, "kernels");
   return folder.str().str();

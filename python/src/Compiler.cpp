@@ -255,6 +255,7 @@ NB_MODULE(_compiler, m) {
       .def("to_text", &PythonCompilation::toText, nb::arg("max_weight_bytes"))
       .def("take_messages", &PythonCompilation::takeMessages)
       .def_prop_ro("stage", &PythonCompilation::getStage);
+  m.def("find_cache_folder", &findCacheFolder);
   m.def("list_ops", &listOps);
   m.def("list_stages", &listStages);
   m.def("run_tool", &runTool, nb::arg("argv"));

@@ -13,15 +13,6 @@ from torchc.errors import LoadError
 from torchc.program import load
 
 
-def find_folder():
-    """The folder, or None."""
-    folder = os.environ.get("TORCHC_CACHE_DIR")
-    if folder is not None:
-        return folder or None
-    root = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    return os.path.join(root, "torchc")
-
-
 @functools.lru_cache(maxsize=None)
 def _describe_compiler():
     """What decides what is made of an input: the build of the compiler, and this machine's CPU."""
@@ -46,8 +37,8 @@ def make_key(*parts):
 
 def find_or_make(key, make, **options):
     """The program of an entry; `make` gives its bytes where there is none, or none that can be loaded."""
-    folder = find_folder()
-    if folder is None:
+    folder = _compiler.find_cache_folder()
+    if not folder:
         return load(make(), **options)
     path = os.path.join(folder, key[:2], key + ".vmfb")
     if os.path.exists(path):

@@ -16,8 +16,10 @@
 
 namespace torchc {
 
-/// The folder for kernels of compilations on behalf of a user: kernels/ in TORCHC_CACHE_DIR, else in torchc/ of
-/// XDG_CACHE_HOME or ~/.cache. Empty where TORCHC_CACHE_DIR is, or there is no home: nothing is kept.
+/// The folder for what is kept on behalf of a user: TORCHC_CACHE_DIR, else torchc/ in XDG_CACHE_HOME or ~/.cache. Empty
+/// where TORCHC_CACHE_DIR is, or there is no home: nothing is kept.
+std::string findCacheFolder();
+/// kernels/ in it.
 std::string findKernelCacheFolder();
 
 /// Objects by what they were made of: LLVM IR, target, and the build of the compiler. Files appear whole or not at
