@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-_MODULES = ("__init__", "compiler", "program", "runtime", "aot", "fx", "dynamo", "errors")
+_MODULES = ("__init__", "compiler", "program", "runtime", "aot", "fx", "dynamo", "training", "errors")
 
 
 def main():

@@ -15,7 +15,7 @@ from torchc.program import Program, load
 __all__ = [
     "CompileError", "LoadError", "Program", "RunError", "TorchcError", "UnsupportedOpError", "compile", "load",
 ]
-_SUBMODULES = ("aot", "compiler", "dynamo", "fx", "runtime")
+_SUBMODULES = ("aot", "compiler", "dynamo", "fx", "runtime", "training")
 
 
 def compile(model, args=None, kwargs=None, **options):

@@ -7,6 +7,7 @@ from torchc import compiler as compiler
 from torchc import dynamo as dynamo
 from torchc import fx as fx
 from torchc import runtime as runtime
+from torchc import training as training
 from torchc.errors import CompileError as CompileError
 from torchc.errors import LoadError as LoadError
 from torchc.errors import RunError as RunError
