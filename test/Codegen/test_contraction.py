@@ -206,6 +206,10 @@ def pack_conv(weight):
     dict(n=1, h=10, w=20, c=8, o=16, k=3), dict(n=2, h=9, w=9, c=3, o=20, k=3, pad=1), dict(n=1, h=12, w=30, c=3, o=24, k=7, stride=2, pad=3),
     dict(n=2, h=7, w=7, c=16, o=32, k=1), dict(n=1, h=14, w=14, c=4, o=16, k=3, stride=2, pad=1, relu=True),
     dict(n=1, h=11, w=13, c=5, o=18, k=3, dilation=2, pad=2), dict(n=1, h=8, w=8, c=16, o=32, k=1, stride=2),
+    # Enough channels and patches for fewer multiplications; sizes that are odd, channels in blocks, columns beside panels.
+    dict(n=2, h=16, w=14, c=32, o=64, k=3, pad=1, relu=True), dict(n=1, h=18, w=14, c=50, o=40, k=3),
+    dict(n=1, h=32, w=30, c=33, o=250, k=3, pad=1), dict(n=1, h=12, w=12, c=300, o=100, k=3, pad=1),
+    dict(n=1, h=7, w=7, c=130, o=32, k=3, pad=1), dict(n=3, h=9, w=12, c=16, o=17, k=3), dict(n=1, h=8, w=21, c=65, o=48, k=3, pad=1),
 ])
 def test_convolution(shape):
     text, out = conv_kernel(**shape)
@@ -216,6 +220,19 @@ def test_convolution(shape):
     if shape.get("relu"):
         expected = expected.relu()
     np.testing.assert_allclose(y, expected.numpy(), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("cpu", ["haswell", "host"])
+@pytest.mark.parametrize("channels", [64, 512])
+def test_winograd_error(cpu, channels):
+    """Of 3x3 convolutions with fewer multiplications: at most twice that of PyTorch's."""
+    text, out = conv_kernel(n=1, h=15, w=14, c=channels, o=128, k=3, pad=1)
+    x, w = randn(1, 15, 14, channels), randn(128, channels, 3, 3)
+    y = Kernel(text, cpu)([x, pack_conv(w)], [(out, "f")])
+    image, weight = torch.from_numpy(x).permute(0, 3, 1, 2), torch.from_numpy(w)
+    exact = torch.conv2d(image.double(), weight.double(), padding=1).permute(0, 2, 3, 1)
+    theirs = (torch.conv2d(image, weight, padding=1).permute(0, 2, 3, 1) - exact).square().mean().sqrt()
+    assert (torch.from_numpy(y) - exact).square().mean().sqrt() <= 2 * theirs
 
 
 def depthwise_kernel(n, h, w, c, k, stride=1, pad=0):

@@ -49,6 +49,10 @@ public:
   void trackRoot(mlir::Value tensor);
   void track(mlir::Value tensor, llvm::ArrayRef<Dim> dims);
 
+  /// Follows `results`, whose dims are those of the nest. Gives the reduction `op` if it is the only one behind them
+  /// and its coordinates are dims of the nest, and the results have one shape; else null.
+  const Reduction *trackOnlyReduction(mlir::ValueRange results, mlir::Operation *op);
+
   /// Largest groups of adjacent dims that may run as one loop.
   llvm::SmallVector<LoopGroup> getGroups();
   /// In the order of the body.

@@ -38,6 +38,7 @@ extern const Strategy kBatch;
 extern const Strategy kContraction;
 extern const Strategy kTranspose;
 extern const Strategy kWindow;
+extern const Strategy kWinograd;
 extern const Strategy kRows;
 
 /// Of a kernel: what TuneKernels sets, a dictionary.

@@ -276,6 +276,19 @@ ArrayRef<DimTracker::Reduction> DimTracker::getReductions() {
   return reductions;
 }
 
+const DimTracker::Reduction *DimTracker::trackOnlyReduction(ValueRange results, Operation *op) {
+  auto getShape = [](Value result) { return cast<RankedTensorType>(result.getType()).getShape(); };
+  for (Value result : results) {
+    if (getShape(result) != getShape(results.front()))
+      return nullptr;
+    trackRoot(result);
+  }
+  ArrayRef<Reduction> found = getReductions();
+  const Indices origin(extents.size(), Index(0));
+  const bool isOnly = found.size() == 1 && found.front().result.getOwner() == op && found.front().getIndices(origin);
+  return isOnly ? &found.front() : nullptr;
+}
+
 Indices torchc::getLoopExtents(ValueEmitter &emitter, linalg::LinalgOp op) {
   Indices extents(op.getNumLoops(), Index(-1));
   for (OpOperand &operand : op->getOpOperands()) {

@@ -143,22 +143,11 @@ ContractionNest::ContractionNest(ValueEmitter &emitter, const ContractionRoot &r
 }
 
 bool ContractionNest::analyze() {
-  for (Value result : results)
-    if (result.getType() != results.front().getType() &&
-        cast<RankedTensorType>(result.getType()).getShape() !=
-            cast<RankedTensorType>(results.front().getType()).getShape())
-      return false;
   Indices extents = emitter.getExtents(results.front());
-  tracker.emplace(emitter, extents);
-  for (Value result : results)
-    tracker->trackRoot(result);
-  for (const DimTracker::Reduction &reduction : tracker->getReductions()) {
-    if (reduction.result != root.getResult() || output)
-      return false;
-    output = &reduction;
-  }
   at.assign(extents.size(), Index(0));
-  if (!output || !output->getIndices(at))
+  tracker.emplace(emitter, extents);
+  output = tracker->trackOnlyReduction(results, root.op);
+  if (!output)
     return false;
 
   // The loop of the contraction behind each dim of the results.

@@ -25,7 +25,7 @@ const Strategy &torchc::chooseStrategy(dispatch::KernelOp kernel, const TargetIn
     return kBatch;
   if (hasEmptyTensor(kernel))
     return kRows;
-  for (const Strategy *strategy : {&kAttention, &kContraction, &kWindow, &kTranspose, &kRows})
+  for (const Strategy *strategy : {&kAttention, &kWinograd, &kContraction, &kWindow, &kTranspose, &kRows})
     if (strategy->matches(kernel, target))
       return *strategy;
   llvm_unreachable("the last strategy fits every kernel");

@@ -58,21 +58,11 @@ private:
 bool WindowNest::analyze() {
   auto returned = cast<dispatch::ReturnOp>(emitter.getKernel().getBody().front().getTerminator());
   llvm::append_range(results, returned.getOperands());
-  for (Value result : results)
-    if (cast<RankedTensorType>(result.getType()).getShape() !=
-        cast<RankedTensorType>(results.front().getType()).getShape())
-      return false;
   Indices extents = emitter.getExtents(results.front());
   at.assign(extents.size(), Index(0));
   tracker.emplace(emitter, extents);
-  for (Value result : results)
-    tracker->trackRoot(result);
-  for (const DimTracker::Reduction &reduction : tracker->getReductions()) {
-    if (output || reduction.result.getOwner() != op)
-      return false;
-    output = &reduction;
-  }
-  if (!output || !output->getIndices(at))
+  output = tracker->trackOnlyReduction(results, op);
+  if (!output)
     return false;
   SmallVector<LoopGroup> groups = tracker->getGroups();
   if (groups.size() < 2)
