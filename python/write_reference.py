@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-_MODULES = ("__init__", "compiler", "program", "runtime", "aot", "fx", "dynamo", "training", "errors")
+_MODULES = ("__init__", "compiler", "program", "runtime", "aot", "fx", "dynamo", "training", "eager", "lazy", "errors")
 
 
 def main():

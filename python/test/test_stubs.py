@@ -23,7 +23,7 @@ ignore_missing_imports = True
 
 def test_each_public_module_has_a_stub():
     public = {path.stem for path in PACKAGE.glob("*.py")} - {"__main__", "cache", "graph", "pytree", "reference"}
-    assert public | {"_compiler", "_runtime"} == set(STUBS)
+    assert public | {"_compiler", "_lazy", "_runtime"} == set(STUBS)
     assert (PACKAGE / "py.typed").exists()
 
 
@@ -31,7 +31,7 @@ def test_python_modules(tmp_path):
     pytest.importorskip("mypy")
     (tmp_path / "mypy.ini").write_text(CONFIG)
     # The last is what a wheel has beside the modules.
-    (tmp_path / "others").write_text("torchc\\.(_compiler|_runtime|cache|graph|reference)\\..*\ntorchc\\.libTorchcTorchScript\n")
+    (tmp_path / "others").write_text("torchc\\.(_compiler|_runtime|_lazy|cache|graph|reference)\\..*\ntorchc\\.libTorchcTorchScript\n")
     result = subprocess.run([sys.executable, "-m", "mypy.stubtest", "torchc", "--concise", "--allowlist", tmp_path / "others",
                              "--ignore-unused-allowlist", "--mypy-config-file", tmp_path / "mypy.ini"], capture_output=True, text=True)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -71,7 +71,7 @@ def describe_native(scope):
     return found
 
 
-@pytest.mark.parametrize("name", ["_compiler", "_runtime"])
+@pytest.mark.parametrize("name", ["_compiler", "_lazy", "_runtime"])
 def test_native_modules(name):
     stub = describe(ast.parse((PACKAGE / f"{name}.pyi").read_text()).body)
     assert stub == describe_native(importlib.import_module(f"torchc.{name}"))

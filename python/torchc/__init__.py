@@ -13,9 +13,10 @@ from torchc.errors import CompileError, LoadError, RunError, TorchcError, Unsupp
 from torchc.program import Program, load
 
 __all__ = [
-    "CompileError", "LoadError", "Program", "RunError", "TorchcError", "UnsupportedOpError", "compile", "load",
+    "CompileError", "LoadError", "Program", "RunError", "TorchcError", "UnsupportedOpError", "compile",
+    "eager_mode", "load",
 ]
-_SUBMODULES = ("aot", "compiler", "dynamo", "fx", "runtime", "training")
+_SUBMODULES = ("aot", "compiler", "dynamo", "eager", "fx", "lazy", "runtime", "training")
 
 
 def compile(model, args=None, kwargs=None, **options):
@@ -23,6 +24,18 @@ def compile(model, args=None, kwargs=None, **options):
     from torchc import compiler
 
     return compiler.compile(model, args, kwargs, **options)
+
+
+def eager_mode(*, target_cpu="host", threads=None):
+    """A context in which PyTorch's operators run in torchc, one by one.
+
+    target_cpu: as for `torchc.compile`.
+    threads: threads that run one operator; PyTorch's own number by default.
+    Returns a torchc.eager.EagerMode: `with torchc.eager_mode(): y = model(x)`.
+    """
+    from torchc import eager
+
+    return eager.EagerMode(target_cpu=target_cpu, threads=threads)
 
 
 def __getattr__(name):

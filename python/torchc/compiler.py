@@ -237,7 +237,7 @@ def import_model(model, args=None, kwargs=None, *, dynamic_shapes=None, use_trac
         args = _as_tuple(args)
         model = torch.jit.trace(model, args, check_trace=False)
     if isinstance(model, torch.jit.ScriptModule):
-        return Module.from_bytes(_save_script(model), "the ScriptModule", inputs=inputs or _describe_inputs(args), **options)
+        return Module.from_bytes(_save_script(model), "the ScriptModule", inputs=inputs or describe_inputs(args), **options)
     if inputs:
         raise ValueError("inputs are for TorchScript; the shapes of other models are those of args")
     if not isinstance(model, torch.export.ExportedProgram):
@@ -301,7 +301,7 @@ def _as_tuple(args):
     return tuple(args) if isinstance(args, (tuple, list)) else () if args is None else (args,)
 
 
-def _describe_inputs(args):
+def describe_inputs(args):
     """The command line's way to write the types of example inputs."""
     import torch
     from torch.utils import _pytree
