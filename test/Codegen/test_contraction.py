@@ -206,6 +206,8 @@ def pack_conv(weight):
     dict(n=1, h=10, w=20, c=8, o=16, k=3), dict(n=2, h=9, w=9, c=3, o=20, k=3, pad=1), dict(n=1, h=12, w=30, c=3, o=24, k=7, stride=2, pad=3),
     dict(n=2, h=7, w=7, c=16, o=32, k=1), dict(n=1, h=14, w=14, c=4, o=16, k=3, stride=2, pad=1, relu=True),
     dict(n=1, h=11, w=13, c=5, o=18, k=3, dilation=2, pad=2), dict(n=1, h=8, w=8, c=16, o=32, k=1, stride=2),
+    # Several image rows in a work group.
+    dict(n=1, h=14, w=14, c=300, o=64, k=3, stride=2, pad=1, relu=True), dict(n=3, h=23, w=9, c=256, o=70, k=3, stride=2),
     # Enough channels and patches for fewer multiplications; sizes that are odd, channels in blocks, columns beside panels.
     dict(n=2, h=16, w=14, c=32, o=64, k=3, pad=1, relu=True), dict(n=1, h=18, w=14, c=50, o=40, k=3),
     dict(n=1, h=32, w=30, c=33, o=250, k=3, pad=1), dict(n=1, h=12, w=12, c=300, o=100, k=3, pad=1),

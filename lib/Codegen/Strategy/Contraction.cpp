@@ -22,7 +22,7 @@
 // every kSumBlock steps the accumulators are added to sums that the stack holds meanwhile. Rows are
 // dealt out evenly (11 = 6 + 5, not 6 + 5 of one and 1 of another kind): a tile of
 // few rows waits for the latency of its multiply-adds. A product with few rows takes
-// more panels at once for the same reason.
+// more panels at once for the same reason, as long as the sums fit the registers.
 //
 // The last panel's columns beyond n are computed (packing padded them with zeros)
 // and masked when stored.
@@ -37,7 +37,9 @@
 // Grid: x blocks of panels, y blocks of at most kBlockRows rows (which stay in
 // the second-level cache while panels pass), z everything else: batch dims, and
 // image rows of a convolution. If those are short, pixels of several image rows
-// make up a tile, each with an address of its own.
+// make up a tile, each with an address of its own. Image rows of a convolution that fill a
+// tile stay apart, but a work group takes about kBlockRows pixels of them if the weights are more than
+// kBlockBytes: for each image row they would come from the third-level cache again.
 //
 //===----------------------------------------------------------------------===//
 
@@ -106,6 +108,7 @@ private:
   void emitPrefetch(ArrayRef<Index> loops, Index tile, Index panel, int64_t panels);
   void emitResults(ArrayRef<Indices> points, const Sums &sums, Index panel, int64_t panels);
   void emitResultRows(ArrayRef<Indices> points, ValueRange sums, Index panel, bool masked);
+  int64_t chooseImageRows(Index stepCount) const;
   /// Writes the loops over k; `body` gets all loop indices, those of k set.
   Sums emitSteps(Indices loops, ValueRange inits, function_ref<Sums(ArrayRef<Index>, ValueRange)> body);
   Value emitColumns(ArrayRef<Index> loops, Index panel, int64_t number);
@@ -119,15 +122,17 @@ private:
   const DimTracker::Reduction *output = nullptr;
   Indices at;               ///< The batch dims are set, the others 0.
   SmallVector<Dim> outer;   ///< Batch dims.
+  SmallVector<Dim> around;  ///< Image rows of a convolution whose tiles are within one.
   SmallVector<Dim> rowDims; ///< m; several if image rows are joined in tiles.
   std::optional<Dim> columnDim;
   SmallVector<LoopGroup> steps;
-  int64_t packedWidth = 0;   ///< Columns of a panel in memory, if packed.
-  int64_t panelWidth = 0;    ///< Columns of a panel as the tile sees it.
-  int64_t tileRows = 0;      ///< Rows of a tile, at most.
-  int64_t panelsAtOnce = 1;  ///< Panels of a tile.
-  int64_t tilesPerBlock = 1; ///< Tiles of a work group that share its panels, at most.
-  Index rows, columns, tiles, panels, tilesLower, tilesUpper;
+  int64_t packedWidth = 0;       ///< Columns of a panel in memory, if packed.
+  int64_t panelWidth = 0;        ///< Columns of a panel as the tile sees it.
+  int64_t tileRows = 0;          ///< Rows of a tile, at most.
+  int64_t panelsAtOnce = 1;      ///< Panels of a tile.
+  int64_t tilesPerBlock = 1;     ///< Tiles of a work group that share its panels, at most.
+  int64_t imageRowsPerBlock = 1; ///< Of `around`, that share a work group's panels.
+  Index rows, columns, tiles, panels, tilesLower, tilesUpper, imageRow, imageRowsLower, imageRowsUpper;
   AffineExpr rowsExpr;
   std::optional<Buffer> packed; ///< Panels in scratch memory: [panel][k][NR].
   std::optional<Buffer> copied; ///< The work group's rows in scratch memory: [row][k].
@@ -195,7 +200,7 @@ bool ContractionNest::analyze() {
     if (least * registersPerRow >= kAccumulatorsInFlight && (extent >= kRowsOfMatrix || !isMatrix()))
       break;
   }
-  outer.append(rowCandidates);
+  (isMatrix() ? outer : around).append(rowCandidates);
   rows = Index(1);
   rowsExpr = getAffineConstantExpr(1, root.op->getContext());
   for (const Dim &dim : rowDims) {
@@ -203,14 +208,20 @@ bool ContractionNest::analyze() {
     rowsExpr = rowsExpr * dim.extentExpr;
   }
   columns = columnDim->group.extent;
-  fewRows = rows.isConstant() && rows.offset * 2 <= tileRows;
-  if (fewRows) {
-    int64_t more = rows.offset * 4 <= tileRows ? 4 : 2;
-    panelsAtOnce *= more;
-    tileRows /= more;
+  auto getTileRows = [&](int64_t panels) {
+    return emitter.getTarget().getTileRows(panelWidth * panels, root.getAccumulatorType().getIntOrFloatBitWidth());
+  };
+  if (rows.isConstant() && rows.offset * 2 <= tileRows) {
+    fewRows = around.empty();
+    for (int64_t more : {4, 2})
+      if (rows.offset * more <= tileRows && rows.offset <= getTileRows(panelsAtOnce * more)) {
+        panelsAtOnce *= more;
+        tileRows /= more;
+        break;
+      }
   } else if (rows.isConstant() && rows.offset > tileRows && panelsAtOnce > 1) {
     // One tile of all rows, rather than two that each read the panels.
-    int64_t most = emitter.getTarget().getTileRows(panelWidth, root.getAccumulatorType().getIntOrFloatBitWidth());
+    const int64_t most = getTileRows(1);
     if (rows.offset <= most) {
       panelsAtOnce = 1;
       tileRows = most;
@@ -428,8 +439,9 @@ void ContractionNest::emitPrefetch(ArrayRef<Index> loops, Index tile, Index pane
     step = emitter.add(emitter.mul(step, group.extent), loops[group.last]);
   }
   int64_t stepBytes = panelCount * packedWidth * unpack.getSourceType().getElementTypeBitWidth() / 8;
-  int64_t share = llvm::divideCeil(stepBytes, tilesPerBlock);
-  Index tileInBlock = emitter.sub(tile, tilesLower);
+  int64_t share = llvm::divideCeil(stepBytes, tilesPerBlock * imageRowsPerBlock);
+  Index rowInBlock = emitter.sub(imageRow, imageRowsLower);
+  Index tileInBlock = emitter.add(emitter.mul(rowInBlock, tilesPerBlock), emitter.sub(tile, tilesLower));
   Index distance = emitter.mul(emitter.add(emitter.mul(tileInBlock, stepCount), step), share);
   Indices next = root.getPackedPoint(emitter, getLoops(at), emitter.add(panel, panelCount), packedWidth);
   for (int64_t line = 0; line < share; line += kLineBytes)
@@ -531,8 +543,29 @@ void ContractionNest::emitPanels(Index lower, Index upper, int64_t count) {
     if (packed)
       for (int64_t number = 0; number != count; ++number)
         emitPack(emitter.add(panel, number), number);
-    emitTiles(panel, count);
+    emitter.emitLoop(imageRowsLower, imageRowsUpper, 1, [&](Index row) {
+      imageRow = row;
+      setPoint(at, around, row);
+      emitTiles(panel, count);
+    });
+    // What follows is not within the loop.
+    setPoint(at, around, 0);
   });
+}
+
+/// How many image rows a work group takes: where a convolution's weights do not stay in the second-level
+/// cache until the next image row, several have to share them.
+int64_t ContractionNest::chooseImageRows(Index stepCount) const {
+  int64_t imageRows = 1;
+  for (const Dim &dim : around)
+    imageRows *= getConstant(dim.group.extent);
+  const double weightBytes =
+      double(getConstant(columns)) * getConstant(stepCount) * (root.getAccumulatorType().getIntOrFloatBitWidth() / 8);
+  if (getConstant(rows) > kBlockRows || imageRows >= kManySteps || getConstant(tiles) > tilesPerBlock ||
+      weightBytes <= kBlockBytes)
+    return 1;
+  const int64_t most = std::max<int64_t>(1, kBlockRows / std::max<int64_t>(1, rows.offset));
+  return llvm::divideCeil(imageRows, llvm::divideCeil(imageRows, most));
 }
 
 Grid ContractionNest::emit() {
@@ -563,7 +596,8 @@ Grid ContractionNest::emit() {
   tilesPerBlock = std::max<int64_t>(1, blockRows / tileRows);
   if (tiles.isConstant() && tiles.offset > 0)
     tilesPerBlock = llvm::divideCeil(tiles.offset, llvm::divideCeil(tiles.offset, tilesPerBlock));
-  double rowsAtOnce = std::min<double>(assumed(rows), tilesPerBlock * tileRows);
+  imageRowsPerBlock = chooseImageRows(stepCount);
+  double rowsAtOnce = std::min<double>(assumed(rows), tilesPerBlock * tileRows) * imageRowsPerBlock;
   double flops = 2 * rowsAtOnce * panelWidth * assumed(stepCount);
   double wanted = fewRows ? kFlopsPerGroupOfFewRows : kFlopsPerGroup;
   int64_t panelsPerBlock =
@@ -579,7 +613,26 @@ Grid ContractionNest::emit() {
   grid.x = columnDim->extentExpr.ceilDiv(panelWidth).ceilDiv(panelsPerBlock);
   grid.y = rowsExpr.ceilDiv(tileRows).ceilDiv(tilesPerBlock);
   grid.z = getAffineConstantExpr(1, context);
-  setPoint(at, outer, emitter.getWorkgroup(2));
+  // z counts batches, and blocks of image rows in them.
+  Index imageRows(1);
+  AffineExpr imageRowsExpr = grid.z;
+  for (const Dim &dim : around) {
+    imageRows = emitter.mul(imageRows, dim.group.extent);
+    imageRowsExpr = imageRowsExpr * dim.extentExpr;
+  }
+  Indices extents = llvm::map_to_vector<4>(outer, [](const Dim &dim) { return dim.group.extent; });
+  const Index blocks = emitter.ceilDiv(imageRows, imageRowsPerBlock);
+  const bool isSingle = blocks.isConstant() && blocks.offset == 1;
+  if (!isSingle)
+    extents.push_back(blocks);
+  Indices place = emitter.delinearize(emitter.getWorkgroup(2), extents);
+  imageRowsLower = isSingle ? Index(0) : emitter.mul(place.pop_back_val(), imageRowsPerBlock);
+  imageRowsUpper = emitter.add(imageRowsLower, imageRowsPerBlock);
+  if (imageRowsPerBlock != 1)
+    imageRowsUpper = emitter.min(imageRows, imageRowsUpper);
+  for (auto [dim, index] : llvm::zip_equal(outer, place))
+    at[dim.group.last] = index;
+  grid.z = imageRowsExpr.ceilDiv(imageRowsPerBlock);
   for (const Dim &dim : llvm::reverse(outer))
     grid.z = grid.z * dim.extentExpr;
   // Blocks of which there is but one start at the constant 0.

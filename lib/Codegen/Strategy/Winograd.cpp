@@ -133,7 +133,7 @@ bool WinogradNest::analyze() {
   int64_t packedWidth = root.getUnpack().getStaticInnerTiles()[0], wide = 2 * target.getLanes(32);
   panelWidth = std::gcd(wide, packedWidth);
   panelsAtOnce = std::gcd(wide / panelWidth, llvm::divideCeil(columns, panelWidth));
-  int64_t mostPatches = target.getTileRows(panelWidth * panelsAtOnce, 32);
+  const int64_t mostPatches = target.getTileRows(panelWidth * panelsAtOnce, 32);
   patchesAtOnce = llvm::divideCeil(patches, llvm::divideCeil(patches, mostPatches));
   return true;
 }
