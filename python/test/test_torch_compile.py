@@ -211,6 +211,32 @@ def test_training_an_mlp(in_pytorch):
     assert not in_pytorch()
 
 
+def test_views_of_inputs_are_no_results(tmp_path):
+    """Transposed weights and reshaped inputs, which the backward graph reads, are saved as they came."""
+    model = nn.Sequential(nn.Flatten(), nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 3))
+    check_training(model, torch.randn(4, 2, 3), options={"fallback": False, "dump_stages": str(tmp_path)})
+    (forward,) = tmp_path.glob("*-forward")
+    (header,) = [line for line in (forward / "1-import.mlir").read_text().splitlines() if "func.func @forward" in line]
+    assert header.partition("->")[2].count("tensor<") == 2, header  # The output, and the hidden values.
+
+
+def test_views_of_inputs_that_are_written():
+    def f(x, w):
+        x.add_(1)
+        y = x.t() @ w.t()
+        return y.sin() + x.sum()
+
+    w = torch.randn(5, 3, requires_grad=True)
+    gradients = []
+    for run in (f, compile(f)):
+        x = torch.arange(12.0).view(3, 4) / 12
+        own = w.detach().clone().requires_grad_()
+        y = run(x, own)
+        y.sum().backward()
+        gradients.append((y.detach(), x, own.grad))
+    check(gradients[1], gradients[0])
+
+
 def test_training_an_embedding():
     # Relative positions: as many rows of indices as columns.
     for table in (nn.Embedding(4, 2), nn.Embedding(4, 2, padding_idx=1, scale_grad_by_freq=True)):

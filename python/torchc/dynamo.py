@@ -23,6 +23,7 @@ import os
 
 import torch
 from torch._dynamo.backends.common import aot_autograd
+from torch._functorch.partitioners import default_partition
 from torch._guards import TracingContext
 from torch.fx.passes.infra.partitioner import CapabilityBasedPartitioner
 from torch.fx.passes.operator_support import OperatorSupportBase
@@ -36,6 +37,11 @@ from torchc.program import load
 
 _logger = logging.getLogger("torchc")
 _graph_numbers = itertools.count()
+# Views of all that they are views of.
+_VIEWS = frozenset((
+    torch.ops.aten.t.default, torch.ops.aten.permute.default, torch.ops.aten.transpose.int, torch.ops.aten.view.default,
+    torch.ops.aten.unsqueeze.default, torch.ops.aten.squeeze.default, torch.ops.aten.squeeze.dim, torch.ops.aten.squeeze.dims,
+    torch.ops.aten.expand.default, torch.ops.aten.detach.default, torch.ops.aten.alias.default))
 # How often a graph is cut anew because a part of it does not compile, or compiled anew because its weights change.
 _MAX_ROUNDS = 4
 
@@ -70,7 +76,29 @@ def backend(module, example_inputs, *, options=None, mode=None):
     if parsed.freezing:
         compile["inference"] = functools.partial(_compile_frozen, inputs=list(example_inputs), options=parsed)
     return aot_autograd(fw_compiler=compile["forward"], bw_compiler=compile["backward"],
-                        inference_compiler=compile["inference"], decompositions=find_decompositions())(module, example_inputs)
+                        inference_compiler=compile["inference"], partition_fn=_partition,
+                        decompositions=find_decompositions())(module, example_inputs)
+
+
+def _partition(joint_module, joint_inputs, **options):
+    """PyTorch's cut of a graph in forward and backward; what the backward graph reads by a view is saved as what it
+    is a view of, which often is an input: a weight, for its transpose."""
+    graph = joint_module.graph
+    nodes = list(graph.nodes)
+    last = max(i for i, node in enumerate(nodes) if node.op == "placeholder" or node.meta.get("partitioner_tag") == "is_forward")
+    places = {node: i for i, node in enumerate(nodes) if i > last and node.op != "output"}  # In the backward graph.
+    for node in reversed(nodes[:last + 1]):
+        readers = [user for user in node.users if user in places]
+        if node.target not in _VIEWS or not readers or any(other is not node.args[0] for other in node.all_input_nodes):
+            continue
+        first = min(readers, key=places.get)
+        with graph.inserting_before(first):
+            view = graph.node_copy(node)
+        view.meta = {**node.meta, "partitioner_tag": "is_backward"}
+        places[view] = places[first] - 0.5
+        for reader in readers:
+            reader.replace_input_with(node, view)
+    return default_partition(joint_module, joint_inputs, **options)
 
 
 def compile_graph(module, example_inputs, *, options, kind="inference"):
@@ -205,7 +233,8 @@ class _GraphCompilation:
         calls = [node for node in self.module.graph.nodes if node.op == "call_function" and node.target is not operator.getitem]
         others = [node for node in calls if not support.is_node_supported({}, node)]
         if not others:
-            return self._compile_part(self.module, lambda node: node)
+            # What takes gradients takes them with any strides.
+            return self._compile_part(self.module, lambda node: node, keeps_strides=self.kind != "backward")
         unsupported = [node for node in others if not is_random(node.target) or node in self.rejected]
         if not self.options.fallback and unsupported:
             raise explain([(node, "") for node in unsupported])
@@ -247,7 +276,7 @@ class _GraphCompilation:
         fused.recompile()
         return fused
 
-    def _compile_part(self, part, find_origin):
+    def _compile_part(self, part, find_origin, keeps_strides=True):
         """A function of a list of inputs that runs a part, or all, of the graph in torchc."""
         nodes = list(part.graph.nodes)
         placeholders = [node for node in nodes if node.op == "placeholder"]
@@ -255,8 +284,15 @@ class _GraphCompilation:
         is_single = isinstance(result, torch.fx.Node)
         outputs = [result] if is_single else list(result)
         computed = list(dict.fromkeys(node for node in outputs if isinstance(node, torch.fx.Node) and node.op != "placeholder"))
-        program = self._compile_native(part, computed, find_origin) if computed else None
-        run = _make_call(program, placeholders, outputs, computed)
+        orders = [_find_stride_order(node.meta.get("val")) if keeps_strides else None for node in computed]
+        stored = [node if order is None else _permute(node, order) for node, order in zip(computed, orders)]
+        try:
+            program = self._compile_native(part, stored, find_origin) if computed else None
+        finally:
+            for node, own in zip(stored, computed):
+                if node is not own:
+                    part.graph.erase_node(node)
+        run = _make_call(program, placeholders, outputs, computed, orders)
         run.is_single = is_single
         return run
 
@@ -317,29 +353,37 @@ class _Part(torch.nn.Module):
         return results[0] if self._run.is_single else results
 
 
-def _make_call(program, placeholders, outputs, computed):
-    """Calls a program: what a graph hands on, or knows before, is none of its outputs."""
-    positions = {node: i for i, node in enumerate(placeholders)}
-    places = {node: i for i, node in enumerate(computed)}
-    # Where each output comes from: a result, an input, or a constant.
-    plan = [("result", places[node]) if node in places else ("input", positions[node]) if node in positions else ("constant", node)
-            for node in outputs]
-    is_direct = plan == [("result", i) for i in range(len(computed))]
-    strides = {i: order for i, node in enumerate(computed) if (order := _find_stride_order(node.meta.get("val"))) is not None}
-    call = program.call_flat if program else None
+def _make_call(program, placeholders, outputs, computed, orders):
+    """Calls a program: what a graph hands on, or knows before, is none of its outputs. Results lie in memory in the
+    order of dimensions that `orders` says, None where it is theirs."""
+    constants = [node for node in outputs if not isinstance(node, torch.fx.Node)]
+    places = {node: i for i, node in reversed(list(enumerate([*computed, *placeholders])))}
+    rest = itertools.count(len(computed) + len(placeholders))
+    indices = [places[node] if isinstance(node, torch.fx.Node) else next(rest) for node in outputs]
+    is_direct = indices == list(range(len(computed)))
+    views = [(i, [order.index(dim) for dim in range(len(order))]) for i, order in enumerate(orders) if order is not None]
+    call = program.call_flat if program else lambda function, given: []
 
     def run(inputs):
         given = list(inputs)
         inputs.clear()
-        results = call("forward", given) if call else []
-        for i, order in strides.items():
-            results[i] = _restride(results[i], order)
+        results = call("forward", given)
+        for i, inverse in views:
+            results[i] = results[i].permute(inverse)
         if is_direct:
             return results
-        values = {"result": results, "input": given}
-        return [values[kind][value] if kind != "constant" else value for kind, value in plan]
+        values = results + given + constants
+        return [values[i] for i in indices]
 
     return run
+
+
+def _permute(node, order):
+    """A new node: the transposed value of another."""
+    with node.graph.inserting_after(node):
+        permuted = node.graph.call_function(torch.ops.aten.permute.default, (node, order))
+    permuted.meta = {**node.meta, "val": node.meta["val"].permute(order)}
+    return permuted
 
 
 def _find_stride_order(value):
@@ -360,7 +404,3 @@ def _find_stride_order(value):
 def _hint(size):
     return size.node.hint if isinstance(size, torch.SymInt) else size
 
-
-def _restride(tensor, order):
-    inverse = [order.index(dim) for dim in range(len(order))]
-    return tensor.permute(order).contiguous().permute(inverse)
