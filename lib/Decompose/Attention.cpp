@@ -99,13 +99,16 @@ static Value buildAttended(const AttentionWeights &attention, Type dtype, Decomp
 
 static FailureOr<Value> DecomposeAtenScaledDotProductAttention(AtenScaledDotProductAttentionOp op, Decomposer &b) {
   auto enableGqa = getConstantBool(op.getEnableGqa());
-  if (!enableGqa)
-    return b.unsupported("enable_gqa is not constant");
-  auto attention = buildAttentionWeights({op.getQuery(), op.getKey(), op.getValue(), op.getAttnMask(), op.getDropoutP(),
+  auto dropout = getConstantNumber(op.getDropoutP());
+  if (!enableGqa || !dropout)
+    return b.unsupported("enable_gqa or dropout_p is not constant");
+  auto attention = buildAttentionWeights({op.getQuery(), op.getKey(), op.getValue(), op.getAttnMask(), b.floating(0),
                                           op.getIsCausal(), op.getScale(), *enableGqa},
                                          b);
   if (failed(attention))
     return failure();
+  if (*dropout != 0)
+    attention->weights = b.create<AtenDropoutOp>(attention->weights, op.getDropoutP(), b.boolean(true));
   return buildAttended(*attention, getTensorType(op.getQuery()).getDtype(), b);
 }
 

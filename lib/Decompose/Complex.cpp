@@ -44,3 +44,8 @@ Complex torchc::multiply(Complex x, Complex y, AtenBuilder &b) {
 }
 
 Complex torchc::conjugate(Complex x, AtenBuilder &b) { return {x.re, x.im ? b.create<AtenNegOp>(x.im) : Value()}; }
+
+Value torchc::buildConjugate(Value tensor, AtenBuilder &b) {
+  Complex parts = splitComplex(tensor, b);
+  return parts.im ? joinComplex(conjugate(parts, b), b) : tensor;
+}

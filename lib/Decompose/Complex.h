@@ -27,6 +27,18 @@ mlir::Value joinComplex(Complex parts, torch::AtenBuilder &b);
 
 Complex multiply(Complex x, Complex y, torch::AtenBuilder &b);
 Complex conjugate(Complex x, torch::AtenBuilder &b);
+/// The same of a tensor; itself where it is real.
+mlir::Value buildConjugate(mlir::Value tensor, torch::AtenBuilder &b);
+/// 1 / sqrt(x)
+Complex buildRsqrt(Complex x, torch::AtenBuilder &b);
+/// |x|
+mlir::Value buildMagnitude(Complex x, torch::AtenBuilder &b);
+
+/// The result of an elementwise op from its operands' parts, of numbers too; none for an op that is not known.
+std::optional<Complex> buildComplexFunction(mlir::Operation *op, llvm::ArrayRef<Complex> operands,
+                                            torch::AtenBuilder &b);
+/// cumprod, logcumsumexp and prod (which keeps its dim) along a dim of static size; none for other ops and dims.
+std::optional<Complex> buildComplexScan(mlir::Operation *op, Complex x, int64_t dim, torch::AtenBuilder &b);
 
 } // namespace torchc
 

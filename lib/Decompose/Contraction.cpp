@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Complex.h"
 #include "Patterns.h"
 
 using namespace mlir;
@@ -37,8 +38,14 @@ static FailureOr<Value> DecomposeAtenAddbmm(AtenAddbmmOp op, Decomposer &b) {
   return b.createAs<AtenAddmmOp>(op.getType(), op.getSelf(), lhs, rhs, op.getBeta(), op.getAlpha());
 }
 
-/// beta x + alpha product, in the dtype of x
+/// beta x + alpha product, in the dtype of x; of bools, "or" is their sum and "and" their product.
 static Value addScaled(Value x, Value product, Value beta, Value alpha, Decomposer &b) {
+  if (Type dtype = getDtype(x); isBoolDtype(dtype) && isBoolDtype(getDtype(product))) {
+    auto scale = [&](Value term, Value factor) {
+      return b.create<AtenLogicalAndOp>(term, b.scalarTensor(factor, dtype));
+    };
+    return b.create<AtenLogicalOrOp>(scale(x, beta), scale(product, alpha));
+  }
   // A beta of 0 leaves out even what is not finite.
   if (getConstantNumber(beta) == 0.0)
     return b.create<AtenMulScalarOp>(product, alpha);
@@ -53,19 +60,17 @@ static FailureOr<Value> DecomposeAtenAddr(AtenAddrOp op, Decomposer &b) {
   return addScaled(op.getSelf(), product, op.getBeta(), op.getAlpha(), b);
 }
 
-/// Of real numbers, vdot is dot.
+/// vdot(x, y) = dot(conj(x), y)
 static FailureOr<Value> DecomposeAtenVdot(AtenVdotOp op, Decomposer &b) {
-  if (isComplexDtype(getTensorType(op.getSelf()).getDtype()))
-    return b.unsupported("on complex numbers");
-  return b.createAs<AtenDotOp>(op.getType(), op.getSelf(), op.getOther());
+  return b.createAs<AtenDotOp>(op.getType(), buildConjugate(op.getSelf(), b), op.getOther());
 }
-/// sum(x y) along a dim
+/// sum(conj(x) y) along a dim
 static FailureOr<Value> DecomposeAtenLinalgVecdot(AtenLinalgVecdotOp op, Decomposer &b) {
   auto dim = getConstantInt(op.getDim());
   Type dtype = getTensorType(op.getResult()).getDtype();
-  if (!dim || isComplexDtype(dtype))
-    return b.unsupported("a dim that is not constant, or on complex numbers");
-  return b.convert(b.sum(b.mulTensors(op.getX(), op.getY()), {*dim}, false), dtype);
+  if (!dim)
+    return b.unsupported("a dim that is not constant");
+  return b.convert(b.sum(b.mulTensors(buildConjugate(op.getX(), b), op.getY()), {*dim}, false), dtype);
 }
 
 /// (a x b)[i] = a[i + 1] b[i + 2] - a[i + 2] b[i + 1], indices modulo 3

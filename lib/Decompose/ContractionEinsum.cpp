@@ -325,9 +325,7 @@ static FailureOr<Value> DecomposeAtenLinalgMatrixPower(AtenLinalgMatrixPowerOp o
 /// the squarings ask for.
 template <typename Op> static FailureOr<Value> decomposeMatrixExp(Op op, Decomposer &b) {
   constexpr int64_t kSquarings = 16, kTerms = 9;
-  Type dtype = getResultDtype(op), f64 = b.getBuilder().getF64Type();
-  if (isComplexDtype(dtype))
-    return b.unsupported("on complex numbers");
+  Type dtype = getResultDtype(op), f64 = promoteDtypes(dtype, b.getBuilder().getF64Type());
   Value scaled = b.mulNumber(b.convert(op.getSelf(), f64), std::ldexp(1.0, -kSquarings));
   Value steps = b.range(b.size(scaled, -1));
   Value identity = b.convert(b.create<AtenEqTensorOp>(b.unsqueeze(steps, 1), steps), f64);

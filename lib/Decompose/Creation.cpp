@@ -118,14 +118,14 @@ static FailureOr<Value> DecomposeAtenEyeM(AtenEyeMOp op, Decomposer &b) {
 static FailureOr<Value> buildSteps(Operation *op, Value start, Value end, Value stepsValue, Value base, Decomposer &b) {
   auto steps = getConstantInt(stepsValue);
   Type dtype = getResultDtype(op);
-  if (!steps || isComplexDtype(dtype))
-    return b.unsupported("a number of steps that is not constant, or complex numbers");
+  if (!steps)
+    return b.unsupported("a number of steps that is not constant");
   // Integers step in f64, as PyTorch's double accumulator does not round 2^24 and more.
-  Type computed = isFloatDtype(dtype) ? getComputeDtype(dtype) : Type(b.getBuilder().getF64Type());
+  Type computed = isa<IntegerType>(dtype) ? Type(b.getBuilder().getF64Type()) : getComputeDtype(dtype);
   // The ends are first brought to the dtype of the result.
   auto toTensor = [&](Value end) {
     if (!isa<BaseTensorType>(end.getType()))
-      end = b.scalarTensor(end, isFloatDtype(dtype) ? computed : Type(b.getBuilder().getF64Type()));
+      end = b.scalarTensor(end, computed);
     return b.convert(b.convert(end, dtype), computed);
   };
   Value first = toTensor(start), last = toTensor(end), values = b.expand(first, {stepsValue});
@@ -139,7 +139,8 @@ static FailureOr<Value> buildSteps(Operation *op, Value start, Value end, Value 
     Value fromStart = b.addTensors(first, b.mulTensors(places, step));
     Value rest = b.addNumber(b.create<AtenNegOp>(places), static_cast<double>(*steps - 1));
     Value fromEnd = b.subTensors(last, b.mulTensors(rest, step));
-    values = b.where(b.create<AtenLtScalarOp>(places, b.integer(*steps / 2)), fromStart, fromEnd);
+    Value isFirstHalf = b.create<AtenLtScalarOp>(b.range(stepsValue), b.integer(*steps / 2));
+    values = b.where(isFirstHalf, fromStart, fromEnd);
   }
   if (base)
     values = b.create<AtenPowScalarOp>(base, values);

@@ -245,13 +245,9 @@ static FailureOr<Value> DecomposeAtenImag(AtenImagOp op, Decomposer &b) {
   Complex parts = splitComplex(op.getSelf(), b);
   return parts.im ? FailureOr<Value>(parts.im) : FailureOr<Value>(b.unsupported("on real numbers"));
 }
-template <typename Op> static FailureOr<Value> decomposeConjugate(Op op, Decomposer &b) {
-  Complex parts = splitComplex(op.getSelf(), b);
-  return parts.im ? joinComplex(conjugate(parts, b), b) : parts.re;
-}
-static FailureOr<Value> DecomposeAten_Conj(Aten_ConjOp op, Decomposer &b) { return decomposeConjugate(op, b); }
+static FailureOr<Value> DecomposeAten_Conj(Aten_ConjOp op, Decomposer &b) { return buildConjugate(op.getSelf(), b); }
 static FailureOr<Value> DecomposeAtenConjPhysical(AtenConjPhysicalOp op, Decomposer &b) {
-  return decomposeConjugate(op, b);
+  return buildConjugate(op.getSelf(), b);
 }
 static FailureOr<Value> DecomposeAtenComplex(AtenComplexOp op, Decomposer &b) {
   Value re = op.getReal(), im = op.getImag();

@@ -61,6 +61,13 @@ static FailureOr<Value> DecomposeAtenDiagonal(AtenDiagonalOp op, Decomposer &b) 
 static FailureOr<Value> DecomposeAtenOneHot(AtenOneHotOp op, Decomposer &b) {
   if (getConstantInt(op.getNumClasses()).value_or(0) < 0)
     return b.unsupported("with a number of classes that the data give");
+  // A number that is no class would give a row of zeros.
+  Value isInside = b.create<AtenLogicalAndOp>(b.create<AtenGeScalarOp>(op.getSelf(), b.integer(0)),
+                                              b.create<AtenLtScalarOp>(op.getSelf(), op.getNumClasses()));
+  Type boolean = torch::BoolType::get(op.getContext());
+  Aten_AssertScalarOp::create(b.getBuilder(), b.getLoc(), TypeRange(),
+                              {b.createAs<AtenItemOp>(boolean, b.create<AtenAllOp>(isInside)),
+                               b.string("one_hot: a class is below 0, or not below num_classes")});
   Value isClass = b.create<AtenEqTensorOp>(b.unsqueeze(op.getSelf(), -1), b.range(op.getNumClasses()));
   return b.convert(isClass, getTensorType(op.getResult()).getDtype());
 }

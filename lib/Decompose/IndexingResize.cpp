@@ -15,7 +15,7 @@ using namespace torchc::torch;
 //
 // Every mode is separable: along one dim, an element of the result is a sum of elements
 // of the input, its taps. Sizes are static, so places and weights are literals.
-// Places are computed in f32, as PyTorch does, so that both choose the same neighbours.
+// Places are computed in f32, and weights of f64 in f64, as PyTorch does, so that both choose the same neighbours.
 //
 
 namespace {
@@ -39,7 +39,7 @@ struct Taps {
 } // namespace
 
 /// Keys' kernel with a = -3/4 (-1/2 where antialiased).
-static float getCubicWeight(float x, float a) {
+template <typename Number> static Number getCubicWeight(Number x, Number a) {
   x = std::abs(x);
   if (x <= 1)
     return ((a + 2) * x - (a + 3)) * x * x + 1;
@@ -47,16 +47,18 @@ static float getCubicWeight(float x, float a) {
 }
 
 /// All elements within the support of the kernel, which grows as the image shrinks.
-static void addAntialiasedTaps(Taps &taps, int64_t i, int64_t extent, float scale, bool cubic) {
-  float factor = std::max(scale, 1.0f), support = (cubic ? 2.0f : 1.0f) * factor;
-  float center = scale * (static_cast<float>(i) + 0.5f);
-  int64_t first = std::max<int64_t>(static_cast<int64_t>(center - support + 0.5f), 0);
-  int64_t end = std::min<int64_t>(static_cast<int64_t>(center + support + 0.5f), extent);
-  SmallVector<float> weights;
-  float total = 0;
+template <typename Number>
+static void addAntialiasedTaps(Taps &taps, int64_t i, int64_t extent, Number scale, bool cubic) {
+  Number factor = std::max(scale, Number(1.0)), support = (cubic ? Number(2.0) : Number(1.0)) * factor;
+  Number center = scale * (static_cast<Number>(i) + Number(0.5));
+  int64_t first = std::max<int64_t>(static_cast<int64_t>(center - support + Number(0.5)), 0);
+  int64_t end = std::min<int64_t>(static_cast<int64_t>(center + support + Number(0.5)), extent);
+  SmallVector<Number> weights;
+  Number total = 0;
   for (int64_t place = first; place < end; ++place) {
-    float distance = (static_cast<float>(place) - center + 0.5f) / factor;
-    weights.push_back(cubic ? getCubicWeight(distance, -0.5f) : std::max(0.0f, 1.0f - std::abs(distance)));
+    Number distance = (static_cast<Number>(place) - center + Number(0.5)) / factor;
+    weights.push_back(cubic ? getCubicWeight(distance, -Number(0.5))
+                            : std::max(Number(0.0), Number(1.0) - std::abs(distance)));
     total += weights.back();
   }
   for (auto [k, weight] : llvm::enumerate(weights))
@@ -66,33 +68,35 @@ static void addAntialiasedTaps(Taps &taps, int64_t i, int64_t extent, float scal
     taps.add(k, 0, 0);
 }
 
+template <typename Number>
 static Taps getTaps(Interpolation mode, int64_t extent, int64_t output, double scaleFactor, bool alignCorners) {
-  float scale =
-      scaleFactor > 0 ? static_cast<float>(1.0 / scaleFactor) : static_cast<float>(extent) / static_cast<float>(output);
+  Number scale = scaleFactor > 0 ? static_cast<Number>(1.0 / scaleFactor)
+                                 : static_cast<Number>(extent) / static_cast<Number>(output);
   if (alignCorners)
-    scale = output > 1 ? static_cast<float>(extent - 1) / static_cast<float>(output - 1) : 0.0f;
+    scale = output > 1 ? static_cast<Number>(extent - 1) / static_cast<Number>(output - 1) : Number(0.0);
   auto clamp = [&](int64_t place) { return static_cast<double>(std::clamp<int64_t>(place, 0, extent - 1)); };
   Taps taps;
   for (int64_t i = 0; i < output; ++i) {
-    auto position = static_cast<float>(i);
-    float source = alignCorners ? scale * position : scale * (position + 0.5f) - 0.5f;
+    auto position = static_cast<Number>(i);
+    Number source = alignCorners ? scale * position : scale * (position + Number(0.5)) - Number(0.5);
     switch (mode) {
     case Interpolation::Nearest: taps.add(0, clamp(static_cast<int64_t>(std::floor(position * scale))), 1); break;
     case Interpolation::NearestExact:
-      taps.add(0, clamp(static_cast<int64_t>(std::floor((position + 0.5f) * scale))), 1);
+      taps.add(0, clamp(static_cast<int64_t>(std::floor((position + Number(0.5)) * scale))), 1);
       break;
     case Interpolation::Linear: {
-      source = std::max(source, 0.0f);
+      source = std::max(source, Number(0.0));
       auto place = std::min(static_cast<int64_t>(source), extent - 1);
-      float weight = std::clamp(source - static_cast<float>(place), 0.0f, 1.0f);
-      taps.add(0, clamp(place), 1.0f - weight);
+      Number weight = std::clamp(source - static_cast<Number>(place), Number(0.0), Number(1.0));
+      taps.add(0, clamp(place), Number(1.0) - weight);
       taps.add(1, clamp(place + 1), weight);
       break;
     }
     case Interpolation::Cubic: {
-      float floor = std::floor(source), t = source - floor;
+      Number floor = std::floor(source), t = source - floor;
       for (int64_t k = 0; k < 4; ++k)
-        taps.add(k, clamp(static_cast<int64_t>(floor) + k - 1), getCubicWeight(t - static_cast<float>(k - 1), -0.75f));
+        taps.add(k, clamp(static_cast<int64_t>(floor) + k - 1),
+                 getCubicWeight(t - static_cast<Number>(k - 1), -Number(0.75)));
       break;
     }
     case Interpolation::LinearAntialiased:
@@ -102,6 +106,14 @@ static Taps getTaps(Interpolation mode, int64_t extent, int64_t output, double s
     }
   }
   return taps;
+}
+
+/// Of elements of `dtype`.
+static Taps getTaps(Type dtype, Interpolation mode, int64_t extent, int64_t output, double scaleFactor,
+                    bool alignCorners) {
+  bool isPlain = mode == Interpolation::Nearest || mode == Interpolation::NearestExact;
+  return dtype.isF64() && !isPlain ? getTaps<double>(mode, extent, output, scaleFactor, alignCorners)
+                                   : getTaps<float>(mode, extent, output, scaleFactor, alignCorners);
 }
 
 static Value resizeDim(Value x, int64_t dim, const Taps &taps, bool isPlain, Decomposer &b) {
@@ -148,7 +160,8 @@ static FailureOr<Value> buildResize(Value x, Value outputSize, ArrayRef<std::opt
     int64_t extent = type.getSizes()[2 + i];
     if (extent == (*output)[i] && !factors[i].has_value())
       continue;
-    x = resizeDim(x, 2 + i, getTaps(mode, extent, (*output)[i], factors[i].value_or(0), alignCorners), isPlain, b);
+    x = resizeDim(x, 2 + i, getTaps(type.getDtype(), mode, extent, (*output)[i], factors[i].value_or(0), alignCorners),
+                  isPlain, b);
   }
   return b.convert(x, type.getDtype());
 }
@@ -166,7 +179,7 @@ static FailureOr<Value> buildResizeGradient(Value gradient, Value inputSize, Arr
   for (auto [i, factor] : llvm::enumerate(factors)) {
     auto dim = static_cast<int64_t>(i) + 2;
     int64_t extent = (*input)[dim], output = type.getSizes()[dim];
-    Taps taps = getTaps(mode, extent, output, factor.value_or(0), alignCorners);
+    Taps taps = getTaps(type.getDtype(), mode, extent, output, factor.value_or(0), alignCorners);
     SmallVector<double> matrix(output * extent, 0);
     for (auto [places, weights] : llvm::zip(taps.places, taps.weights))
       for (int64_t row = 0; row < output; ++row)

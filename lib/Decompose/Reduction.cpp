@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Complex.h"
 #include "Patterns.h"
 
 using namespace mlir;
@@ -88,6 +89,15 @@ struct Moments {
 static Moments buildMoments(Value x, Value dimList, std::optional<double> correction, std::optional<bool> keepdim,
                             Decomposer &b) {
   BaseTensorType type = getTensorType(x);
+  if (isComplexDtype(type.getDtype())) {
+    // The variances of the parts add up.
+    Complex parts = splitComplex(x, b);
+    Moments re = buildMoments(parts.re, dimList, correction, keepdim, b);
+    Moments im = re.variance ? buildMoments(parts.im, dimList, correction, keepdim, b) : Moments();
+    if (!im.variance)
+      return {};
+    return {b.addTensors(re.variance, im.variance), joinComplex({re.mean, im.mean}, b)};
+  }
   auto dims = getReducedDims(dimList, type.getRank());
   if (!dims || !correction || !keepdim) {
     (void)b.unsupported("dims, correction or keepdim that is not constant");
@@ -281,7 +291,7 @@ static FailureOr<Value> DecomposeAtenSumToSize(AtenSumToSizeOp op, Decomposer &b
 // Norms
 //===----------------------------------------------------------------------===//
 
-/// logsumexp(x) = log(sum(exp(x - m))) + m with m = max(x), or 0 where that is infinite
+/// logsumexp(x) = log(sum(exp(x - m))) + m with m = max(re x), or 0 where that is infinite
 static FailureOr<Value> DecomposeAtenLogsumexp(AtenLogsumexpOp op, Decomposer &b) {
   auto dims = getReducedDims(op.getDim(), getTensorType(op.getSelf()).getRank());
   auto keepdim = getConstantBool(op.getKeepdim());
@@ -289,8 +299,8 @@ static FailureOr<Value> DecomposeAtenLogsumexp(AtenLogsumexpOp op, Decomposer &b
     return b.unsupported("dims that are not constant");
   Type dtype = getResultDtype(op), computed = getComputeDtype(dtype);
   Value x = b.convert(op.getSelf(), computed);
-  Value peak = b.amax(x, *dims, true);
-  Value shift = b.where(b.create<AtenIsinfOp>(peak), b.literal(computed, 0), peak);
+  Value peak = b.amax(splitComplex(x, b).re, *dims, true);
+  Value shift = b.where(b.create<AtenIsinfOp>(peak), b.literal(getDtype(peak), 0), peak);
   Value sum = b.sum(b.create<AtenExpOp>(b.subTensors(x, shift)), *dims, true);
   Value result = b.addTensors(b.create<AtenLogOp>(sum), shift);
   if (!*keepdim)
@@ -308,9 +318,9 @@ static FailureOr<Value> buildNorm(Operation *op, Value x, Value order, Value dim
   if (!dims || !keepdim || !p)
     return b.unsupported("dims or an order that is not constant");
   Type dtype = getResultDtype(op), computed = getComputeDtype(dtype);
-  if (!isFloatDtype(dtype) || isComplexDtype(getTensorType(x).getDtype()))
-    return b.unsupported("on complex numbers");
-  x = b.convert(x, computed);
+  if (!isFloatDtype(dtype))
+    return b.unsupported("in a dtype that is not floating point");
+  x = b.convert(isComplexDtype(getDtype(x)) ? b.create<AtenAbsOp>(x) : x, computed);
   if (std::isinf(*p)) {
     Value magnitude = b.create<AtenAbsOp>(x);
     if (*p > 0)

@@ -66,9 +66,9 @@ static FailureOr<Value> DecomposeAtenMseLoss(AtenMseLossOp op, Decomposer &b) {
 
 /// |x - t|
 static FailureOr<Value> DecomposeAtenL1Loss(AtenL1LossOp op, Decomposer &b) {
-  if (isComplexDtype(getDtype(op.getSelf())))
-    return b.unsupported("on complex numbers");
-  Value difference = b.subTensors(widen(op, op.getSelf(), b), widen(op, op.getTarget(), b));
+  Value difference = isComplexDtype(getDtype(op.getSelf()))
+                         ? b.subTensors(op.getSelf(), op.getTarget())
+                         : b.subTensors(widen(op, op.getSelf(), b), widen(op, op.getTarget(), b));
   return reduceLoss(op, abs(difference, b), op.getReduction(), b);
 }
 
@@ -227,8 +227,13 @@ static FailureOr<Value> DecomposeAtenCosineEmbeddingLoss(AtenCosineEmbeddingLoss
 
 /// The p-norm of x1 - x2 + eps over the last dim.
 template <typename Op> static Value buildPairwiseDistance(Op op, Value x1, Value x2, Value keepdim, Decomposer &b) {
-  Value difference = widen(op, b.subTensors(widenFloats(op, x1, b), widenFloats(op, x2, b)), b);
+  // The norm is of the absolute values of complex numbers.
+  bool isComplex = isComplexDtype(getDtype(x1)) || isComplexDtype(getDtype(x2));
+  Value difference =
+      isComplex ? b.subTensors(x1, x2) : widen(op, b.subTensors(widenFloats(op, x1, b), widenFloats(op, x2, b)), b);
   difference = b.create<AtenAddScalarOp>(difference, op.getEps(), b.integer(1));
+  if (isComplex)
+    difference = abs(difference, b);
   return b.create<AtenLinalgVectorNormOp>(difference, op.getP(), b.list(ArrayRef<int64_t>{-1}), keepdim, b.none());
 }
 static FailureOr<Value> DecomposeAtenPairwiseDistance(AtenPairwiseDistanceOp op, Decomposer &b) {

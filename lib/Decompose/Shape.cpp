@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "Complex.h"
 #include "Patterns.h"
 
 using namespace mlir;
@@ -21,11 +22,9 @@ static FailureOr<Value> DecomposeAtenNumpyT(AtenNumpyTOp op, Decomposer &b) {
   return b.permute(op.getSelf(), order);
 }
 static FailureOr<Value> DecomposeAtenMT(AtenMTOp op, Decomposer &b) { return b.transpose(op.getSelf(), -2, -1); }
-/// Of real numbers, the adjoint is the transpose.
+/// The transpose, and of complex numbers its conjugate.
 static FailureOr<Value> DecomposeAtenAdjoint(AtenAdjointOp op, Decomposer &b) {
-  if (isComplexDtype(getTensorType(op.getSelf()).getDtype()))
-    return b.unsupported("on complex numbers");
-  return b.transpose(op.getSelf(), -2, -1);
+  return buildConjugate(b.transpose(op.getSelf(), -2, -1), b);
 }
 static FailureOr<Value> DecomposeAtenSwapaxes(AtenSwapaxesOp op, Decomposer &b) {
   return b.createAs<AtenTransposeIntOp>(op.getType(), op.getSelf(), op.getAxis0(), op.getAxis1());

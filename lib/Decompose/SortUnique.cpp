@@ -94,6 +94,9 @@ template <typename Op> static Decomposed decomposeConsecutive(Op op, Decomposer 
   auto dim = wrapDim(*constant, getRank(self));
   if (!dim || getRank(self) == 0)
     return b.unsupported("a dim out of range");
+  if (getRank(op->getResult(0)) != getRank(self))
+    return b.unsupported("whose result the file gives another rank than its input, as torch.export does for a dim "
+                         "below 0");
   Groups groups = buildGroups(b.transpose(self, 0, *dim), b);
   return buildUnique(op, self, *dim, groups, Value(), {b.size(self, *dim)}, op.getReturnInverse(), op.getReturnCounts(),
                      b);
@@ -119,6 +122,10 @@ static Decomposed DecomposeAtenUniqueDim(AtenUniqueDimOp op, Decomposer &b) {
   auto dim = constant ? wrapDim(*constant, rank) : std::nullopt;
   if (!dim || rank == 0 || !areConstant({op.getReturnInverse(), op.getReturnCounts()}))
     return b.unsupported("an option that is not constant");
+  if (getTensorType(op.getSelf()).getSizes()[*dim] == 0) {
+    Value empty = b.full({b.integer(0)}, b.integer(0), getIndexDtype(b));
+    return SmallVector<Value>{op.getSelf(), empty, empty};
+  }
   if (llvm::is_contained(getTensorType(op.getSelf()).getSizes(), 0))
     return b.unsupported("of a tensor without elements");
   SmallVector<int64_t> order{*dim};

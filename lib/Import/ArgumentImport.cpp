@@ -52,6 +52,25 @@ Value GraphImporter::createList(Location loc, ValueRange elements, Type elementT
 /// alone.
 static constexpr StringLiteral kWrappedNumber = "torchc.wrapped_number";
 
+Value GraphImporter::makeMutable(Location loc, Value tensor) {
+  if (!isMutable)
+    return tensor;
+  Type type = cast<torch::BaseTensorType>(tensor.getType()).getNonValueType();
+  return torch::CopyToNonValueTensorOp::create(builder, loc, type, tensor);
+}
+
+Value GraphImporter::wrapComplex(Location loc, std::complex<double> number) {
+  Type f64 = builder.getF64Type();
+  auto pair = RankedTensorType::get({2}, f64);
+  Value parts = torch::ValueTensorLiteralOp::create(
+      builder, loc, torch::ValueTensorType::get(builder.getContext(), ArrayRef<int64_t>{2}, f64),
+      DenseElementsAttr::get(pair, ArrayRef<double>{number.real(), number.imag()}));
+  auto type = torch::ValueTensorType::get(builder.getContext(), ArrayRef<int64_t>{}, ComplexType::get(f64));
+  auto tensor = torch::AtenViewAsComplexOp::create(builder, loc, type, parts);
+  tensor->setAttr(kWrappedNumber, builder.getUnitAttr());
+  return makeMutable(loc, tensor);
+}
+
 Value GraphImporter::wrapLiteral(Location loc, Attribute number) {
   Type dtype = builder.getF64Type();
   if (auto boolean = dyn_cast<BoolAttr>(number)) {
@@ -64,10 +83,7 @@ Value GraphImporter::wrapLiteral(Location loc, Attribute number) {
   auto elements = DenseElementsAttr::get(RankedTensorType::get({}, dtype), number);
   auto literal = torch::ValueTensorLiteralOp::create(builder, loc, type, elements);
   literal->setAttr(kWrappedNumber, builder.getUnitAttr());
-  if (!isMutable)
-    return literal;
-  return torch::CopyToNonValueTensorOp::create(builder, loc, cast<torch::BaseTensorType>(Type(type)).getNonValueType(),
-                                               literal);
+  return makeMutable(loc, literal);
 }
 
 Value GraphImporter::wrapNumber(Location loc, Value number) {
@@ -112,8 +128,10 @@ FailureOr<Value> GraphImporter::importArgument(Location loc, const Argument &arg
   if (const auto *device = std::get_if<DeviceArg>(&argument.value))
     return Value(torch::ConstantDeviceOp::create(builder, loc, builder.getType<torch::DeviceType>(),
                                                  builder.getStringAttr(device->type)));
-  if (std::holds_alternative<std::complex<double>>(argument.value))
-    return fail(loc, "complex numbers as arguments are not supported", ExitCode::UnsupportedOp);
+  if (const auto *number = std::get_if<std::complex<double>>(&argument.value))
+    return Value(torch::ConstantComplexOp::create(builder, loc, builder.getType<torch::NumberType>(),
+                                                  builder.getF64FloatAttr(number->real()),
+                                                  builder.getF64FloatAttr(number->imag())));
   if (const auto *list = std::get_if<Argument::List>(&argument.value)) {
     Values elements;
     for (const Argument &element : *list) {
@@ -256,6 +274,8 @@ FailureOr<Value> GraphImporter::importAs(Location loc, const Argument &argument,
       return wrapLiteral(loc, builder.getF64FloatAttr(*number));
     if (const auto *boolean = std::get_if<bool>(&argument.value))
       return wrapLiteral(loc, builder.getBoolAttr(*boolean));
+    if (const auto *number = std::get_if<std::complex<double>>(&argument.value))
+      return wrapComplex(loc, *number);
   }
   FailureOr<Value> value = importArgument(loc, argument, scope);
   if (failed(value))

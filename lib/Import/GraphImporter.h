@@ -87,6 +87,9 @@ private:
   mlir::Value createList(mlir::Location loc, mlir::ValueRange elements, mlir::Type elementType);
   /// A number where a schema wants a tensor: 0-d, marked `torchc.wrapped_number`.
   mlir::Value wrapLiteral(mlir::Location loc, mlir::Attribute number);
+  mlir::Value wrapComplex(mlir::Location loc, std::complex<double> number);
+  /// A value tensor as graphs before Normalize have them.
+  mlir::Value makeMutable(mlir::Location loc, mlir::Value tensor);
   mlir::Value wrapNumber(mlir::Location loc, mlir::Value number);
   mlir::Value createInt(mlir::Location loc, int64_t value);
   mlir::Value createFloat(mlir::Location loc, double value);

@@ -84,6 +84,13 @@ Value GraphImporter::createScalarOp(Location loc, StringRef target, ValueRange g
       sum = createScalarOp(loc, "operator.add", {sum, operand});
     return sum;
   }
+  // condition ? a : b, of ints b + condition (a - b); what reading a bool from a tensor is exported as
+  if (target == "torch.sym_ite" && getKind(operands[0]) == "bool" && !has("float")) {
+    Value chosen = toNumber(loc, operands[1], "int"), other = toNumber(loc, operands[2], "int");
+    Value difference = createScalarOp(loc, "operator.sub", {chosen, other});
+    Value step = createScalarOp(loc, "operator.mul", {toNumber(loc, operands[0], "int"), difference});
+    return createScalarOp(loc, "operator.add", {other, step});
+  }
   if (operands.size() != 2)
     return {};
   bool areBools = !has("int") && !has("float");

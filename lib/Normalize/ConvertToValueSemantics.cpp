@@ -220,6 +220,13 @@ LogicalResult FunctionConverter::convertTrainingNorm(Operation *op, AtenBuilder 
     if (!operands.emplace_back(read(operand, op, b)))
       return failure();
   Value input = operands[0];
+  // Of no elements, the statistics stay as they are.
+  if (isa<AtenBatchNormOp>(op) && getTensorType(input).hasRank() &&
+      llvm::is_contained(getTensorType(input).getSizes(), 0)) {
+    aliases.define(op->getResult(0), input);
+    erased.push_back(op);
+    return success();
+  }
   if (!getTensorType(input).hasRank() || getTensorType(input).getRank() < 2)
     return emitErrorAt(op) << "an input whose rank is not known, or less than 2";
   Value batch = b.size(input, 0), channels = b.size(input, 1);

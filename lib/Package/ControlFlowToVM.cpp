@@ -41,6 +41,16 @@ struct ConvertFunc : OpConversionPattern<func::FuncOp> {
   }
 };
 
+/// Whether a value is an argument, or a view of one, which at run time has the caller's dtype.
+bool isOfArgument(Value value) {
+  while (Operation *op = value.getDefiningOp()) {
+    if (!isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp, tensor::CastOp, tensor::ExtractSliceOp>(op))
+      return false;
+    value = op->getOperand(0);
+  }
+  return true;
+}
+
 /// Results get the dtype of the function's signature: u8 and i8 are one builtin type.
 struct ConvertReturn : OpConversionPattern<func::ReturnOp> {
   using OpConversionPattern::OpConversionPattern;
@@ -51,7 +61,10 @@ struct ConvertReturn : OpConversionPattern<func::ReturnOp> {
     for (auto [i, operand] : llvm::enumerate(op.getOperands())) {
       auto type = dyn_cast<RankedTensorType>(operand.getType());
       std::optional<runtime::ElementType> declared = getOutputType(signature, i);
-      if (!type || !declared || declared == getElementType(type.getElementType()))
+      if (!type || !declared)
+        continue;
+      bool isSame = declared == getElementType(type.getElementType());
+      if (isSame && !(isa<IntegerType>(type.getElementType()) && isOfArgument(operand)))
         continue;
       VMBuilder vm(rewriter, op.getLoc());
       results[i] = vm::ViewOp::create(rewriter, op.getLoc(), results[i].getType(), results[i], vm.constant(0),

@@ -4,13 +4,15 @@
     opinfo.py                                  every sample of every op in f32
     opinfo.py --ops add,'linalg.*' --dtype bf16 --verbose
     opinfo.py --samples 1                      the first sample of each op
-    opinfo.py --dtype all --samples 8 --json outcomes.jsonl
+    opinfo.py --dtype all --samples 8 --json outcomes.jsonl      leaves out the ops that the file already has
+    opinfo.py --dynamic                        the first sample of each op with dynamic dims, called with other sizes
     opinfo.py --from outcomes.jsonl --table docs/Reference/OperatorDatabase.md
 
 Each sample of `torch.testing._internal.common_methods_invocations.op_db` is exported, compiled in
 process, run, and compared with eager: values within PyTorch's tolerances and the op's own, dtypes and
-shapes exactly, and so are the inputs that the op writes. Where results of f32, f16 or bf16 differ, eager's
-f64 decides. An op counts as its worst sample:
+shapes exactly, and so are the inputs that the op writes. Where results of f32, f16, bf16 or complex64 differ,
+eager's f64 or complex128 decides, of f64 the database's own reference (NumPy, SciPy); where eager differs from
+itself, the op is random. An op counts as its worst sample:
 
     passed           every sample that can be exported equals eager
     not-exportable   torch.export takes no sample
@@ -19,8 +21,11 @@ f64 decides. An op counts as its worst sample:
     mismatch         another number, dtype or shape
     crash            the process died
 
+With --dynamic, every dim that torch.export leaves dynamic takes three other sizes, 1 and 0 among them where the
+program's ranges admit them.
+
 A crash costs one op, not the run: ops run in worker processes. Exits 1 where an op does worse, or
-better, than the ledger (opinfo_ledger.yaml) says; it knows the first samples, and all of them.
+better, than the ledger (opinfo_ledger.yaml) says; it knows the first samples, all of them, and dynamic ones.
 """
 import argparse
 import collections
@@ -33,7 +38,7 @@ import re
 import sys
 import threading
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -70,6 +75,7 @@ class Outcome:
     samples: int  # Of them, exported ones.
     reason: str = ""
     limit: int | None = None  # The most samples that were tried; all by default.
+    operators: list[str] = field(default_factory=list)  # Of the graphs of samples that passed: "aten.add.Tensor".
 
 
 def get_name(op):
@@ -83,11 +89,11 @@ def load_ops():
     return {get_name(op): op for op in op_db}
 
 
-def load_ledger(dtype, samples=None):
+def load_ledger(dtype, samples=None, dynamic=False):
     """Op -> (outcome, reason) of the ops that are expected to fail; None for a number of samples it does not know."""
-    if samples not in (None, 1):
+    if samples not in (None, 1) and not dynamic:
         return None
-    section = f"{dtype}-first-sample" if samples == 1 else dtype
+    section = f"{dtype}-dynamic" if dynamic else f"{dtype}-first-sample" if samples == 1 else dtype
     ledger = yaml.safe_load((Path(__file__).parent / "opinfo_ledger.yaml").read_text()).get(section) or {}
     return {op: (outcome, reason) for outcome, ops in ledger.items() for op, reason in ops.items()}
 
@@ -155,28 +161,42 @@ def compare(op, actual, expected, dtype):
     return None
 
 
-def compare_places(op, sample, actual, expected):
+def compare_places(op, sample, call, actual, expected):
     """What differs of values and their places, where equal elements may stand in another place than eager's."""
     dim = sample.kwargs.get("dim", sample.args[PLACES[op.name]] if len(sample.args) > PLACES[op.name] else -1)
     if sample.kwargs.get("stable"):
         return "places of equal elements that are not in their order"
     if len(actual) == 1:  # argsort: the values are those at eager's places.
-        actual = [sample.input.detach().gather(dim, expected[0]), actual[0]]
+        actual = [call.tensors[0].gather(dim, expected[0]), actual[0]]
     values, places = actual
     if places.dtype != expected[-1].dtype or places.shape != expected[-1].shape:
         return f"the places are {places.dtype}{list(places.shape)}"
     if sample.input.ndim and values.ndim < sample.input.ndim:
         values, places = values.unsqueeze(dim), places.unsqueeze(dim)
-    found = sample.input.detach().gather(dim, places)
+    found = call.tensors[0].gather(dim, places)
     return None if torch.equal(found.nan_to_num(), values.nan_to_num()) else "places that do not hold the values"
 
 
-def compare_with_double(op, call, actual, expected, difference, dtype):
-    """The judge where PyTorch's own f32, f16 or bf16 loses digits, which depends on the CPU: its f64. A result passes
-    that is as close to it as the dtype's tolerance, or twice as far from it as eager is at most."""
+def compute_wide(op, call, dtype):
+    """What the op gives in a wider dtype, of f64 in the database's reference; None where there is no such judge."""
+    from torch.testing._internal.opinfo.core import UnaryUfuncInfo
+
+    if dtype == torch.float64:
+        if not isinstance(op, UnaryUfuncInfo) or op.ref is None or len(call.leaves) > 1:
+            return None
+        return [torch.as_tensor(op.ref(call.tensors[0].numpy()))]
+    wide = torch.complex128 if dtype.is_complex else torch.float64
     try:
-        judge = flatten(call(*(t.double() if t.dtype == dtype else t.clone() for t in call.tensors)))
+        return flatten(call(*(t.to(wide) if t.dtype == dtype else t.clone() for t in call.tensors)))
     except RuntimeError:  # The op mixes its inputs with others of its own.
+        return None
+
+
+def compare_with_wide(op, call, actual, expected, difference, dtype):
+    """The judge where PyTorch's own results lose digits, which depends on the CPU. A result passes that is as close to
+    it as the dtype's tolerance, or twice as far from it as eager is at most."""
+    judge = compute_wide(op, call, dtype)
+    if judge is None:
         return difference
     for i, (ours, theirs, exact) in enumerate(zip(actual, expected, judge)):
         ours, theirs = ours.to(exact.dtype), theirs.to(exact.dtype)
@@ -184,6 +204,8 @@ def compare_with_double(op, call, actual, expected, difference, dtype):
             if not torch.equal(ours, exact):
                 return difference
             continue
+        if not ours.is_complex():  # What is too large for the dtype is infinite in it.
+            exact = exact.to(actual[i].dtype).to(exact.dtype)
         deviation = (theirs - exact).abs()
         atol = 2 * deviation[deviation.isfinite()].max().item() if deviation.isfinite().any() else 0
         rtol, least = get_tolerance(op, dtype)
@@ -194,28 +216,50 @@ def compare_with_double(op, call, actual, expected, difference, dtype):
     return None
 
 
-def run_sample(op, sample, dtype):
-    """(outcome, reason) of one sample."""
+def is_random(op, call, expected, dtype):
+    """Whether eager differs from itself: dropout inside of an op, say, whose statistics are test_random.py's."""
+    return any(compare(op, flatten(call(*(t.clone() for t in call.tensors))), expected, dtype) for _ in range(3))
+
+
+def build(call, dynamic_shapes=None):
+    """(program, compiled, None), or where one of them fails the (outcome, reason) as third."""
     import torchc
 
+    try:
+        program = torch.export.export(call, tuple(t.clone() for t in call.tensors), dynamic_shapes=dynamic_shapes,
+                                      strict=False)
+    except Exception as error:  # Whatever torch.export objects to is not torchc's to judge.
+        return None, None, ("not-exportable", f"{type(error).__name__}: {' '.join(str(error).split())[:100]}")
+    if not flatten(call(*(t.clone() for t in call.tensors))):
+        return None, None, ("not-exportable", "gives no tensor")
+    try:
+        return program, torchc.compile(program), None
+    except torchc.UnsupportedOpError as error:
+        return None, None, ("unsupported", " ".join(str(error).split())[:200])
+    except torchc.CompileError as error:
+        return None, None, ("error", " ".join(str(error).split())[:200])
+    except Exception as error:  # torch.export.save refuses sparse tensors, for one.
+        return None, None, ("not-exportable", f"cannot be saved: {' '.join(str(error).split())[:100]}")
+
+
+def run_sample(op, sample, dtype, operators):
+    """(outcome, reason) of one sample. The operators of its graph are added to the set where it passes."""
     call = Call(op.op, sample)
+    program, compiled, failure = build(call)
+    outcome, reason = failure or check_call(op, sample, call, program, compiled, dtype)
+    if outcome == "passed":
+        operators.update(node.target.name().replace("::", ".") for node in program.graph.nodes
+                         if isinstance(node.target, torch._ops.OpOverload))
+    return outcome, reason
+
+
+def check_call(op, sample, call, program, compiled, dtype):
+    """(outcome, reason) of a program called with the tensors of `call`."""
+    import torchc
+
     tensors = call.tensors
     wanted_inputs, inputs = ([t.clone() for t in tensors] for _ in range(2))
-    try:
-        program = torch.export.export(call, tuple(t.clone() for t in tensors), strict=False)
-    except Exception as error:  # Whatever torch.export objects to is not torchc's to judge.
-        return "not-exportable", f"{type(error).__name__}: {' '.join(str(error).split())[:100]}"
     expected = flatten(call(*wanted_inputs))
-    if not expected:
-        return "not-exportable", "gives no tensor"
-    try:
-        compiled = torchc.compile(program)
-    except torchc.UnsupportedOpError as error:
-        return "unsupported", " ".join(str(error).split())[:200]
-    except torchc.CompileError as error:
-        return "error", " ".join(str(error).split())[:200]
-    except Exception as error:  # torch.export.save refuses sparse tensors, for one.
-        return "not-exportable", f"cannot be saved: {' '.join(str(error).split())[:100]}"
     try:
         results = compiled(*inputs)
     except torchc.TorchcError as error:
@@ -228,35 +272,89 @@ def run_sample(op, sample, dtype):
     actual = flatten(results)
     difference = compare(op, actual, expected, dtype)
     if difference and op.name in PLACES and not compare(op, actual[:-1], expected[:-1], dtype):
-        difference = compare_places(op, sample, actual, expected)
+        difference = compare_places(op, sample, call, actual, expected)
     same_types = [(a.dtype, a.shape) for a in actual] == [(e.dtype, e.shape) for e in expected]
-    if difference and same_types and dtype in (torch.float32, torch.float16, torch.bfloat16):
-        difference = compare_with_double(op, call, actual, expected, difference, dtype)
+    if difference and same_types and (dtype.is_floating_point or dtype.is_complex):
+        difference = compare_with_wide(op, call, actual, expected, difference, dtype)
+    if difference and same_types and is_random(op, call, expected, dtype):
+        return "passed", ""
     if not difference:
         difference = compare(op, inputs, wanted_inputs, dtype)
         difference = difference and f"of the inputs, {difference}"
     return ("mismatch", difference) if difference else ("passed", "")
 
 
-def run_op(op, dtype, samples=None):
+def find_sizes(program):
+    """Assignments of sizes to the program's dynamic dims, as symbol -> size, and the shapes of the inputs in symbols."""
+    shapes = [node.meta["val"].shape for node in program.graph.nodes
+              if node.op == "placeholder" and isinstance(node.meta.get("val"), torch.Tensor)]
+    ranges = program.range_constraints
+    symbols = sorted({str(d) for shape in shapes for d in shape if isinstance(d, torch.SymInt)})
+    lower = {str(symbol): int(r.lower) for symbol, r in ranges.items()}
+    upper = {str(symbol): int(r.upper) if r.upper.is_Integer else 1 << 30 for symbol, r in ranges.items()}
+    wanted = [{s: 7 + i for i, s in enumerate(symbols)}, {s: 1 for s in symbols}, {s: 0 for s in symbols}]
+    return shapes, [{s: min(max(n, lower.get(s, 0)), upper.get(s, 1 << 30)) for s, n in sizes.items()}
+                    for sizes in wanted] if symbols else []
+
+
+def resize(tensor, shape, sizes):
+    """The tensor with its elements repeated or left out along each dim; values stay in the op's domain."""
+    for dim, size in enumerate(shape):
+        wanted = int(size) if not isinstance(size, torch.SymInt) else \
+            int(size.node.expr.subs({symbol: sizes[str(symbol)] for symbol in size.node.expr.free_symbols}))
+        if wanted != tensor.shape[dim]:
+            tensor = tensor.index_select(dim, torch.arange(wanted) % max(tensor.shape[dim], 1))
+    return tensor
+
+
+def run_dynamic(op, sample, dtype):
+    """Outcomes of the first sample exported with dynamic dims, for each of some sizes that eager takes as well."""
+    call = Call(op.op, sample)
+    dims = tuple({d: torch.export.Dim.AUTO for d in range(t.ndim)} for t in call.tensors)
+    program, compiled, failure = build(call, {"tensors": dims})
+    if failure:
+        return [failure]
+    shapes, wanted = find_sizes(program)
+    if len(shapes) != len(call.places):
+        return [("not-exportable", "has inputs of its own")]
+    outcomes = []
+    for sizes in wanted:
+        other = Call(op.op, sample)
+        try:
+            for place, shape in zip(other.places, shapes):
+                other.leaves[place] = resize(other.leaves[place].detach(), shape, sizes)
+            flatten(other(*(t.clone() for t in other.tensors)))
+            program.module()(*(t.clone() for t in other.tensors))
+        except Exception:  # Sizes that PyTorch takes neither.
+            continue
+        outcome, reason = check_call(op, sample, other, program, compiled, dtype)
+        outcomes.append((outcome, f"{sizes}: {reason}" if reason else ""))
+    return outcomes or [("not-exportable", "no other sizes")]
+
+
+def run_op(op, dtype, samples=None, dynamic=False):
     """The Outcome of an op: the worst of its samples, of all or of so many of them, evenly spread."""
     if not op.supports_dtype(dtype, "cpu"):
         return Outcome(get_name(op), "not-exportable", 0, f"has no {dtype}", samples)
     torch.manual_seed(0)
-    worst, exported = ("not-exportable", "no samples"), 0
+    worst, exported, operators = ("not-exportable", "no samples"), 0, set()
     available = op.sample_inputs("cpu", dtype, requires_grad=False)
-    chosen = list(enumerate(itertools.islice(available, 1) if samples == 1 else available))
+    chosen = list(enumerate(itertools.islice(available, 20 if dynamic else 1) if samples == 1 else available))
+    if dynamic:  # The first one that has a dim to be changed.
+        chosen = [(number, sample) for number, sample in chosen
+                  if any(size > 1 for tensor in Call(op.op, sample).tensors for size in tensor.shape)][:1]
     step = math.ceil(len(chosen) / samples) if samples and chosen else 1
     for number, sample in chosen[::step]:
         with torch.no_grad():
-            outcome, reason = run_sample(op, sample, dtype)
-        if outcome == "not-exportable":
-            worst = (outcome, reason) if exported == 0 else worst
-            continue
-        if exported == 0 or OUTCOMES.index(outcome) > OUTCOMES.index(worst[0]):
-            worst = (outcome, f"sample {number}: {reason}" if reason else "")
-        exported += 1
-    return Outcome(get_name(op), worst[0], exported, worst[1], samples)
+            outcomes = run_dynamic(op, sample, dtype) if dynamic else [run_sample(op, sample, dtype, operators)]
+        for outcome, reason in outcomes:
+            if outcome == "not-exportable":
+                worst = (outcome, reason) if exported == 0 else worst
+                continue
+            if exported == 0 or OUTCOMES.index(outcome) > OUTCOMES.index(worst[0]):
+                worst = (outcome, f"sample {number}: {reason}" if reason else "")
+            exported += 1
+    return Outcome(get_name(op), worst[0], exported, worst[1], samples, sorted(operators))
 
 
 # ------------------------------------------------------------------------------------------------
@@ -267,7 +365,7 @@ def run_op(op, dtype, samples=None):
 def answer(arguments, ops, name):
     """The outcome of an op, as a worker gives it."""
     try:
-        outcome = run_op(ops[name], DTYPES[arguments.dtype], arguments.samples)
+        outcome = run_op(ops[name], DTYPES[arguments.dtype], arguments.samples, arguments.dynamic)
     except Exception as error:  # Of the database: some samples cannot be made.
         outcome = Outcome(name, "not-exportable", 0, f"{type(error).__name__}: {str(error)[:100]}")
     return vars(outcome)
@@ -286,13 +384,20 @@ class Run:
 
     def report(self, outcome):
         self.outcomes[outcome.op] = outcome
+        if self.arguments.json:
+            with open(self.arguments.json, "a") as file:
+                file.write(json.dumps({"dtype": self.dtype, **vars(outcome)}) + "\n")
         if self.arguments.verbose or outcome.outcome in ("crash", "mismatch", "error"):
             print(f"{outcome.op:45} {outcome.outcome:15} {outcome.reason}", flush=True)
 
     def run(self, names):
         command = [sys.executable, __file__, "--worker", "--dtype", self.dtype]
         command += ["--samples", str(self.arguments.samples)] if self.arguments.samples else []
-        ask_all(command, names, self.arguments.jobs, self.arguments.timeout, self.handle)
+        command += ["--dynamic"] if self.arguments.dynamic else []
+        if self.arguments.json and Path(self.arguments.json).exists():
+            self.outcomes = {o.op: o for o in read_outcomes([self.arguments.json]).get(self.dtype, []) if o.op in names}
+        waiting = [name for name in names if name not in self.outcomes]
+        ask_all(command, waiting, self.arguments.jobs, self.arguments.timeout, self.handle)
         return [self.outcomes[name] for name in sorted(self.outcomes)]
 
 
@@ -307,9 +412,9 @@ def report_counts(dtype, outcomes):
     print(f"\n{count['passed']} of {len(outcomes) - count['not-exportable']} ops that torch.export takes", flush=True)
 
 
-def find_surprises(dtype, samples, outcomes):
+def find_surprises(dtype, samples, dynamic, outcomes):
     """The outcomes that the ledger does not foresee; none where it does not know so many samples."""
-    ledger = load_ledger(dtype, samples)
+    ledger = load_ledger(dtype, samples, dynamic)
     if ledger is None:
         return []
     return [o for o in outcomes if o.outcome not in ("not-exportable", ledger.get(o.op, ("passed", ""))[0])]
@@ -340,6 +445,13 @@ def write_table(path, by_dtype):
         cells = [outcomes[dtype].get(op, "") for dtype in dtypes]
         if any(cell not in ("", "passed", "not-exportable") for cell in cells):
             lines.append(f"| {op} | " + " | ".join("" if c in ("passed", "not-exportable") else c for c in cells) + " |")
+    lines += ["", "## Operators", "", "The dtypes of samples that pass, by the operators of their graphs.", "",
+              "| operator | dtypes |", "|---|---|"]
+    shown = collections.defaultdict(list)
+    for dtype in dtypes:
+        for operator in sorted({operator for o in by_dtype[dtype] for operator in o.operators}):
+            shown[operator].append(dtype)
+    lines += [f"| {operator} | {' '.join(shown[operator])} |" for operator in sorted(shown)]
     Path(path).write_text("\n".join(lines) + "\n")
 
 
@@ -362,11 +474,14 @@ def main():
     parser.add_argument("--jobs", type=int, default=2, help="worker processes")
     parser.add_argument("--timeout", type=int, default=600, help="seconds for one op")
     parser.add_argument("--verbose", action="store_true", help="a line for every op")
-    parser.add_argument("--json", help="write the outcomes to this file, a line each")
+    parser.add_argument("--dynamic", action="store_true", help="the first sample with dynamic dims, in other sizes")
+    parser.add_argument("--json", help="add the outcomes to this file, a line each")
     parser.add_argument("--table", help="write the page of results to this file")
     parser.add_argument("--from", dest="files", nargs="+", help="take the outcomes from such files and run nothing")
     parser.add_argument("--worker", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.dynamic:
+        arguments.samples = 1
     if arguments.worker:
         torch.set_num_threads(1)
         return serve(functools.partial(answer, arguments, load_ops()))
@@ -380,13 +495,10 @@ def main():
     for dtype in DTYPES if arguments.dtype == "all" else [arguments.dtype]:
         by_dtype[dtype] = Run(arguments, dtype).run(names)
         report_counts(dtype, by_dtype[dtype])
-    if arguments.json:
-        Path(arguments.json).write_text("".join(
-            json.dumps({"dtype": dtype, **vars(o)}) + "\n" for dtype, outcomes in by_dtype.items() for o in outcomes))
     if arguments.table:
         write_table(arguments.table, by_dtype)
     surprises = [(dtype, outcome) for dtype, outcomes in by_dtype.items()
-                 for outcome in find_surprises(dtype, arguments.samples, outcomes)]
+                 for outcome in find_surprises(dtype, arguments.samples, arguments.dynamic, outcomes)]
     for dtype, outcome in surprises:
         print(f"the ledger says otherwise: {dtype} {outcome.op} {outcome.outcome}")
     return 1 if surprises else 0

@@ -106,3 +106,17 @@ def test_guards(capfd):
         torch.testing.assert_close(program(random(n), random(m)), Guarded()(random(n), random(m)))
     with pytest.raises(torchc.RunError, match="the sizes of the inputs do not fit the exported model"):
         program(random(4), random(2))
+
+
+class Bits(nn.Module):
+    def forward(self, x):
+        return x.view(torch.int32)
+
+
+def test_bits_of_dynamic_length():
+    """Two elements of a narrow dtype make one of a wider one."""
+    length = 2 * Dim("n", min=1, max=64)
+    program = compile_model(Bits(), (torch.arange(8, dtype=torch.int16),), {"x": {0: length}})
+    for n in (4, 6, 10):
+        x = torch.arange(n, dtype=torch.int16) * 1000
+        torch.testing.assert_close(program(x), Bits()(x))

@@ -153,6 +153,16 @@ def test_dropout_in_training():
     assert abs(z.mean()) < 0.05 and abs(z.std() - 1) < 0.05
 
 
+def test_dropout_in_attention():
+    """Of one key, a weight is 1 or dropped."""
+    query, key, value = torch.ones(1, 2, 20000, 4), torch.ones(1, 2, 1, 4), torch.ones(1, 2, 1, 3)
+    attend = lambda q, k, v: nn.functional.scaled_dot_product_attention(q, k, v, dropout_p=0.3)
+    result = torchc.compile(attend, (query, key, value))(query, key, value)
+    assert result.shape == (1, 2, 20000, 3) and (result == result[..., :1]).all()
+    assert ((result == 0) | ((result - 1 / 0.7).abs() < 1e-6)).all()
+    assert abs((result[..., 0] == 0).float().mean().item() - 0.3) < 0.015
+
+
 def test_dropout_in_training_differs_by_call_and_lasts_in_eval():
     model, x = nn.Sequential(nn.Linear(8, 64), nn.Dropout(0.5)), torch.ones(4, 8)
     program = torchc.compile(torch.export.export(model.train(), (x,)))

@@ -81,3 +81,15 @@ func.func @flip(%x: !torch.vtensor<[5],f32>) -> !torch.vtensor<[5],f32> {
   %r = torch.aten.flip %x, %dims : !torch.vtensor<[5],f32>, !torch.list<int> -> !torch.vtensor<[5],f32>
   return %r : !torch.vtensor<[5],f32>
 }
+
+// -----
+
+// Elements of a wider dtype ask for a length that they divide.
+// CHECK-LABEL: func.func @view_dtype(
+// CHECK: %[[PARTS:.*]] = arith.floordivsi
+// CHECK: cf.assert {{.*}}, "view.dtype: the last dim is no multiple of 2"
+func.func @view_dtype(%x: !torch.vtensor<[?],si16>) -> !torch.vtensor<[?],si32> {
+  %int3 = torch.constant.int 3
+  %r = torch.aten.view.dtype %x, %int3 : !torch.vtensor<[?],si16>, !torch.int -> !torch.vtensor<[?],si32>
+  return %r : !torch.vtensor<[?],si32>
+}

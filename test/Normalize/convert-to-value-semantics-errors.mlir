@@ -69,11 +69,11 @@ func.func @region(%condition: !torch.bool, %x: !torch.tensor<[2],f32>) -> !torch
 
 // -----
 
-func.func @batch_norm_of_a_vector(%x: !torch.tensor<[0],f32>, %mean: !torch.tensor<[0],f32>, %var: !torch.tensor<[0],f32>) -> !torch.tensor<[0],f32> {
+func.func @batch_norm_of_a_vector(%x: !torch.tensor<[3],f32>, %mean: !torch.tensor<[3],f32>, %var: !torch.tensor<[3],f32>) -> !torch.tensor<[3],f32> {
   %none = torch.constant.none
   %true = torch.constant.bool true
   %eps = torch.constant.float 1.000000e-01
   // expected-error @below {{an input whose rank is not known, or less than 2}}
-  %r = torch.aten.batch_norm %x, %none, %none, %mean, %var, %true, %eps, %eps, %true : !torch.tensor<[0],f32>, !torch.none, !torch.none, !torch.tensor<[0],f32>, !torch.tensor<[0],f32>, !torch.bool, !torch.float, !torch.float, !torch.bool -> !torch.tensor<[0],f32>
-  return %r : !torch.tensor<[0],f32>
+  %r = torch.aten.batch_norm %x, %none, %none, %mean, %var, %true, %eps, %eps, %true : !torch.tensor<[3],f32>, !torch.none, !torch.none, !torch.tensor<[3],f32>, !torch.tensor<[3],f32>, !torch.bool, !torch.float, !torch.float, !torch.bool -> !torch.tensor<[3],f32>
+  return %r : !torch.tensor<[3],f32>
 }

@@ -88,6 +88,25 @@ struct ExpandExp : OpRewritePattern<math::ExpOp> {
   }
 };
 
+/// f64: expm1(x) = x (1 + x / 2! + x^2 / 3! + ...) below 0.7, else exp(x) - 1. 3 ulp.
+struct ExpandExpM1 : OpRewritePattern<math::ExpM1Op> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(math::ExpM1Op op, PatternRewriter &rewriter) const override {
+    Value x = op.getOperand();
+    if (!isDouble(x))
+      return rewriter.notifyMatchFailure(op, "not f64");
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    Formula f(b, x.getType());
+    SmallVector<double> series{1};
+    for (int i = 2; i <= 18; ++i)
+      series.push_back(series.back() / i);
+    Value near = f.mul(x, f.polynomial(x, series));
+    Value far = f.sub(f.exp64(x), f.constant(1, x.getType()));
+    rewriter.replaceOp(op, f.select(f.less(f.abs(x), f.constant(0.7, x.getType())), near, far));
+    return success();
+  }
+};
+
 /// pow(x, y) = sign exp(y log |x|) with the cases of IEEE 754. f32 computes in
 /// f64: 1 ulp. f64: about |y log x| ulp.
 struct ExpandPowF : OpRewritePattern<math::PowFOp> {
@@ -226,7 +245,7 @@ struct ExpandRemF : OpRewritePattern<arith::RemFOp> {
 } // namespace
 
 void torchc::populateExponentialPatterns(RewritePatternSet &patterns) {
-  patterns.add<ExpandCosh, ExpandSingle<math::ErfOp, buildErf>, ExpandExp, ExpandExp2, ExpandPowF, ExpandRemF,
-               ExpandSinh, ExpandTanh>(patterns.getContext(),
-                                       /*benefit=*/2);
+  patterns.add<ExpandCosh, ExpandSingle<math::ErfOp, buildErf>, ExpandExp, ExpandExp2, ExpandExpM1, ExpandPowF,
+               ExpandRemF, ExpandSinh, ExpandTanh>(patterns.getContext(),
+                                                   /*benefit=*/2);
 }

@@ -70,13 +70,14 @@ static Value lowerAtenSignbit(ElementBuilder &b, ValueRange x) {
   Value sign = b.isFloat() ? math::CopySignOp::create(b, b.number(1), x[0]).getResult() : x[0];
   return b.compare(CmpIPredicate::slt, sign, b.number(0));
 }
-/// NaN loses.
-static Value lowerAtenFmax(ElementBuilder &b, ValueRange x) {
-  return b.isFloat() ? arith::MaxNumFOp::create(b, x[0], x[1]).getResult() : lowerAtenMaximum(b, x);
-}
-/// NaN loses.
-static Value lowerAtenFmin(ElementBuilder &b, ValueRange x) {
-  return b.isFloat() ? arith::MinNumFOp::create(b, x[0], x[1]).getResult() : lowerAtenMinimum(b, x);
+/// NaN loses. (LLVM would call fmaxf for the maxnum of halfs.)
+template <Value (*extremum)(ElementBuilder &, ValueRange)> static Value lowerByNumber(ElementBuilder &b, ValueRange x) {
+  Value result = extremum(b, x);
+  if (!b.isFloat())
+    return result;
+  for (auto [value, other] : {std::pair(x[0], x[1]), std::pair(x[1], x[0])})
+    result = arith::SelectOp::create(b, b.compare(CmpIPredicate::ne, value, value), other, result);
+  return result;
 }
 /// Shifts by the width or more give what as many single steps would.
 template <bool isLeft> static Value lowerByShift(ElementBuilder &b, ValueRange x) {
@@ -111,8 +112,8 @@ static const ElementwiseOp comparisons[] = {
     {"torch.aten.isposinf", ComputeIn::Operands, 1, lowerByInfinity<false>},
     {"torch.aten.isneginf", ComputeIn::Operands, 1, lowerByInfinity<true>},
     {"torch.aten.signbit", ComputeIn::Operands, 1, lowerAtenSignbit},
-    {"torch.aten.fmax", ComputeIn::Result, 2, lowerAtenFmax},
-    {"torch.aten.fmin", ComputeIn::Result, 2, lowerAtenFmin},
+    {"torch.aten.fmax", ComputeIn::Result, 2, lowerByNumber<lowerAtenMaximum>},
+    {"torch.aten.fmin", ComputeIn::Result, 2, lowerByNumber<lowerAtenMinimum>},
     {"torch.aten.bitwise_left_shift.Tensor", ComputeIn::Result, 2, lowerByShift<true>},
     {"torch.aten.bitwise_left_shift.Tensor_Scalar", ComputeIn::Result, 2, lowerByShift<true>},
     {"torch.aten.bitwise_right_shift.Tensor", ComputeIn::Result, 2, lowerByShift<false>},

@@ -177,6 +177,10 @@ static Value reshapeUnchecked(ImplicitLocOpBuilder &b, Value tensor, ArrayRef<Op
 
 Value torchc::reshape(ImplicitLocOpBuilder &b, Value tensor, ArrayRef<OpFoldResult> sizes) {
   SmallVector<OpFoldResult> source = getDims(b, tensor);
+  // What the type under a cast knows, the groups count on.
+  auto known = llvm::map_to_vector(
+      source, [](OpFoldResult size) { return getConstantIntValue(size).value_or(ShapedType::kDynamic); });
+  tensor = castTensor(b, tensor, cast<RankedTensorType>(tensor.getType()).clone(known));
   std::optional<SmallVector<Group>> groups = findGroups(source, sizes);
   if (!groups)
     return reshapeUnchecked(b, tensor, source, sizes);

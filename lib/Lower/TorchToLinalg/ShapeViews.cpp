@@ -258,6 +258,9 @@ struct LowerAtenViewDtype : LowerOp<LowerAtenViewDtype, AtenViewDtypeOp> {
     OpFoldResult parts = b.getIndexAttr(ratio);
     if (!divides && getConstantIntValue(sizes[last]).value_or(0) % ratio != 0)
       return b.refuse("a last dim that is no multiple of " + Twine(ratio));
+    if (!divides)
+      assertEqualSizes(b, mulSizes(b, floorDivSizes(b, sizes[last], parts), parts), sizes[last],
+                       "view.dtype: the last dim is no multiple of " + Twine(ratio));
     sizes[last] = divides ? mulSizes(b, sizes[last], parts) : floorDivSizes(b, sizes[last], parts);
     return createFromIndices(b, sizes, getValueType(to), [&](ImplicitLocOpBuilder &body, ValueRange indices) -> Value {
       SmallVector<Value> at(indices);

@@ -113,9 +113,12 @@ Type torchc::torch::promoteDtypes(Type a, Type b) {
   }
 }
 
-/// The dtype of a Python number of torch type `type`; null for one not known.
-static Type getNumberDtype(Type type) {
+/// The dtype of a Python number; null for one not known.
+static Type getNumberDtype(Value number) {
+  Type type = number.getType();
   MLIRContext *context = type.getContext();
+  if (number.getDefiningOp<ConstantComplexOp>())
+    return ComplexType::get(Float32Type::get(context));
   if (isa<IntType>(type))
     return IntegerType::get(context, 64, IntegerType::Signed);
   if (isa<torchc::torch::FloatType>(type))
@@ -145,7 +148,7 @@ Type torchc::torch::getResultDtype(ValueRange operands) {
       continue;
     auto tensor = dyn_cast<BaseTensorType>(operand.getType());
     if (!tensor) {
-      Type dtype = getNumberDtype(operand.getType());
+      Type dtype = getNumberDtype(operand);
       if (!dtype || !add(numbers, dtype))
         return {};
       continue;
@@ -157,6 +160,8 @@ Type torchc::torch::getResultDtype(ValueRange operands) {
     if (op && op->hasAttr(kWrappedNumberAttr)) {
       if (isFloatDtype(dtype))
         dtype = Float32Type::get(dtype.getContext());
+      else if (isComplexDtype(dtype))
+        dtype = ComplexType::get(Float32Type::get(dtype.getContext()));
       if (!add(numbers, dtype))
         return {};
     } else if (!add(tensor.getRank() == 0 ? scalars : dimensioned, dtype)) {

@@ -44,6 +44,13 @@ def Torch_ConstantNoneOp : Torch_Op<"constant.none", [ConstantLike, Pure]> {
   let hasFolder = 1;
 }
 
+def Torch_ConstantComplexOp : Torch_Op<"constant.complex", [Pure]> {
+  let summary = "A complex constant: its real and its imaginary part";
+  let arguments = (ins F64Attr:$real, F64Attr:$imag);
+  let results = (outs Torch_NumberType:$result);
+  let assemblyFormat = "custom<ConstantFloat>($real) `,` custom<ConstantFloat>($imag) attr-dict";
+}
+
 class Torch_LiteralOp<string mnemonic, Type type> : Torch_Op<mnemonic, [ConstantLike, Pure]> {
   let summary = "A small constant tensor";
   let description = [{

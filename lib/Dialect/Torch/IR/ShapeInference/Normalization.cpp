@@ -44,14 +44,15 @@ static Types inferNativeGroupNorm(AtenNativeGroupNormOp::Adaptor op) {
 }
 
 /// input, weight, bias, running_mean, running_var: the output, the statistics of the batch in the dtype
-/// of computation, a reserve that is empty on CPUs, and the running statistics.
+/// of the running ones, a reserve that is empty on CPUs, and the running statistics.
 static Types inferBatchNormFunctional(ValueRange operands, bool hasReserve) {
   Type dtype = getDtype(operands[0]);
   Shape shape = getShape(operands[0]);
   if (!dtype || !shape || shape->size() < 2)
     return failure();
   MLIRContext *context = dtype.getContext();
-  Types statistics = tensorOf(SmallVector<int64_t>{(*shape)[1]}, getComputeDtype(dtype));
+  Type kept = getDtype(operands[3]);
+  Types statistics = tensorOf(SmallVector<int64_t>{(*shape)[1]}, kept ? kept : getComputeDtype(dtype));
   Types reserve = tensorOf(SmallVector<int64_t>{0}, IntegerType::get(context, 8, IntegerType::Unsigned));
   Types mean = inferLikeFirst(operands.slice(3, 1)), variance = inferLikeFirst(operands.slice(4, 1));
   if (hasReserve)
