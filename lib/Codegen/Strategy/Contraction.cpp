@@ -34,12 +34,15 @@
 // While a tile computes, it fetches its share of the next panels from memory: weights are
 // read once a call, and a processor's own prefetching stops at every 4096 bytes.
 //
+// What the epilogue reads at the place of the result, another branch of a residual network, is fetched
+// before the sums of a tile: nothing else of it is near, and its rows lie apart.
+//
 // Grid: x blocks of panels, y blocks of at most kBlockRows rows (which stay in
-// the second-level cache while panels pass), z everything else: batch dims, and
-// image rows of a convolution. If those are short, pixels of several image rows
-// make up a tile, each with an address of its own. Image rows of a convolution that fill a
-// tile stay apart, but a work group takes about kBlockRows pixels of them if the weights are more than
-// kBlockBytes: for each image row they would come from the third-level cache again.
+// the second-level cache while panels pass), less if there would be fewer than kFewestGroups work groups, z everything
+// else: batch dims, and image rows of a convolution. If those are short, pixels of several image rows make up a tile,
+// each with an address of its own. Image rows of a convolution that fill a tile stay apart, but a work group takes
+// about kBlockRows pixels of them if the weights are more than kBlockBytes: for each image row they would come from the
+// third-level cache again.
 //
 //===----------------------------------------------------------------------===//
 
@@ -55,6 +58,9 @@ static constexpr int64_t kBlockRows = 192;
 /// Of a matrix, where neighbouring rows share nothing: half of a second-level cache.
 static constexpr int64_t kBlockBytes = 512 << 10;
 static constexpr double kFlopsPerGroup = 2e6;
+/// Of work groups, for threads to end together, as long as each has so much to do.
+static constexpr int64_t kFewestGroups = 16;
+static constexpr double kLeastFlopsPerGroup = 1e6;
 /// Few rows are bound by memory, not by arithmetic.
 static constexpr double kFlopsPerGroupOfFewRows = 5e5;
 /// Accumulators that hide the latency of a fused multiply-add: 4 cycles, 2 a cycle.
@@ -95,6 +101,7 @@ private:
   using Sums = SmallVector<Value>;
 
   void chooseTile();
+  void findAddends();
   /// Whether k is one dim: no window. Rows may then be copied together.
   bool isMatrix() const { return steps.size() == 1 && steps.front().extent.isConstant(); }
   bool rowsCollide();
@@ -106,9 +113,11 @@ private:
   void emitTiles(Index panel, int64_t panels);
   void emitTile(Index tile, Index row, int64_t rows, Index panel, int64_t panels);
   void emitPrefetch(ArrayRef<Index> loops, Index tile, Index panel, int64_t panels);
+  void emitPrefetchOfAddends(ArrayRef<Indices> points, Index panel, int64_t panels);
   void emitResults(ArrayRef<Indices> points, const Sums &sums, Index panel, int64_t panels);
   void emitResultRows(ArrayRef<Indices> points, ValueRange sums, Index panel, bool masked);
   int64_t chooseImageRows(Index stepCount) const;
+  void splitRows(int64_t columnBlocks, double groupFlops);
   /// Writes the loops over k; `body` gets all loop indices, those of k set.
   Sums emitSteps(Indices loops, ValueRange inits, function_ref<Sums(ArrayRef<Index>, ValueRange)> body);
   Value emitColumns(ArrayRef<Index> loops, Index panel, int64_t number);
@@ -137,6 +146,7 @@ private:
   std::optional<Buffer> packed; ///< Panels in scratch memory: [panel][k][NR].
   std::optional<Buffer> copied; ///< The work group's rows in scratch memory: [row][k].
   linalg::UnPackOp unpack;
+  SmallVector<Value> addends; ///< Bindings that the epilogue reads at the place of the result.
   bool masksLoads = false;
   bool fewRows = false;
 };
@@ -208,6 +218,7 @@ bool ContractionNest::analyze() {
     rowsExpr = rowsExpr * dim.extentExpr;
   }
   columns = columnDim->group.extent;
+  findAddends();
   auto getTileRows = [&](int64_t panels) {
     return emitter.getTarget().getTileRows(panelWidth * panels, root.getAccumulatorType().getIntOrFloatBitWidth());
   };
@@ -232,6 +243,18 @@ bool ContractionNest::analyze() {
   // Few rows times columns that lie along k: sums along lanes, which is kRows.
   AffineExpr innermost = root.op.getMatchingIndexingMap(root.columns).getResults().back();
   return unpack || !fewRows || innermost.isFunctionOfDim(root.columnLoop);
+}
+
+void ContractionNest::findAddends() {
+  auto type = cast<RankedTensorType>(root.getResult().getType());
+  for (auto op : emitter.getKernel().getBody().front().getOps<linalg::GenericOp>())
+    for (OpOperand *input : op.getDpsInputOperands()) {
+      auto inputType = dyn_cast<RankedTensorType>(input->get().getType());
+      if (op != root.op && isa<BlockArgument>(input->get()) && inputType && inputType.getShape() == type.getShape() &&
+          op.getMatchingIndexingMap(input).isIdentity() &&
+          op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isIdentity() && !llvm::is_contained(addends, input->get()))
+        addends.push_back(input->get());
+    }
 }
 
 void ContractionNest::chooseTile() {
@@ -448,6 +471,19 @@ void ContractionNest::emitPrefetch(ArrayRef<Index> loops, Index tile, Index pane
     emitter.prefetch(unpack.getSource(), next, emitter.add(distance, line));
 }
 
+/// Fetches what the epilogue of a tile reads, such as the other branch of a residual network, before its sums.
+void ContractionNest::emitPrefetchOfAddends(ArrayRef<Indices> points, Index panel, int64_t panelCount) {
+  if (emitter.getTarget().prefersSize)
+    return;
+  for (Value addend : addends)
+    for (const Indices &point : points)
+      for (int64_t number = 0; number != panelCount; ++number) {
+        Indices position = point;
+        position[columnDim->group.last] = emitter.mul(emitter.add(panel, number), panelWidth);
+        emitter.prefetch(addend, *output->getIndices(position), 0);
+      }
+}
+
 void ContractionNest::emitTile(Index tile, Index row, int64_t count, Index panel, int64_t panelCount) {
   ImplicitLocOpBuilder &b = emitter.getBuilder();
   SmallVector<Indices> points(count, at);
@@ -477,7 +513,10 @@ void ContractionNest::emitTile(Index tile, Index row, int64_t count, Index panel
       return sums;
     });
   };
-  auto emitAll = [&] { emitResults(points, emitSums(), panel, panelCount); };
+  auto emitAll = [&] {
+    emitPrefetchOfAddends(points, panel, panelCount);
+    emitResults(points, emitSums(), panel, panelCount);
+  };
   ValueEmitter::LanesScope lanes(emitter, panelWidth);
   if (masksLoads && panelCount == 1)
     emitter.emitPanel(emitter.mul(panel, panelWidth), columns, panelWidth, emitAll);
@@ -515,8 +554,9 @@ Index ContractionNest::getFirstRow(Index tile) {
 void ContractionNest::emitTiles(Index panel, int64_t panelCount) {
   if (rows.isConstant()) {
     int64_t count = llvm::divideCeil(rows.offset, tileRows), least = rows.offset / count, larger = rows.offset % count;
-    emitter.emitLoop(tilesLower, emitter.min(tilesUpper, larger), 1,
-                     [&](Index tile) { emitTile(tile, emitter.mul(tile, least + 1), least + 1, panel, panelCount); });
+    if (larger != 0)
+      emitter.emitLoop(tilesLower, emitter.min(tilesUpper, larger), 1,
+                       [&](Index tile) { emitTile(tile, emitter.mul(tile, least + 1), least + 1, panel, panelCount); });
     emitter.emitLoop(emitter.max(tilesLower, larger), tilesUpper, 1, [&](Index tile) {
       emitTile(tile, emitter.add(emitter.mul(tile, least), larger), least, panel, panelCount);
     });
@@ -568,6 +608,23 @@ int64_t ContractionNest::chooseImageRows(Index stepCount) const {
   return llvm::divideCeil(imageRows, llvm::divideCeil(imageRows, most));
 }
 
+/// Makes work groups of fewer rows, if they would be too few for threads to end together. Each has `groupFlops`,
+/// and there are `columnBlocks` beside one another.
+void ContractionNest::splitRows(int64_t columnBlocks, double groupFlops) {
+  if (!tiles.isConstant() || imageRowsPerBlock != 1 || packed ||
+      getParameter(emitter.getKernel(), "block_rows", 0) != 0)
+    return;
+  int64_t others = columnBlocks;
+  for (ArrayRef<Dim> dims : {ArrayRef(outer), ArrayRef(around)})
+    for (const Dim &dim : dims)
+      others = std::min(kFewestGroups, others) * std::min(kFewestGroups, getConstant(dim.group.extent));
+  const int64_t most = groupFlops / kLeastFlopsPerGroup * llvm::divideCeil(tiles.offset, tilesPerBlock);
+  const int64_t wanted = llvm::divideCeil(kFewestGroups, others);
+  const int64_t blocks = std::min({wanted, most, tiles.offset});
+  if (blocks > static_cast<int64_t>(llvm::divideCeil(tiles.offset, tilesPerBlock)))
+    tilesPerBlock = getPartSize(tiles.offset, llvm::divideCeil(tiles.offset, blocks));
+}
+
 Grid ContractionNest::emit() {
   MLIRContext *context = root.op->getContext();
   // The columns' panels: packed already, packed here, or read where they are.
@@ -608,6 +665,7 @@ Grid ContractionNest::emit() {
     int64_t blocks = llvm::divideCeil(panels.offset, panelsPerBlock);
     panelsPerBlock = llvm::divideCeil(llvm::divideCeil(panels.offset, blocks), panelsAtOnce) * panelsAtOnce;
   }
+  splitRows(llvm::divideCeil(getConstant(panels), panelsPerBlock), flops * panelsPerBlock);
 
   Grid grid;
   grid.x = columnDim->extentExpr.ceilDiv(panelWidth).ceilDiv(panelsPerBlock);
