@@ -41,10 +41,17 @@ struct Attention {
 
 /// What attention computes on its way: softmax(query key^T scale + mask), in f32 for half types.
 struct AttentionWeights {
-  Value query, key, value; ///< In the dtype that is computed in.
-  double scale;
-  Value scores, weights; ///< [.., L, S]
+  Value query, key, value;     ///< In the dtype that is computed in.
+  std::optional<double> scale; ///< None: 1 / sqrt of a width that only a call knows.
+  Value scores, weights;       ///< [.., L, S]
 };
+
+static Value applyScale(Value scores, const AttentionWeights &attention, Decomposer &b) {
+  if (attention.scale)
+    return b.create<AtenMulScalarOp>(scores, b.floating(*attention.scale));
+  Value width = b.scalarTensor(b.size(attention.query, -1), getDtype(scores));
+  return b.mulTensors(scores, b.create<AtenRsqrtOp>(width));
+}
 
 /// A bool mask is 0 where true and -inf elsewhere; a causal one is true where column <= row.
 static FailureOr<AttentionWeights> buildAttentionWeights(const Attention &op, Decomposer &b) {
@@ -58,7 +65,7 @@ static FailureOr<AttentionWeights> buildAttentionWeights(const Attention &op, De
     return b.unsupported("is_causal is not constant");
   if (*isCausal && !isNone(op.mask))
     return b.unsupported("both a mask and is_causal");
-  if (!scale && (!isNone(op.scale) || ShapedType::isDynamic(width)))
+  if (!scale && !isNone(op.scale))
     return b.unsupported("a scale that is not constant");
   if (!isFloatDtype(type.getDtype()))
     return b.unsupported("on a dtype that is not floating point");
@@ -72,9 +79,11 @@ static FailureOr<AttentionWeights> buildAttentionWeights(const Attention &op, De
     built.key = repeatHeads(built.key, built.query, b);
     built.value = repeatHeads(built.value, built.query, b);
   }
-  built.scale = scale ? *scale : 1 / std::sqrt(static_cast<double>(width));
+  built.scale = scale;
+  if (!scale && !ShapedType::isDynamic(width))
+    built.scale = 1 / std::sqrt(static_cast<double>(width));
   Value scores = b.create<AtenMatmulOp>(built.query, b.transpose(built.key, -2, -1));
-  scores = b.create<AtenMulScalarOp>(scores, b.floating(built.scale));
+  scores = applyScale(scores, built, b);
   Value minusInfinity = b.literal(computed, -std::numeric_limits<double>::infinity());
   if (*isCausal) {
     Value rows = b.unsqueeze(b.range(b.size(op.query, -2)), 1), columns = b.range(b.size(op.key, -2));
@@ -142,7 +151,7 @@ DecomposeAten_ScaledDotProductFlashAttentionForCpuBackward(Aten_ScaledDotProduct
   Value grad = b.convert(op.getGradOut(), computed), weights = attention->weights;
   Value inner = b.sum(b.mulTensors(grad, b.convert(op.getOut(), computed)), {-1}, true);
   Value gradWeights = b.create<AtenMatmulOp>(grad, b.transpose(attention->value, -2, -1));
-  Value gradScores = b.mulNumber(b.mulTensors(weights, b.subTensors(gradWeights, inner)), attention->scale);
+  Value gradScores = applyScale(b.mulTensors(weights, b.subTensors(gradWeights, inner)), *attention, b);
   Value gradQuery = b.create<AtenMatmulOp>(gradScores, attention->key);
   Value gradKey = b.create<AtenMatmulOp>(b.transpose(gradScores, -2, -1), attention->query);
   Value gradValue = b.create<AtenMatmulOp>(b.transpose(weights, -2, -1), grad);

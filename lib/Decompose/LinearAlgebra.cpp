@@ -8,6 +8,8 @@
 
 #include "LinearAlgebra.h"
 
+#include "Complex.h"
+
 #include <limits>
 
 using namespace mlir;
@@ -19,9 +21,48 @@ FailureOr<Value> torchc::toDouble(Value matrices, Decomposer &b) {
     return b.unsupported("on complex numbers or integers");
   return b.convert(matrices, b.getBuilder().getF64Type());
 }
+FailureOr<Value> torchc::toReal(Value matrices, Decomposer &b) {
+  Complex x = splitComplex(matrices, b);
+  if (!x.im)
+    return toDouble(matrices, b);
+  Type f64 = b.getBuilder().getF64Type();
+  Value re = b.convert(x.re, f64), im = b.convert(x.im, f64);
+  int64_t rank = getRank(re);
+  // [..., rows, 1, columns, 2]: one row of the blocks.
+  auto buildRow = [&](Value left, Value right) {
+    return b.unsqueeze(b.cat({b.unsqueeze(left, rank), b.unsqueeze(right, rank)}, rank), rank - 1);
+  };
+  SmallVector<Value> sizes = b.sizes(re);
+  for (Value &size : MutableArrayRef(sizes).take_back(2))
+    size = b.mul(size, b.integer(2));
+  Value blocks = b.cat({buildRow(re, b.create<AtenNegOp>(im)), buildRow(im, re)}, rank - 1);
+  return b.create<AtenReshapeOp>(blocks, b.list(sizes));
+}
+
+Value torchc::fromReal(Value matrices, Type dtype, Decomposer &b) {
+  if (!isComplexDtype(dtype))
+    return b.convert(matrices, dtype);
+  SmallVector<Value> sizes = b.sizes(matrices);
+  Value two = b.integer(2), columns = b.floordiv(sizes.pop_back_val(), two),
+        rows = b.floordiv(sizes.pop_back_val(), two);
+  sizes.append({rows, two, columns, two});
+  int64_t rank = getRank(matrices);
+  Value firsts = b.select(b.create<AtenReshapeOp>(matrices, b.list(sizes)), rank + 1, 0);
+  auto part = [&](int64_t row) { return b.convert(b.select(firsts, rank - 1, row), getPartDtype(dtype)); };
+  return joinComplex({part(0), part(1)}, b);
+}
+
+/// The status of complex matrices from that of the real ones: steps come in pairs.
+static Value fromRealStatus(Value status, Type dtype, Decomposer &b) {
+  if (!isComplexDtype(dtype))
+    return status;
+  return b.create<AtenDivScalarModeOp>(b.create<AtenAddScalarOp>(status, b.integer(1), b.integer(1)), b.integer(2),
+                                       b.string("floor"));
+}
+
 Value torchc::transposeMatrices(Value matrices, Decomposer &b) { return b.transpose(matrices, -2, -1); }
 
-static Value multiply(Value x, Value y, Decomposer &b) { return b.create<AtenMatmulOp>(x, y); }
+static Value multiplyMatrices(Value x, Value y, Decomposer &b) { return b.create<AtenMatmulOp>(x, y); }
 static Value solveTriangular(Value a, Value rhs, bool upper, bool unit, Decomposer &b) {
   return b.create<AtenLinalgSolveTriangularOp>(a, rhs, b.boolean(upper), b.boolean(true), b.boolean(unit));
 }
@@ -54,12 +95,12 @@ Value torchc::buildLuSolve(LuFactors factors, Value rhs, bool left, bool transpo
                                  {factors.lu, factors.pivots, b.boolean(/*data=*/false), b.boolean(/*pivots=*/true)});
   Value permutation = unpack->getResult(0);
   if (!transposed) {
-    Value y = solveTriangular(factors.lu, multiply(transposeMatrices(permutation, b), rhs, b), false, true, b);
+    Value y = solveTriangular(factors.lu, multiplyMatrices(transposeMatrices(permutation, b), rhs, b), false, true, b);
     return solveTriangular(factors.lu, y, true, false, b);
   }
   Value lu = transposeMatrices(factors.lu, b);
   Value y = solveTriangular(lu, rhs, false, false, b);
-  return multiply(permutation, solveTriangular(lu, y, true, true, b), b);
+  return multiplyMatrices(permutation, solveTriangular(lu, y, true, true, b), b);
 }
 
 void torchc::buildErrorCheck(Value status, StringRef name, Decomposer &b) {
@@ -145,16 +186,13 @@ static FailureOr<Solution> buildSolution(Value matrices, Value rhs, Value leftVa
   auto left = getConstantBool(leftValue);
   if (!left)
     return b.unsupported("an option that is not constant");
-  FailureOr<Value> a = toDouble(matrices, b);
-  if (failed(a))
-    return failure();
   bool vector = isVector(matrices, rhs);
-  rhs = b.convert(rhs, b.getBuilder().getF64Type());
-  if (vector)
-    rhs = b.unsqueeze(rhs, -1);
+  FailureOr<Value> a = toReal(matrices, b), right = toReal(vector ? b.unsqueeze(rhs, -1) : rhs, b);
+  if (failed(a) || failed(right))
+    return failure();
   LuFactors factors = buildLu(*a, b);
-  Value result = buildLuSolve(factors, rhs, *left, false, b);
-  return Solution{b.convert(vector ? b.squeeze(result, -1) : result, dtype), factors.status};
+  Value result = fromReal(buildLuSolve(factors, *right, *left, false, b), dtype, b);
+  return Solution{vector ? b.squeeze(result, -1) : result, fromRealStatus(factors.status, dtype, b)};
 }
 
 static Decomposed DecomposeAtenLinalgSolveEx(AtenLinalgSolveExOp op, Decomposer &b) {
@@ -185,13 +223,14 @@ static Decomposed DecomposeAten_LinalgSolveEx(Aten_LinalgSolveExOp op, Decompose
 }
 
 static FailureOr<Solution> buildInverse(Value matrices, Type dtype, Decomposer &b) {
-  FailureOr<Value> a = toDouble(matrices, b);
+  FailureOr<Value> a = toReal(matrices, b);
   if (failed(a))
     return failure();
   LuFactors factors = buildLu(*a, b);
   // I for each matrix, as the permutations are.
   Value identity = b.expand(buildIdentity(b.size(*a, -1), b.getBuilder().getF64Type(), b), b.sizes(*a));
-  return Solution{b.convert(buildLuSolve(factors, identity, true, false, b), dtype), factors.status};
+  return Solution{fromReal(buildLuSolve(factors, identity, true, false, b), dtype, b),
+                  fromRealStatus(factors.status, dtype, b)};
 }
 static Decomposed DecomposeAtenLinalgInvEx(AtenLinalgInvExOp op, Decomposer &b) {
   FailureOr<Solution> inverse = buildInverse(op.getA(), getResultDtype(op), b);
@@ -264,19 +303,39 @@ static FailureOr<Value> DecomposeAtenLinalgTensorsolve(AtenLinalgTensorsolveOp o
   return b.view(solution->result, shape);
 }
 
+/// X with F X = B, or F^H X = B, of a triangular matrix, in f64; what stands in the other triangle does not count.
+static FailureOr<Value> solveFactor(Value factor, Value rhs, bool upper, bool unit, bool adjoint, Decomposer &b) {
+  if (!isComplexDtype(getDtype(factor))) {
+    FailureOr<Value> a = toDouble(factor, b);
+    if (failed(a))
+      return failure();
+    Value right = b.convert(rhs, b.getBuilder().getF64Type());
+    return solveTriangular(adjoint ? transposeMatrices(*a, b) : *a, right, upper != adjoint, unit, b);
+  }
+  // Blocks on the diagonal are not triangular.
+  Value zero = b.integer(0), size = b.size(factor, -1);
+  factor = upper ? b.create<AtenTriuOp>(factor, zero) : b.create<AtenTrilOp>(factor, zero);
+  if (unit)
+    factor = b.where(buildDiagonalMask(size, size, b), b.literal(getDtype(factor), 1.0), factor);
+  FailureOr<Value> a = toReal(factor, b), right = toReal(rhs, b);
+  if (failed(a) || failed(right))
+    return failure();
+  Type wide = ComplexType::get(b.getBuilder().getF64Type());
+  return fromReal(buildLuSolve(buildLu(*a, b), *right, /*left=*/true, adjoint, b), wide, b);
+}
+
 static Decomposed DecomposeAtenTriangularSolve(AtenTriangularSolveOp op, Decomposer &b) {
   auto upper = getConstantBool(op.getUpper()), transposed = getConstantBool(op.getTranspose()),
        unit = getConstantBool(op.getUnitriangular());
   if (!upper || !transposed || !unit || getRank(op.getA()) != getRank(op.getSelf()))
     return b.unsupported("an option that is not constant, or operands of different rank");
-  FailureOr<Value> a = toDouble(op.getA(), b);
-  if (failed(a))
+  Value factor = *transposed ? transposeMatrices(op.getA(), b) : op.getA();
+  auto solution = solveFactor(factor, op.getSelf(), *upper != *transposed, *unit, /*adjoint=*/false, b);
+  if (failed(solution))
     return failure();
-  Value rhs = b.convert(op.getSelf(), b.getBuilder().getF64Type());
-  Value solution = solveTriangular(*transposed ? transposeMatrices(*a, b) : *a, rhs, *upper != *transposed, *unit, b);
-  SmallVector<Value> sizes = b.sizes(solution);
+  SmallVector<Value> sizes = b.sizes(*solution);
   sizes.back() = b.size(op.getA(), -1);
-  return SmallVector<Value>{b.convert(solution, getResultDtype(op)), b.expand(op.getA(), sizes)};
+  return SmallVector<Value>{b.convert(*solution, getResultDtype(op)), b.expand(op.getA(), sizes)};
 }
 
 //===----------------------------------------------------------------------===//
@@ -363,13 +422,13 @@ static FailureOr<Value> DecomposeAtenLogdet(AtenLogdetOp op, Decomposer &b) {
 //===----------------------------------------------------------------------===//
 
 template <typename Op> static FailureOr<Value> decomposeCholesky(Op op, StringRef name, Decomposer &b) {
-  FailureOr<Value> a = toDouble(op.getSelf(), b);
+  FailureOr<Value> a = toReal(op.getSelf(), b);
   if (failed(a))
     return failure();
   Operation *factors =
       b.createOp(AtenLinalgCholeskyExOp::getOperationName(), {}, {*a, op.getUpper(), b.boolean(false)});
   buildErrorCheck(factors->getResult(1), name, b);
-  return b.convert(factors->getResult(0), getResultDtype(op));
+  return fromReal(factors->getResult(0), getResultDtype(op), b);
 }
 static FailureOr<Value> DecomposeAtenLinalgCholesky(AtenLinalgCholeskyOp op, Decomposer &b) {
   return decomposeCholesky(op, "linalg.cholesky", b);
@@ -377,31 +436,26 @@ static FailureOr<Value> DecomposeAtenLinalgCholesky(AtenLinalgCholeskyOp op, Dec
 static FailureOr<Value> DecomposeAtenCholesky(AtenCholeskyOp op, Decomposer &b) {
   return decomposeCholesky(op, "cholesky", b);
 }
-/// X with L L^T X = B, or U^T U X = B
-static Value solveCholesky(Value factor, Value rhs, bool upper, Decomposer &b) {
-  Value transposed = transposeMatrices(factor, b);
-  Value lowerFactor = upper ? transposed : factor, upperFactor = upper ? factor : transposed;
-  return solveTriangular(upperFactor, solveTriangular(lowerFactor, rhs, false, false, b), true, false, b);
+/// X with L L^H X = B, or U^H U X = B
+static FailureOr<Value> solveCholesky(Operation *op, Value factor, Value rhs, bool upper, Decomposer &b) {
+  auto first = solveFactor(factor, rhs, upper, /*unit=*/false, /*adjoint=*/upper, b);
+  if (failed(first))
+    return failure();
+  auto second = solveFactor(factor, *first, upper, /*unit=*/false, /*adjoint=*/!upper, b);
+  return failed(second) ? second : FailureOr<Value>(b.convert(*second, getResultDtype(op)));
 }
 static FailureOr<Value> DecomposeAtenCholeskySolve(AtenCholeskySolveOp op, Decomposer &b) {
   auto upper = getConstantBool(op.getUpper());
   if (!upper)
     return b.unsupported("an option that is not constant");
-  FailureOr<Value> factor = toDouble(op.getInput2(), b);
-  if (failed(factor))
-    return failure();
-  Value rhs = b.convert(op.getSelf(), b.getBuilder().getF64Type());
-  return b.convert(solveCholesky(*factor, rhs, *upper, b), getResultDtype(op));
+  return solveCholesky(op, op.getInput2(), op.getSelf(), *upper, b);
 }
 static FailureOr<Value> DecomposeAtenCholeskyInverse(AtenCholeskyInverseOp op, Decomposer &b) {
   auto upper = getConstantBool(op.getUpper());
   if (!upper)
     return b.unsupported("an option that is not constant");
-  FailureOr<Value> factor = toDouble(op.getSelf(), b);
-  if (failed(factor))
-    return failure();
-  Value identity = buildIdentity(b.size(*factor, -1), b.getBuilder().getF64Type(), b);
-  return b.convert(solveCholesky(*factor, identity, *upper, b), getResultDtype(op));
+  Value identity = buildIdentity(b.size(op.getSelf(), -1), getDtype(op.getSelf()), b);
+  return solveCholesky(op, op.getSelf(), identity, *upper, b);
 }
 
 //===----------------------------------------------------------------------===//
@@ -473,7 +527,7 @@ static FailureOr<Value> DecomposeAtenOrmqr(AtenOrmqrOp op, Decomposer &b) {
   Value q = b.create<AtenLinalgHouseholderProductOp>(resizeColumns(*vectors, rows, b), b.convert(op.getInput2(), f64));
   q = *transposed ? transposeMatrices(q, b) : q;
   Value other = b.convert(op.getInput3(), f64);
-  return b.convert(*left ? multiply(q, other, b) : multiply(other, q, b), getResultDtype(op));
+  return b.convert(*left ? multiplyMatrices(q, other, b) : multiplyMatrices(other, q, b), getResultDtype(op));
 }
 
 void torchc::populateLinearAlgebraPatterns(RewritePatternSet &patterns) {

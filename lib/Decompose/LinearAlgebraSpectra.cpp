@@ -8,6 +8,8 @@
 
 #include "LinearAlgebra.h"
 
+#include "Complex.h"
+
 #include <limits>
 
 using namespace mlir;
@@ -32,33 +34,58 @@ static Singular buildSvd(Value matrices, bool full, bool vectors, Decomposer &b)
       b.createOp(Aten_LinalgSvdOp::getOperationName(), {}, {matrices, b.boolean(full), b.boolean(vectors), b.none()});
   return {op->getResult(0), op->getResult(1), op->getResult(2)};
 }
-Value torchc::buildSingularValues(Value matrices, Decomposer &b) {
-  return buildSvd(matrices, /*full=*/false, /*vectors=*/false, b).values;
+/// Of values that come twice, as those of complex matrices do, each once.
+static Value dropTwins(Value values, Value matrices, Decomposer &b) {
+  if (!isComplexDtype(getDtype(matrices)))
+    return values;
+  return b.create<AtenSliceTensorOp>(values, b.integer(-1), b.integer(0),
+                                     b.integer(std::numeric_limits<int64_t>::max()), b.integer(2));
+}
+FailureOr<Value> torchc::buildSingularValues(Value matrices, Decomposer &b) {
+  FailureOr<Value> a = toReal(matrices, b);
+  if (failed(a))
+    return failure();
+  return dropTwins(buildSvd(*a, /*full=*/false, /*vectors=*/false, b).values, matrices, b);
+}
+/// Eigenvalues of symmetric or Hermitian matrices in ascending order.
+static FailureOr<Value> buildEigenvalues(Value matrices, Value triangle, Decomposer &b) {
+  FailureOr<Value> a = toReal(matrices, b);
+  if (failed(a))
+    return failure();
+  return dropTwins(buildEigh(*a, triangle, /*vectors=*/false, b).values, matrices, b);
 }
 
 static Decomposed DecomposeAtenLinalgEigh(AtenLinalgEighOp op, Decomposer &b) {
+  if (isComplexDtype(getDtype(op.getSelf())))
+    return b.unsupported("on complex numbers");
   Eigen eigen = buildEigh(op.getSelf(), op.getUPLO(), /*vectors=*/true, b);
   return SmallVector<Value>{eigen.values, eigen.vectors};
 }
 static FailureOr<Value> DecomposeAtenLinalgEigvalsh(AtenLinalgEigvalshOp op, Decomposer &b) {
-  return buildEigh(op.getSelf(), op.getUPLO(), /*vectors=*/false, b).values;
+  FailureOr<Value> values = buildEigenvalues(op.getSelf(), op.getUPLO(), b);
+  return failed(values) ? values : FailureOr<Value>(b.convert(*values, getResultDtype(op)));
 }
 
 static Decomposed DecomposeAtenLinalgSvd(AtenLinalgSvdOp op, Decomposer &b) {
   auto full = getConstantBool(op.getFullMatrices());
   if (!full)
     return b.unsupported("an option that is not constant");
+  if (isComplexDtype(getDtype(op.getA())))
+    return b.unsupported("on complex numbers");
   Singular svd = buildSvd(op.getA(), *full, /*vectors=*/true, b);
   return SmallVector<Value>{svd.u, svd.values, svd.vh};
 }
 static FailureOr<Value> DecomposeAtenLinalgSvdvals(AtenLinalgSvdvalsOp op, Decomposer &b) {
-  return buildSingularValues(op.getA(), b);
+  FailureOr<Value> values = buildSingularValues(op.getA(), b);
+  return failed(values) ? values : FailureOr<Value>(b.convert(*values, getResultDtype(op)));
 }
 /// V instead of its transpose; without vectors, U and V are square zeros.
 static Decomposed DecomposeAtenSvd(AtenSvdOp op, Decomposer &b) {
   auto some = getConstantBool(op.getSome()), vectors = getConstantBool(op.getComputeUv());
   if (!some || !vectors)
     return b.unsupported("an option that is not constant");
+  if (isComplexDtype(getDtype(op.getSelf())))
+    return b.unsupported("on complex numbers");
   Value self = op.getSelf();
   Singular svd = buildSvd(self, !*some, *vectors, b);
   if (*vectors)
@@ -92,8 +119,8 @@ static Value toTensor(Value tolerance, Decomposer &b) {
 /// `values`, of [..., count], not negative, of matrices of dtype `dtype`: [..., 1].
 static Value buildLimit(Value values, Tolerance tolerance, Value matrices, Decomposer &b) {
   ArrayRef<int64_t> sizes = getTensorType(matrices).getSizes();
-  double epsilon = getTensorType(matrices).getDtype().isF64() ? std::numeric_limits<double>::epsilon()
-                                                              : std::numeric_limits<float>::epsilon();
+  double epsilon = getPartDtype(getDtype(matrices)).isF64() ? std::numeric_limits<double>::epsilon()
+                                                            : std::numeric_limits<float>::epsilon();
   Type f64 = b.getBuilder().getF64Type();
   Value absolute = toTensor(tolerance.absolute, b), relative = toTensor(tolerance.relative, b);
   if (!relative) {
@@ -108,12 +135,12 @@ static Value buildLimit(Value values, Tolerance tolerance, Value matrices, Decom
   return b.unsqueeze(limit, -1);
 }
 
-/// Matrices in f64; null where they have no elements to look at.
-static FailureOr<Value> toDoubleUnlessEmpty(Value matrices, Decomposer &b) {
+/// Matrices in f64, complex ones as `toReal` has them; null where they have no elements to look at.
+static FailureOr<Value> toRealUnlessEmpty(Value matrices, Decomposer &b) {
   ArrayRef<int64_t> sizes = getTensorType(matrices).getSizes();
   if (ShapedType::isDynamic(sizes.end()[-1]) || ShapedType::isDynamic(sizes.end()[-2]))
     return b.unsupported("on matrices of dynamic size");
-  FailureOr<Value> converted = toDouble(matrices, b);
+  FailureOr<Value> converted = toReal(matrices, b);
   bool isEmpty = sizes.end()[-1] == 0 || sizes.end()[-2] == 0;
   return succeeded(converted) && isEmpty ? Value() : converted;
 }
@@ -129,7 +156,7 @@ static FailureOr<Value> buildPseudoInverse(Operation *op, Value matrices, Tolera
   auto hermitian = getConstantBool(hermitianValue);
   if (!hermitian)
     return b.unsupported("an option that is not constant");
-  FailureOr<Value> a = toDoubleUnlessEmpty(matrices, b);
+  FailureOr<Value> a = toRealUnlessEmpty(matrices, b);
   if (failed(a))
     return failure();
   Type dtype = getResultDtype(op);
@@ -150,7 +177,7 @@ static FailureOr<Value> buildPseudoInverse(Operation *op, Value matrices, Tolera
   Value counts = b.create<AtenGtTensorOp>(sizes, buildLimit(sizes, tolerance, matrices, b));
   Value inverse = b.where(counts, b.create<AtenReciprocalOp>(values), b.literal(b.getBuilder().getF64Type(), 0.0));
   Value scaled = b.mulTensors(v, b.unsqueeze(inverse, -2));
-  return b.convert(b.create<AtenMatmulOp>(scaled, transposeMatrices(u, b)), dtype);
+  return fromReal(b.create<AtenMatmulOp>(scaled, transposeMatrices(u, b)), dtype, b);
 }
 static FailureOr<Value> DecomposeAtenLinalgPinv(AtenLinalgPinvOp op, Decomposer &b) {
   return buildPseudoInverse(op, op.getSelf(), {{}, op.getRcond()}, op.getHermitian(), b);
@@ -173,13 +200,14 @@ static FailureOr<Value> buildRank(Operation *op, Value matrices, Tolerance toler
   auto hermitian = getConstantBool(hermitianValue);
   if (!hermitian)
     return b.unsupported("an option that is not constant");
-  FailureOr<Value> a = toDoubleUnlessEmpty(matrices, b);
+  FailureOr<Value> a = toRealUnlessEmpty(matrices, b);
   if (failed(a))
     return failure();
   if (!*a)
     return buildZeroForEach(op, matrices, b);
   Value values = *hermitian ? b.create<AtenAbsOp>(buildEigh(*a, b.string("L"), /*vectors=*/false, b).values)
-                            : buildSingularValues(*a, b);
+                            : buildSvd(*a, /*full=*/false, /*vectors=*/false, b).values;
+  values = dropTwins(values, matrices, b);
   Value counts = b.create<AtenGtTensorOp>(values, buildLimit(values, tolerance, matrices, b));
   return b.sum(counts, {getRank(counts) - 1}, /*keepdim=*/false);
 }
@@ -204,12 +232,12 @@ static FailureOr<Value> DecomposeAtenLinalgMatrixRankAtolRtolTensor(AtenLinalgMa
 
 /// The ratio of the largest singular value to the smallest one, or its inverse.
 static FailureOr<Value> buildSpectralCondition(Operation *op, Value matrices, bool inverted, Decomposer &b) {
-  FailureOr<Value> a = toDoubleUnlessEmpty(matrices, b);
+  FailureOr<Value> a = toRealUnlessEmpty(matrices, b);
   if (failed(a))
     return failure();
   if (!*a)
     return buildZeroForEach(op, matrices, b);
-  Value values = buildSingularValues(*a, b);
+  Value values = buildSvd(*a, /*full=*/false, /*vectors=*/false, b).values;
   int64_t last = getRank(values) - 1;
   Value largest = b.select(values, last, 0), smallest = b.select(values, last, -1);
   return b.convert(inverted ? b.divTensors(smallest, largest) : b.divTensors(largest, smallest), getResultDtype(op));
@@ -218,7 +246,7 @@ static FailureOr<Value> buildSpectralCondition(Operation *op, Value matrices, bo
 /// norm(A) norm(A^-1); infinite for a singular matrix.
 template <typename NormOp>
 static FailureOr<Value> buildCondition(Operation *op, Value matrices, Value order, Decomposer &b) {
-  FailureOr<Value> a = toDoubleUnlessEmpty(matrices, b);
+  FailureOr<Value> a = toRealUnlessEmpty(matrices, b);
   if (failed(a))
     return failure();
   if (!*a)
@@ -226,12 +254,13 @@ static FailureOr<Value> buildCondition(Operation *op, Value matrices, Value orde
   Type f64 = b.getBuilder().getF64Type();
   LuFactors factors = buildLu(*a, b);
   Value inverse = buildLuSolve(factors, b.expand(buildIdentity(b.size(*a, -1), f64, b), b.sizes(*a)), true, false, b);
+  Type wide = promoteDtypes(getDtype(matrices), f64);
   auto shape = getTensorType(matrices).getSizes().drop_back(2);
   Type type = ValueTensorType::get(op->getContext(), true, shape, f64);
   auto norm = [&](Value tensor) {
     return b.createAs<NormOp>(type, tensor, order, b.list(ArrayRef<int64_t>{-2, -1}), b.boolean(false), b.none());
   };
-  Value product = b.mulTensors(norm(*a), norm(inverse));
+  Value product = b.mulTensors(norm(b.convert(matrices, wide)), norm(fromReal(inverse, wide, b)));
   Value isSingular = b.create<AtenNeScalarOp>(factors.status, b.integer(0));
   Value infinity = b.literal(f64, std::numeric_limits<double>::infinity());
   return b.convert(b.where(isSingular, infinity, product), getResultDtype(op));

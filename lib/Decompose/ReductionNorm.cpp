@@ -45,15 +45,15 @@ static Value buildSumNorm(Value x, int64_t summed, int64_t other, bool largest, 
 /// The sum, the largest or the smallest of the singular values.
 static FailureOr<Value> buildSpectralNorm(Value x, int64_t row, int64_t column, double order, bool keepdim,
                                           Decomposer &b) {
-  FailureOr<Value> wide = toDouble(x, b);
-  if (failed(wide))
-    return failure();
   SmallVector<int64_t> places;
   for (int64_t dim = 0; dim < getRank(x); ++dim)
     if (dim != row && dim != column)
       places.push_back(dim);
   places.append({row, column});
-  Value values = buildSingularValues(b.permute(*wide, places), b);
+  FailureOr<Value> singular = buildSingularValues(b.permute(x, places), b);
+  if (failed(singular))
+    return failure();
+  Value values = *singular;
   int64_t last = getRank(values) - 1;
   Value norm;
   if (order == 0)

@@ -147,3 +147,39 @@ def test_dynamic_sizes():
 def test_refused_by_name():
     with pytest.raises(torchc.UnsupportedOpError, match="aten.linalg_eig"):
         run(torch.linalg.eigvals, random_matrices(3, 3))
+
+
+# Of matrices of complex numbers, which are real ones of twice the size inside.
+COMPLEX = {
+    "inv": lambda a, h, y: torch.linalg.inv(a), "solve": lambda a, h, y: torch.linalg.solve(a, y),
+    "solve a vector": lambda a, h, y: torch.linalg.solve(a, y[..., 0]),
+    "solve from the right": lambda a, h, y: torch.linalg.solve(a, y.mT, left=False),
+    "status": lambda a, h, y: torch.linalg.inv_ex(a), "cholesky": lambda a, h, y: torch.linalg.cholesky(h),
+    "upper cholesky": lambda a, h, y: torch.linalg.cholesky(h, upper=True),
+    "cholesky_solve": lambda a, h, y: torch.cholesky_solve(y, a), "cholesky_inverse": lambda a, h, y: torch.cholesky_inverse(torch.linalg.cholesky(h).mH, True),
+    "triangular_solve": lambda a, h, y: torch.triangular_solve(y, a, upper=False, transpose=True, unitriangular=True),
+    "eigvalsh": lambda a, h, y: torch.linalg.eigvalsh(h), "svdvals": lambda a, h, y: torch.linalg.svdvals(y),
+    "pinv": lambda a, h, y: torch.linalg.pinv(y), "pinv of Hermitian": lambda a, h, y: torch.linalg.pinv(h, hermitian=True),
+    "rank": lambda a, h, y: torch.linalg.matrix_rank(y @ y.mH), "cond": lambda a, h, y: torch.linalg.cond(a),
+    "cond in another norm": lambda a, h, y: torch.linalg.cond(a, 1), "nuclear norm": lambda a, h, y: torch.linalg.norm(a[0], "nuc"),
+    "power": lambda a, h, y: torch.linalg.matrix_power(a, -2),
+}
+
+
+@pytest.mark.parametrize("name", COMPLEX)
+def test_of_complex_matrices(name):
+    a, y = random_matrices(2, 4, 4, dtype=torch.complex128), random_matrices(2, 4, 3, dtype=torch.complex128)
+    h = a @ a.mH + torch.eye(4)
+    torch.testing.assert_close(run(COMPLEX[name], a, h, y), COMPLEX[name](a, h, y))
+
+
+def test_complex_matrices_that_are_singular():
+    a = torch.zeros(3, 3, dtype=torch.complex64)
+    with pytest.raises(torchc.RunError, match="linalg.inv: the input matrix is singular"):
+        run(torch.linalg.inv, a)
+
+
+@pytest.mark.parametrize("function", [torch.linalg.det, torch.linalg.eigh, torch.linalg.svd, torch.linalg.qr, torch.linalg.lu])
+def test_what_complex_matrices_have_not(function):
+    with pytest.raises(torchc.UnsupportedOpError, match="complex numbers"):
+        torchc.compile(function, (random_matrices(3, 3, dtype=torch.complex64),))
