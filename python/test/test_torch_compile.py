@@ -299,6 +299,24 @@ def test_a_training_step_is_two_graphs(in_pytorch, model, size):
     assert not in_pytorch()
 
 
+def test_gradients_are_as_exact_as_those_of_eager():
+    """Against double precision. The bias of attention's keys adds the same to all scores of a row, which softmax does not see:
+    its gradient is zero, and in single precision rounding errors, whose relative difference to eager's says nothing."""
+    model, x, classes = VisionTransformer(), torch.randn(2, 3, 12, 12), torch.tensor([1, 4])
+    gradients = []
+    for own, dtype in ((copy.deepcopy(model), torch.float64), (copy.deepcopy(model), torch.float32), (model, None)):
+        run = own.to(dtype) if dtype else compile(own)
+        run(x.to(dtype), classes).sum().backward()
+        gradients.append({name: parameter.grad.double() for name, parameter in own.named_parameters()})
+    exact, eager, actual = gradients
+    for name, expected in exact.items():
+        bound = max(4 * (eager[name] - expected).norm(), 2e-6 * expected.norm())
+        assert (actual[name] - expected).norm() <= bound, name
+    _, of_keys, of_values = exact["qkv.bias"].chunk(3)
+    assert of_keys.norm() < 1e-12 * of_values.norm()
+    assert 0 < actual["qkv.bias"].chunk(3)[1].norm() < 1e-6 * of_values.norm()
+
+
 @pytest.mark.parametrize("layer", [
     nn.Conv1d(3, 4, 3, padding=2, padding_mode="reflect"), nn.ConvTranspose1d(3, 4, 4, stride=2, padding=1, output_padding=1),
     nn.Conv1d(3, 6, 3, dilation=2, groups=3), nn.GroupNorm(3, 3), nn.AvgPool1d(3, 2, 1, ceil_mode=True, count_include_pad=False),
