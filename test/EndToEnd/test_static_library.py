@@ -36,15 +36,26 @@ int main(void) {
 
 TRAIN = r"""
 #include "step.h"
-#include <torchc/runtime.hpp>
+#include <torchc/runtime.h>
 #include <cstdio>
 static float x[5 * 6], loss;
 static int64_t classes[5];
+static torchc_status *setRate(torchc_session *session, double rate) {
+  torchc_tensor *value = nullptr;
+  torchc_status *status = torchc_tensor_borrow(&rate, sizeof rate, TORCHC_F64, nullptr, 0, 1, nullptr, nullptr, &value);
+  if (!status)
+    status = torchc_session_set_state(session, "torchc.learning_rate.0", value);
+  torchc_tensor_free(value);
+  return status;
+}
 int main() {
   torchc_session *session = nullptr;
   torchc_status *status = step_create(&session);
-  while (!status && std::fread(x, sizeof x, 1, stdin) && std::fread(classes, sizeof classes, 1, stdin)) {
-    status = step_forward(session, x, classes, &loss);
+  for (int step = 0; !status && std::fread(x, sizeof x, 1, stdin) && std::fread(classes, sizeof classes, 1, stdin); ++step) {
+    if (step == 10)
+      status = setRate(session, 0.02);
+    if (!status)
+      status = step_forward(session, x, classes, &loss);
     std::fwrite(&loss, sizeof loss, 1, stdout);
   }
   if (status)
@@ -106,7 +117,8 @@ def test_linked_training_equals_eager(tmp_path):
     output = subprocess.run([program], input=given, capture_output=True, check=True).stdout
 
     expected = []
-    for x, classes in batches:
+    for number, (x, classes) in enumerate(batches):
+        optimizer.param_groups[0]["lr"] = 0.1 if number < 10 else 0.02
         optimizer.zero_grad()
         loss = loss_fn(model(x), classes)
         loss.backward()
