@@ -76,3 +76,20 @@ dispatch.kernel @embedding(%table: tensor<50x64xf32>, %ids: tensor<9xi64>) -> te
   } -> tensor<9x64xf32>
   dispatch.return %y : tensor<9x64xf32>
 }
+
+// A maximum of a row does not tell zeros of both signs apart.
+// CHECK-LABEL: llvm.func @row_maximum(
+// CHECK: arith.maximumf {{.*}} fastmath<nsz> : vector<32xf32>
+// CHECK: arith.maximumf {{.*}} fastmath<nsz> : f32
+dispatch.kernel @row_maximum(%x: tensor<4x64xf32>) -> tensor<4xf32> attributes {dims = [array<i64>, array<i64>]} {
+  %low = arith.constant 0xFF800000 : f32
+  %e = tensor.empty() : tensor<4xf32>
+  %f = linalg.fill ins(%low : f32) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
+      ins(%x : tensor<4x64xf32>) outs(%f : tensor<4xf32>) {
+  ^bb0(%p: f32, %o: f32):
+    %m = arith.maximumf %o, %p : f32
+    linalg.yield %m : f32
+  } -> tensor<4xf32>
+  dispatch.return %y : tensor<4xf32>
+}

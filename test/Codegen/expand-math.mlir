@@ -12,6 +12,18 @@ llvm.func @exp(%x: vector<16xf32>) -> vector<16xf32> {
 
 // -----
 
+// AVX-512 scales by a power of two in one instruction.
+// CHECK-LABEL: llvm.func @exp_wide
+// CHECK: llvm.call_intrinsic "llvm.ldexp"
+// CHECK-NOT: arith.shli
+// CHECK: llvm.return
+llvm.func @exp_wide(%x: vector<16xf32>) -> vector<16xf32> attributes {prefer_vector_width = "512"} {
+  %y = math.exp %x : vector<16xf32>
+  llvm.return %y : vector<16xf32>
+}
+
+// -----
+
 llvm.func @missing(%x: f64) -> f64 {
   // expected-error @+1 {{unsupported op math.cbrt (x1): no code for it on f64}}
   %y = math.cbrt %x : f64

@@ -8,6 +8,7 @@
 
 #include "torchc/Codegen/MathExpansion.h"
 
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/TypeUtilities.h"
 
@@ -68,8 +69,19 @@ Value Formula::powerOfTwo(Value exponent, Type type) {
   return arith::BitcastOp::create(b, type, exponent);
 }
 
+/// AVX-512 has an instruction that scales by a power of two, whatever its size.
+static bool hasScaling(OpBuilder &b) {
+  Operation *parent = b.getInsertionBlock()->getParentOp();
+  auto function =
+      isa<LLVM::LLVMFuncOp>(parent) ? cast<LLVM::LLVMFuncOp>(parent) : parent->getParentOfType<LLVM::LLVMFuncOp>();
+  return function && function.getPreferVectorWidth() == "512";
+}
+
 Value Formula::scale(Value x, Value n) {
   Value whole = toInt(n);
+  if (isa<VectorType>(x.getType()) && hasScaling(b))
+    return LLVM::CallIntrinsicOp::create(b, x.getType(), b.getStringAttr("llvm.ldexp"), ValueRange{x, whole})
+        .getResult(0);
   Value half = arith::ShRSIOp::create(b, whole, constantInt(1, b.getI32Type()));
   Value otherHalf = arith::SubIOp::create(b, whole, half);
   return mul(mul(x, powerOfTwo(half, n.getType())), powerOfTwo(otherHalf, n.getType()));
