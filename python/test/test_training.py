@@ -218,6 +218,20 @@ def test_what_cannot_be_compiled():
         step.load_optimizer_state_dict(torch.optim.Adam(model.parameters()).state_dict())
 
 
+def test_unsupported_operators_are_named_with_their_lines():
+    class Factors(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(4, 4))
+
+        def forward(self, x):
+            return torch.linalg.ldl_factor_ex(x)[0] * self.weight
+
+    model = Factors()
+    with pytest.raises(torchc.UnsupportedOpError, match=r"test_training.py:\d+: error: unsupported op aten.linalg_ldl_factor_ex"):
+        training.compile_step(model, F.mse_loss, torch.optim.SGD(model.parameters(), lr=0.1), (torch.randn(4, 4), torch.randn(4, 4)))
+
+
 def test_an_optimizer_that_has_taken_a_step():
     model = make_mlp()
     batches = [make_classes() for _ in range(4)]

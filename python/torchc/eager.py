@@ -20,7 +20,10 @@ from torchc.graph import decompose_graph, describe_target, is_random, needs_deco
 _logger = logging.getLogger("torchc")
 _aten = torch.ops.aten
 # Reads of numbers, and plain copies, which are what a result is written with.
-_PASSED_ON = (_aten._local_scalar_dense.default, _aten._linalg_check_errors.default, _aten.copy_.default, _aten.clone.default, _aten._to_copy.default)
+_PASSED_ON = (_aten._local_scalar_dense.default, _aten._linalg_check_errors.default, _aten.copy_.default, _aten.clone.default,
+              _aten._to_copy.default)
+# Gives the running statistics that the operator of models writes as two more results.
+_BATCH_NORM = _aten._native_batch_norm_legit_functional.default
 
 
 class EagerMode(TorchDispatchMode):
@@ -43,9 +46,8 @@ class EagerMode(TorchDispatchMode):
         tensors = [leaf for leaf in leaves if isinstance(leaf, torch.Tensor)]
         if not tensors or _is_passed_on(func) or not all(map(_is_plain, tensors)):
             return func(*args, **kwargs)
-        functional = _find_functional(func)
-        # The schema of batch norm hides that it writes running statistics in training.
-        if functional is None or (func is _aten.native_batch_norm.default and args[5]):
+        functional = _find_functional(func, args)
+        if functional is None:
             return self._run_in_pytorch(func, args, kwargs, "it writes its arguments")
         function, inputs = self._find_function(functional, leaves, spec, _find_numbers(func, args, kwargs, leaves))
         if isinstance(function, str):
@@ -54,6 +56,11 @@ class EagerMode(TorchDispatchMode):
         self.native_calls[describe_target(func)] += 1
         if functional is func:
             return result
+        if functional is _BATCH_NORM:
+            *result, mean, variance = result
+            args[3].copy_(mean)
+            args[4].copy_(variance)
+            return tuple(result)
         target = args[0]
         if result.shape != target.shape or not torch.can_cast(result.dtype, target.dtype):
             return func(*args, **kwargs)  # Which says why it cannot be written there.
@@ -89,9 +96,12 @@ def _is_passed_on(func):
     return not func._schema.is_mutable and any(result.alias_info is not None for result in func._schema.returns)
 
 
-def _find_functional(func):
+def _find_functional(func, args):
     """The operator that gives what `func` writes to its first argument; `func` if it writes nothing; else None."""
     schema = func._schema
+    # This one's schema hides that it writes running statistics in training, if there are some.
+    if func is _aten.native_batch_norm.default and args[5] and args[3] is not None:
+        return _BATCH_NORM
     if not schema.is_mutable:
         return func
     written = [argument.alias_info is not None and argument.alias_info.is_write for argument in schema.arguments]
