@@ -39,6 +39,14 @@ FailureOr<Value> torchc::toReal(Value matrices, Decomposer &b) {
   return b.create<AtenReshapeOp>(blocks, b.list(sizes));
 }
 
+FailureOr<Value> torchc::toRealHermitian(Value matrices, Decomposer &b) {
+  Complex x = splitComplex(matrices, b);
+  if (!x.im)
+    return toDouble(matrices, b);
+  Value size = b.size(matrices, -1), zero = b.literal(getDtype(x.im), 0.0);
+  return toReal(joinComplex({x.re, b.where(buildDiagonalMask(size, size, b), zero, x.im)}, b), b);
+}
+
 Value torchc::fromReal(Value matrices, Type dtype, Decomposer &b) {
   if (!isComplexDtype(dtype))
     return b.convert(matrices, dtype);
@@ -422,7 +430,7 @@ static FailureOr<Value> DecomposeAtenLogdet(AtenLogdetOp op, Decomposer &b) {
 //===----------------------------------------------------------------------===//
 
 template <typename Op> static FailureOr<Value> decomposeCholesky(Op op, StringRef name, Decomposer &b) {
-  FailureOr<Value> a = toReal(op.getSelf(), b);
+  FailureOr<Value> a = toRealHermitian(op.getSelf(), b);
   if (failed(a))
     return failure();
   Operation *factors =

@@ -25,6 +25,8 @@ mlir::FailureOr<mlir::Value> toDouble(mlir::Value matrices, Decomposer &b);
 /// Sums, products, inverses and Cholesky's factors of such matrices are those of the complex ones, transposes their
 /// adjoints; singular values, and eigenvalues of symmetric ones, come twice.
 mlir::FailureOr<mlir::Value> toReal(mlir::Value matrices, Decomposer &b);
+/// The same of Hermitian matrices: the imaginary parts of a diagonal do not count, as in LAPACK.
+mlir::FailureOr<mlir::Value> toRealHermitian(mlir::Value matrices, Decomposer &b);
 /// Matrices of `dtype` from real ones.
 mlir::Value fromReal(mlir::Value matrices, mlir::Type dtype, Decomposer &b);
 mlir::Value transposeMatrices(mlir::Value matrices, Decomposer &b);

@@ -49,7 +49,7 @@ FailureOr<Value> torchc::buildSingularValues(Value matrices, Decomposer &b) {
 }
 /// Eigenvalues of symmetric or Hermitian matrices in ascending order.
 static FailureOr<Value> buildEigenvalues(Value matrices, Value triangle, Decomposer &b) {
-  FailureOr<Value> a = toReal(matrices, b);
+  FailureOr<Value> a = toRealHermitian(matrices, b);
   if (failed(a))
     return failure();
   return dropTwins(buildEigh(*a, triangle, /*vectors=*/false, b).values, matrices, b);
@@ -136,11 +136,11 @@ static Value buildLimit(Value values, Tolerance tolerance, Value matrices, Decom
 }
 
 /// Matrices in f64, complex ones as `toReal` has them; null where they have no elements to look at.
-static FailureOr<Value> toRealUnlessEmpty(Value matrices, Decomposer &b) {
+static FailureOr<Value> toRealUnlessEmpty(Value matrices, bool hermitian, Decomposer &b) {
   ArrayRef<int64_t> sizes = getTensorType(matrices).getSizes();
   if (ShapedType::isDynamic(sizes.end()[-1]) || ShapedType::isDynamic(sizes.end()[-2]))
     return b.unsupported("on matrices of dynamic size");
-  FailureOr<Value> converted = toReal(matrices, b);
+  FailureOr<Value> converted = hermitian ? toRealHermitian(matrices, b) : toReal(matrices, b);
   bool isEmpty = sizes.end()[-1] == 0 || sizes.end()[-2] == 0;
   return succeeded(converted) && isEmpty ? Value() : converted;
 }
@@ -156,7 +156,7 @@ static FailureOr<Value> buildPseudoInverse(Operation *op, Value matrices, Tolera
   auto hermitian = getConstantBool(hermitianValue);
   if (!hermitian)
     return b.unsupported("an option that is not constant");
-  FailureOr<Value> a = toRealUnlessEmpty(matrices, b);
+  FailureOr<Value> a = toRealUnlessEmpty(matrices, *hermitian, b);
   if (failed(a))
     return failure();
   Type dtype = getResultDtype(op);
@@ -200,7 +200,7 @@ static FailureOr<Value> buildRank(Operation *op, Value matrices, Tolerance toler
   auto hermitian = getConstantBool(hermitianValue);
   if (!hermitian)
     return b.unsupported("an option that is not constant");
-  FailureOr<Value> a = toRealUnlessEmpty(matrices, b);
+  FailureOr<Value> a = toRealUnlessEmpty(matrices, *hermitian, b);
   if (failed(a))
     return failure();
   if (!*a)
@@ -232,7 +232,7 @@ static FailureOr<Value> DecomposeAtenLinalgMatrixRankAtolRtolTensor(AtenLinalgMa
 
 /// The ratio of the largest singular value to the smallest one, or its inverse.
 static FailureOr<Value> buildSpectralCondition(Operation *op, Value matrices, bool inverted, Decomposer &b) {
-  FailureOr<Value> a = toRealUnlessEmpty(matrices, b);
+  FailureOr<Value> a = toRealUnlessEmpty(matrices, /*hermitian=*/false, b);
   if (failed(a))
     return failure();
   if (!*a)
@@ -246,7 +246,7 @@ static FailureOr<Value> buildSpectralCondition(Operation *op, Value matrices, bo
 /// norm(A) norm(A^-1); infinite for a singular matrix.
 template <typename NormOp>
 static FailureOr<Value> buildCondition(Operation *op, Value matrices, Value order, Decomposer &b) {
-  FailureOr<Value> a = toRealUnlessEmpty(matrices, b);
+  FailureOr<Value> a = toRealUnlessEmpty(matrices, /*hermitian=*/false, b);
   if (failed(a))
     return failure();
   if (!*a)

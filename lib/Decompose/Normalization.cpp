@@ -16,12 +16,13 @@ using namespace torchc::torch;
 // Softmax
 //===----------------------------------------------------------------------===//
 
+/// With a dtype, complex numbers too lose their imaginary parts.
 static FailureOr<Value> DecomposeAtenSoftmaxInt(AtenSoftmaxIntOp op, Decomposer &b) {
-  Value x = b.convert(op.getSelf(), getResultDtype(op));
+  Value x = b.AtenBuilder::convert(op.getSelf(), getResultDtype(op));
   return b.createAs<Aten_SoftmaxOp>(op.getType(), x, op.getDim(), b.boolean(false));
 }
 static FailureOr<Value> DecomposeAtenLogSoftmaxInt(AtenLogSoftmaxIntOp op, Decomposer &b) {
-  Value x = b.convert(op.getSelf(), getResultDtype(op));
+  Value x = b.AtenBuilder::convert(op.getSelf(), getResultDtype(op));
   return b.createAs<Aten_LogSoftmaxOp>(op.getType(), x, op.getDim(), b.boolean(false));
 }
 

@@ -158,7 +158,7 @@ COMPLEX = {
     "upper cholesky": lambda a, h, y: torch.linalg.cholesky(h, upper=True),
     "cholesky_solve": lambda a, h, y: torch.cholesky_solve(y, a), "cholesky_inverse": lambda a, h, y: torch.cholesky_inverse(torch.linalg.cholesky(h).mH, True),
     "triangular_solve": lambda a, h, y: torch.triangular_solve(y, a, upper=False, transpose=True, unitriangular=True),
-    "eigvalsh": lambda a, h, y: torch.linalg.eigvalsh(h), "svdvals": lambda a, h, y: torch.linalg.svdvals(y),
+    "eigvalsh": lambda a, h, y: torch.linalg.eigvalsh(h), "eigvalsh of a triangle": lambda a, h, y: torch.linalg.eigvalsh(a, "U"), "svdvals": lambda a, h, y: torch.linalg.svdvals(y),
     "pinv": lambda a, h, y: torch.linalg.pinv(y), "pinv of Hermitian": lambda a, h, y: torch.linalg.pinv(h, hermitian=True),
     "rank": lambda a, h, y: torch.linalg.matrix_rank(y @ y.mH), "cond": lambda a, h, y: torch.linalg.cond(a),
     "cond in another norm": lambda a, h, y: torch.linalg.cond(a, 1), "nuclear norm": lambda a, h, y: torch.linalg.norm(a[0], "nuc"),
