@@ -237,6 +237,17 @@ def test_winograd_error(cpu, channels):
     assert (torch.from_numpy(y) - exact).square().mean().sqrt() <= 2 * theirs
 
 
+def test_winograd_infinity():
+    """A pixel that is infinite reaches the 9 results whose windows it lies in, and no others."""
+    text, out = conv_kernel(n=1, h=12, w=12, c=16, o=16, k=3, pad=1)
+    x, w = randn(1, 12, 12, 16), randn(16, 16, 3, 3)
+    x[0, 5, 6, 3] = np.inf
+    finite = np.isfinite(Kernel(text)([x, pack_conv(w)], [(out, "f")]))
+    expected = np.ones(out, bool)
+    expected[:, 4:7, 5:8] = False
+    np.testing.assert_array_equal(finite, expected)
+
+
 def depthwise_kernel(n, h, w, c, k, stride=1, pad=0):
     """NHWC depthwise convolution with weights [KH][KW][C]."""
     hp, wp = h + 2 * pad, w + 2 * pad
