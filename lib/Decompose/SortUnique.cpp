@@ -44,7 +44,8 @@ static Groups buildGroups(Value rows, Decomposer &b) {
   groups.starts = b.select(findNonzero(isStart, b), 1, 0);
   groups.number = b.create<AtenAddScalarOp>(b.create<AtenCumsumOp>(isStart, zero, b.none()), b.integer(-1), one);
   Value end = b.full({one}, size, getIndexDtype(b));
-  Value next = b.cat({b.slice(groups.starts, 0, one, b.integer(std::numeric_limits<int64_t>::max())), end}, 0);
+  // Without elements there is no group whose end `end` is.
+  Value next = b.slice(b.cat({groups.starts, end}, 0), 0, one, b.integer(std::numeric_limits<int64_t>::max()));
   groups.counts = b.subTensors(next, groups.starts);
   return groups;
 }

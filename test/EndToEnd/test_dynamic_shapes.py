@@ -120,3 +120,15 @@ def test_bits_of_dynamic_length():
     for n in (4, 6, 10):
         x = torch.arange(n, dtype=torch.int16) * 1000
         torch.testing.assert_close(program(x), Bits()(x))
+
+
+class Runs(nn.Module):
+    def forward(self, x):
+        return torch.unique_consecutive(x, return_inverse=True, return_counts=True)
+
+
+def test_runs_of_equal_elements():
+    program = compile_model(Runs(), (torch.tensor([1, 1, 2, 2, 2]),), {"x": {0: Dim("n", min=0)}})
+    for values in ([1, 1, 2, 2, 2], [3], [], [1, 2, 2, 1]):
+        x = torch.tensor(values, dtype=torch.int64)
+        torch.testing.assert_close(program(x), Runs()(x))
