@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "Patterns.h"
+#include "torchc/Dialect/Torch/IR/PartBounds.h"
 
 using namespace mlir;
 using namespace torchc;
@@ -34,17 +35,15 @@ static FailureOr<Value> DecomposeAtenDiagonal(AtenDiagonalOp op, Decomposer &b) 
   auto row = dim1 ? wrapDim(*dim1, rank) : std::nullopt, column = dim2 ? wrapDim(*dim2, rank) : std::nullopt;
   if (!offset || !row || !column)
     return b.unsupported("dims or an offset that is not constant");
-  int64_t rows = type.getSizes()[*row], columns = type.getSizes()[*column];
-  if (ShapedType::isDynamic(rows) || ShapedType::isDynamic(columns))
-    return b.unsupported("on a dim that is not static");
   int64_t first = std::max<int64_t>(-*offset, 0), second = std::max<int64_t>(*offset, 0);
-  int64_t length = std::max<int64_t>(0, std::min(rows - first, columns - second));
+  Value rows = b.sub(b.size(op.getSelf(), *row), b.integer(first)),
+        columns = b.sub(b.size(op.getSelf(), *column), b.integer(second));
   SmallVector<int64_t> order;
   for (int64_t dim = 0; dim < rank; ++dim)
     if (dim != *row && dim != *column)
       order.push_back(dim);
   llvm::append_values(order, *row, *column);
-  Value steps = b.range(b.integer(length));
+  Value steps = b.range(b.max(b.integer(0), b.min(rows, columns)));
   auto shifted = [&](int64_t by) {
     return by == 0 ? steps : b.create<AtenAddScalarOp>(steps, b.integer(by), b.integer(1));
   };
@@ -112,22 +111,12 @@ static FailureOr<Value> DecomposeAtenDiff(AtenDiffOp op, Decomposer &b) {
 // Ops that give a list of parts: one slice a part
 //===----------------------------------------------------------------------===//
 
-/// How many parts the readers of a list take; nullopt where one does not say.
-static std::optional<int64_t> getPartCount(Operation *op) {
-  std::optional<int64_t> count;
-  for (Operation *user : op->getUsers()) {
-    if (!isa<PrimListUnpackOp>(user))
-      continue;
-    count = user->getNumResults();
-  }
-  return count;
-}
-
-static FailureOr<Value> buildParts(Operation *op, Value x, int64_t dim, ArrayRef<Value> bounds, Decomposer &b) {
-  SmallVector<Value> parts;
-  for (auto [start, end] : llvm::zip(bounds.drop_back(), bounds.drop_front()))
-    parts.push_back(b.slice(x, dim, start, end));
-  return buildTensorList(op, parts, b);
+/// How many parts the readers of a list take, where one says it.
+static std::optional<TakenParts> getTakenParts(Operation *op) {
+  for (Operation *user : op->getUsers())
+    if (isa<PrimListUnpackOp>(user))
+      return TakenParts{user->getNumResults(), /*areAll=*/true};
+  return std::nullopt;
 }
 
 Value torchc::buildTensorList(Operation *op, SmallVector<Value> parts, Decomposer &b, unsigned result) {
@@ -139,126 +128,22 @@ Value torchc::buildTensorList(Operation *op, SmallVector<Value> parts, Decompose
   return b.list(parts, cast<ListType>(op->getResult(result).getType()).getContainedType());
 }
 
-/// Parts of `size` along `dim`, the last one shorter.
-static FailureOr<Value> buildEvenParts(Operation *op, Value x, std::optional<int64_t> dim, int64_t size,
-                                       Decomposer &b) {
-  int64_t whole = getTensorType(x).getSizes()[*dim];
-  std::optional<int64_t> count = getPartCount(op);
-  if (!ShapedType::isDynamic(whole))
-    count = std::max<int64_t>(1, size == 0 ? 1 : llvm::divideCeil(whole, size));
-  if (!count)
-    return b.unsupported("into a number of parts that is not known");
-  SmallVector<Value> bounds;
-  for (int64_t i = 0; i < *count; ++i)
-    bounds.push_back(b.integer(i * size));
-  bounds.push_back(b.size(x, *dim));
-  return buildParts(op, x, *dim, bounds, b);
-}
-
 static std::optional<int64_t> getConstantDim(Value dim, Value tensor) {
   auto constant = getConstantInt(dim);
   int64_t rank = getTensorType(tensor).getRank();
   return constant && rank > 0 ? wrapDim(*constant, rank) : std::nullopt;
 }
 
+/// A split, chunk or tensor_split.
 template <typename Op> static FailureOr<Value> decomposeSplit(Op op, Decomposer &b) {
-  auto dim = getConstantDim(op.getDim(), op.getSelf());
-  auto size = getConstantInt(op.getSplitSize());
-  if (!dim || !size)
-    return b.unsupported("a size or dim that is not constant");
-  return buildEvenParts(op, op.getSelf(), dim, *size, b);
-}
-
-static FailureOr<Value> DecomposeAtenSplitTensor(AtenSplitTensorOp op, Decomposer &b) { return decomposeSplit(op, b); }
-static FailureOr<Value> DecomposeAtenUnsafeSplitTensor(AtenUnsafeSplitTensorOp op, Decomposer &b) {
-  return decomposeSplit(op, b);
-}
-
-template <typename Op> static FailureOr<Value> decomposeChunk(Op op, Decomposer &b) {
-  auto dim = getConstantDim(op.getDim(), op.getSelf());
-  auto chunks = getConstantInt(op.getChunks());
-  if (!dim || !chunks || *chunks <= 0)
-    return b.unsupported("a number or dim that is not constant");
-  int64_t whole = getTensorType(op.getSelf()).getSizes()[*dim];
-  if (ShapedType::isDynamic(whole))
-    return b.unsupported("of a dim that is not static");
-  // An empty dim gives all the chunks, each of them empty.
-  if (whole == 0) {
-    SmallVector<Value> bounds(*chunks + 1, b.integer(0));
-    return buildParts(op, op.getSelf(), *dim, bounds, b);
-  }
-  return buildEvenParts(op, op.getSelf(), dim, llvm::divideCeil(whole, *chunks), b);
-}
-
-static FailureOr<Value> DecomposeAtenChunk(AtenChunkOp op, Decomposer &b) { return decomposeChunk(op, b); }
-static FailureOr<Value> DecomposeAtenUnsafeChunk(AtenUnsafeChunkOp op, Decomposer &b) { return decomposeChunk(op, b); }
-
-/// As many parts as are asked for: the first ones are longer by 1 where they are not equal.
-static FailureOr<Value> buildSections(Operation *op, Value x, int64_t dim, Value count, Decomposer &b) {
-  auto sections = getConstantInt(count);
-  int64_t whole = getTensorType(x).getSizes()[dim];
-  if (!sections || *sections <= 0 || ShapedType::isDynamic(whole))
-    return b.unsupported("of a dim that is not static, or a number that is not constant");
-  SmallVector<Value> bounds{b.integer(0)};
-  int64_t end = 0;
-  for (int64_t i = 0; i < *sections; ++i) {
-    end += whole / *sections + (i < whole % *sections ? 1 : 0);
-    bounds.push_back(b.integer(end));
-  }
-  return buildParts(op, x, dim, bounds, b);
-}
-/// Parts between the given places.
-static FailureOr<Value> buildSectionsAt(Operation *op, Value x, int64_t dim, ArrayRef<int64_t> places, Decomposer &b) {
-  Value start = b.integer(0);
+  Value x = op->getOperand(0);
+  auto bounds = buildPartBounds(op, x, getTakenParts(op), b);
+  if (!bounds)
+    return b.unsupported("a dim, sizes or a number of parts that are not known");
   SmallVector<Value> parts;
-  for (int64_t place : places) {
-    parts.push_back(b.slice(x, dim, start, b.integer(place)));
-    start = b.integer(place);
-  }
-  parts.push_back(b.slice(x, dim, start, b.integer(std::numeric_limits<int64_t>::max())));
+  for (auto [start, end] : llvm::zip(ArrayRef(bounds->places).drop_back(), ArrayRef(bounds->places).drop_front()))
+    parts.push_back(b.slice(x, bounds->dim, start, end));
   return buildTensorList(op, parts, b);
-}
-static FailureOr<Value> DecomposeAtenTensorSplitSections(AtenTensorSplitSectionsOp op, Decomposer &b) {
-  auto dim = getConstantDim(op.getDim(), op.getSelf());
-  if (!dim)
-    return b.unsupported("a dim that is not constant");
-  return buildSections(op, op.getSelf(), *dim, op.getSections(), b);
-}
-static FailureOr<Value> DecomposeAtenTensorSplitIndices(AtenTensorSplitIndicesOp op, Decomposer &b) {
-  auto dim = getConstantDim(op.getDim(), op.getSelf());
-  auto places = getConstantIntList(op.getIndices());
-  if (!dim || !places)
-    return b.unsupported("a dim or indices that are not constant");
-  return buildSectionsAt(op, op.getSelf(), *dim, *places, b);
-}
-/// hsplit, vsplit, dsplit: along the second (of vectors the first), the first, the third dim.
-template <typename Op> static FailureOr<Value> decomposeSplitInto(Op op, int64_t dim, Decomposer &b) {
-  return buildSections(op, op.getSelf(), dim, op.getSections(), b);
-}
-template <typename Op> static FailureOr<Value> decomposeSplitAt(Op op, int64_t dim, Decomposer &b) {
-  auto places = getConstantIntList(op.getIndices());
-  if (!places)
-    return b.unsupported("indices that are not constant");
-  return buildSectionsAt(op, op.getSelf(), dim, *places, b);
-}
-static int64_t getHorizontalDim(Value x) { return getTensorType(x).getRank() == 1 ? 0 : 1; }
-static FailureOr<Value> DecomposeAtenHsplitInt(AtenHsplitIntOp op, Decomposer &b) {
-  return decomposeSplitInto(op, getHorizontalDim(op.getSelf()), b);
-}
-static FailureOr<Value> DecomposeAtenHsplitArray(AtenHsplitArrayOp op, Decomposer &b) {
-  return decomposeSplitAt(op, getHorizontalDim(op.getSelf()), b);
-}
-static FailureOr<Value> DecomposeAtenVsplitInt(AtenVsplitIntOp op, Decomposer &b) {
-  return decomposeSplitInto(op, 0, b);
-}
-static FailureOr<Value> DecomposeAtenVsplitArray(AtenVsplitArrayOp op, Decomposer &b) {
-  return decomposeSplitAt(op, 0, b);
-}
-static FailureOr<Value> DecomposeAtenDsplitInt(AtenDsplitIntOp op, Decomposer &b) {
-  return decomposeSplitInto(op, 2, b);
-}
-static FailureOr<Value> DecomposeAtenDsplitArray(AtenDsplitArrayOp op, Decomposer &b) {
-  return decomposeSplitAt(op, 2, b);
 }
 
 /// narrow from where a tensor of one element says
@@ -267,28 +152,13 @@ static FailureOr<Value> DecomposeAtenNarrowTensor(AtenNarrowTensorOp op, Decompo
   return b.create<AtenNarrowOp>(op.getSelf(), op.getDim(), start, op.getLength());
 }
 
-static FailureOr<Value> DecomposeAtenSplitWithSizes(AtenSplitWithSizesOp op, Decomposer &b) {
-  auto dim = getConstantDim(op.getDim(), op.getSelf());
-  auto sizes = getListElements(op.getSplitSizes());
-  if (!dim || !sizes)
-    return b.unsupported("sizes or a dim that are not known");
-  SmallVector<Value> bounds{b.integer(0)};
-  for (Value size : *sizes)
-    bounds.push_back(b.add(bounds.back(), size));
-  return buildParts(op, op.getSelf(), *dim, bounds, b);
-}
-
 static FailureOr<Value> DecomposeAtenUnbindInt(AtenUnbindIntOp op, Decomposer &b) {
-  auto dim = getConstantDim(op.getDim(), op.getSelf());
-  if (!dim)
-    return b.unsupported("a dim that is not constant");
-  int64_t whole = getTensorType(op.getSelf()).getSizes()[*dim];
-  std::optional<int64_t> count = ShapedType::isDynamic(whole) ? getPartCount(op) : whole;
-  if (!count)
-    return b.unsupported("into a number of parts that is not known");
+  auto bounds = buildPartBounds(op, op.getSelf(), getTakenParts(op), b);
+  if (!bounds)
+    return b.unsupported("a dim or a number of parts that is not known");
   SmallVector<Value> parts;
-  for (int64_t i = 0; i < *count; ++i)
-    parts.push_back(b.create<AtenSelectIntOp>(op.getSelf(), b.integer(*dim), b.integer(i)));
+  for (Value place : ArrayRef(bounds->places).drop_back())
+    parts.push_back(b.create<AtenSelectIntOp>(op.getSelf(), b.integer(bounds->dim), place));
   return b.list(parts, cast<ListType>(op.getType()).getContainedType());
 }
 
@@ -438,14 +308,16 @@ static FailureOr<Value> DecomposeAtenDiagonalBackward(AtenDiagonalBackwardOp op,
 
 void torchc::populateIndexingPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenNarrow, DecomposeAtenDiagonal, DecomposeAtenOneHot, DecomposeAtenDiff);
-  addDecompositions(
-      patterns, DecomposeAtenSplitTensor, DecomposeAtenSplitWithSizes, DecomposeAtenChunk, DecomposeAtenUnbindInt,
-      DecomposeAtenUnsafeSplitTensor, DecomposeAtenUnsafeChunk, DecomposeAtenTensorSplitSections,
-      DecomposeAtenTensorSplitIndices, DecomposeAtenHsplitInt, DecomposeAtenHsplitArray, DecomposeAtenVsplitInt,
-      DecomposeAtenVsplitArray, DecomposeAtenDsplitInt, DecomposeAtenDsplitArray,
-      decomposeAs<AtenSplitWithSizesOp, AtenSplitWithSizesCopyOp>, decomposeAs<AtenUnbindIntOp, AtenUnbindCopyIntOp>,
-      decomposeAs<AtenSplitTensorOp, AtenSplitCopyTensorOp>, decomposeAs<AtenSplitWithSizesOp, AtenSplitSizesOp>,
-      decomposeAs<AtenSplitWithSizesOp, AtenUnsafeSplitWithSizesOp>, DecomposeAtenNarrowTensor);
+  addDecompositions(patterns, decomposeSplit<AtenSplitTensorOp>, decomposeSplit<AtenUnsafeSplitTensorOp>,
+                    decomposeSplit<AtenSplitCopyTensorOp>, decomposeSplit<AtenSplitWithSizesOp>,
+                    decomposeSplit<AtenUnsafeSplitWithSizesOp>, decomposeSplit<AtenSplitWithSizesCopyOp>,
+                    decomposeSplit<AtenSplitSizesOp>, decomposeSplit<AtenChunkOp>, decomposeSplit<AtenUnsafeChunkOp>,
+                    decomposeSplit<AtenTensorSplitSectionsOp>, decomposeSplit<AtenTensorSplitIndicesOp>,
+                    decomposeSplit<AtenHsplitIntOp>, decomposeSplit<AtenHsplitArrayOp>, decomposeSplit<AtenVsplitIntOp>,
+                    decomposeSplit<AtenVsplitArrayOp>, decomposeSplit<AtenDsplitIntOp>,
+                    decomposeSplit<AtenDsplitArrayOp>);
+  addDecompositions(patterns, DecomposeAtenUnbindInt, decomposeAs<AtenUnbindIntOp, AtenUnbindCopyIntOp>,
+                    DecomposeAtenNarrowTensor);
   addDecompositions(patterns, DecomposeAtenDiagEmbed, DecomposeAtenDiag, DecomposeAtenDiagflat, DecomposeAtenTrace,
                     DecomposeAtenDiagonalScatter, decomposeAs<AtenDiagonalOp, AtenDiagonalCopyOp>,
                     decomposeAs<AtenDiagonalOp, AtenLinalgDiagonalOp>, decomposeAs<AtenNarrowOp, AtenNarrowCopyOp>);

@@ -132,17 +132,11 @@ static FailureOr<Value> DecomposeAtenPadSequence(AtenPadSequenceOp op, Decompose
     return failure();
   if (!isBatchFirst || !side)
     return b.unsupported("an option that is not constant");
-  auto findLonger = [&](Value x, Value y) {
-    auto first = getConstantInt(x), second = getConstantInt(y);
-    if (first && second)
-      return *first < *second ? y : x;
-    return b.createAs<PrimMaxIntOp>(b.getBuilder().getType<torch::IntType>(), x, y);
-  };
   Value longest = b.integer(0);
   for (Value sequence : *sequences) {
     if (getRank(sequence) == 0)
       return b.unsupported("of tensors of rank 0");
-    longest = findLonger(longest, b.size(sequence, 0));
+    longest = b.max(longest, b.size(sequence, 0));
   }
   for (Value &sequence : *sequences) {
     SmallVector<Value> padding(2 * getRank(sequence), b.integer(0));
@@ -357,18 +351,22 @@ static FailureOr<Value> DecomposeAtenMovedimInt(AtenMovedimIntOp op, Decomposer 
                                           b.list({op.getDestination()}));
 }
 
-/// Places i step, i step + 1, ... of a dim, for all windows i.
-static Value selectWindows(Value x, int64_t dim, int64_t count, int64_t size, int64_t step, int64_t dilation,
-                           Decomposer &b) {
-  SmallVector<double> places;
-  for (int64_t window = 0; window < count; ++window)
-    for (int64_t i = 0; i < size; ++i)
-      places.push_back(static_cast<double>(window * step + i * dilation));
-  Type si64 = b.getBuilder().getIntegerType(64, /*isSigned=*/true);
-  Value index = b.literal(si64, places, {count * size});
+/// Place i step + k dilation for all windows i and their elements k: [windows size]
+static Value buildPlaces(Value windows, Value size, int64_t step, int64_t dilation, Decomposer &b) {
+  auto spread = [&](Value count, int64_t distance) {
+    return b.create<AtenMulScalarOp>(b.range(count), b.integer(distance));
+  };
+  return b.flatten(b.addTensors(b.unsqueeze(spread(windows, step), 1), spread(size, dilation)));
+}
+
+/// The windows of a dim, which becomes two: as many as fit, and their elements.
+static Value selectWindows(Value x, int64_t dim, int64_t size, int64_t step, int64_t dilation, Decomposer &b) {
   SmallVector<Value> sizes = b.sizes(x);
-  sizes[dim] = b.integer(count);
-  sizes.insert(sizes.begin() + dim + 1, b.integer(size));
+  Value reach = b.integer((size - 1) * dilation + 1), elements = b.integer(size);
+  Value windows = b.add(b.floordiv(b.sub(sizes[dim], reach), b.integer(step)), b.integer(1));
+  Value index = buildPlaces(windows, elements, step, dilation, b);
+  sizes[dim] = windows;
+  sizes.insert(sizes.begin() + dim + 1, elements);
   return b.create<AtenReshapeOp>(b.create<AtenIndexSelectOp>(x, b.integer(dim), index), b.list(sizes));
 }
 
@@ -381,12 +379,12 @@ template <typename Op> static FailureOr<Value> decomposeUnfold(Op op, Decomposer
   if (isScalar)
     x = b.unsqueeze(x, 0);
   auto axis = dim ? wrapDim(*dim, getRank(x)) : std::nullopt;
-  int64_t extent = axis ? getTensorType(x).getSizes()[*axis] : ShapedType::kDynamic;
-  if (!size || !step || ShapedType::isDynamic(extent) || *step <= 0 || *size > extent)
-    return b.unsupported("of a dim that is not static, or numbers that are not constant");
+  if (!size || !step || !axis || *step <= 0)
+    return b.unsupported("numbers that are not constant");
   if (isScalar)
     return b.slice(x, 0, b.integer(0), op.getSize());
-  Value windows = selectWindows(x, *axis, (extent - *size) / *step + 1, *size, *step, 1, b);
+  b.checkLessEqual(op.getSize(), b.size(x, *axis), "aten.unfold: a window is larger than the dim");
+  Value windows = selectWindows(x, *axis, *size, *step, 1, b);
   SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(0, getRank(windows)));
   order.erase(order.begin() + *axis + 1);
   order.push_back(*axis + 1);
@@ -400,24 +398,20 @@ static FailureOr<Value> DecomposeAtenIm2col(AtenIm2colOp op, Decomposer &b) {
   auto kernel = getConstantIntList(op.getKernelSize()), dilation = getConstantIntList(op.getDilation());
   auto padding = getConstantIntList(op.getPadding()), stride = getConstantIntList(op.getStride());
   Value x = op.getSelf();
-  if (!kernel || !dilation || !padding || !stride || ShapedType::isDynamic(getTensorType(x).getSizes().back()) ||
-      ShapedType::isDynamic(getTensorType(x).getSizes()[getRank(x) - 2]))
-    return b.unsupported("of images whose size is not static, or numbers that are not constant");
+  if (!kernel || !dilation || !padding || !stride)
+    return b.unsupported("numbers that are not constant");
   bool batched = getRank(x) == 4;
   if (!batched)
     x = b.unsqueeze(x, 0);
   x = b.create<AtenConstantPadNdOp>(
       x, b.list(ArrayRef<int64_t>{(*padding)[1], (*padding)[1], (*padding)[0], (*padding)[0]}), b.integer(0));
   // [N, C, oh, kh, ow, kw]
-  for (int64_t i = 1; i >= 0; --i) {
-    int64_t extent = getTensorType(x).getSizes()[2 + i], reach = (*dilation)[i] * ((*kernel)[i] - 1) + 1;
-    x = selectWindows(x, 2 + i, (extent - reach) / (*stride)[i] + 1, (*kernel)[i], (*stride)[i], (*dilation)[i], b);
-  }
-  ArrayRef<int64_t> sizes = getTensorType(x).getSizes();
-  int64_t places = sizes[2] * sizes[4];
+  for (int64_t i = 1; i >= 0; --i)
+    x = selectWindows(x, 2 + i, (*kernel)[i], (*stride)[i], (*dilation)[i], b);
+  Value places = b.mul(b.size(x, 2), b.size(x, 4));
   Value columns = b.permute(x, {0, 1, 3, 5, 2, 4});
   columns = b.create<AtenReshapeOp>(
-      columns, b.list({b.size(x, 0), b.mul(b.size(x, 1), b.integer((*kernel)[0] * (*kernel)[1])), b.integer(places)}));
+      columns, b.list({b.size(x, 0), b.mul(b.size(x, 1), b.integer((*kernel)[0] * (*kernel)[1])), places}));
   return batched ? columns : b.squeeze(columns, 0);
 }
 
@@ -425,13 +419,11 @@ static FailureOr<Value> DecomposeAtenIm2col(AtenIm2colOp op, Decomposer &b) {
 /// two dims; the dim is then `extent` long.
 static Value addWindows(Value x, int64_t dim, Value extent, int64_t step, int64_t dilation, Decomposer &b) {
   SmallVector<Value> sizes = b.sizes(x);
-  Value one = b.integer(1), steps = b.create<AtenMulScalarOp>(b.range(sizes[dim]), b.integer(step));
-  Value places =
-      b.addTensors(b.unsqueeze(steps, 1), b.create<AtenMulScalarOp>(b.range(sizes[dim + 1]), b.integer(dilation)));
+  Value places = buildPlaces(sizes[dim], sizes[dim + 1], step, dilation, b);
   sizes[dim] = extent;
   sizes.erase(sizes.begin() + dim + 1);
   Value zeros = b.full(sizes, b.integer(0), getDtype(x));
-  return b.create<AtenIndexAddOp>(zeros, b.integer(dim), b.flatten(places), b.flatten(x, dim, dim + 1), one);
+  return b.create<AtenIndexAddOp>(zeros, b.integer(dim), places, b.flatten(x, dim, dim + 1), b.integer(1));
 }
 
 static FailureOr<Value> DecomposeAtenUnfoldBackward(AtenUnfoldBackwardOp op, Decomposer &b) {

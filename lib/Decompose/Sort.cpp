@@ -121,7 +121,13 @@ static Decomposed DecomposeAtenNanmedianDim(AtenNanmedianDimOp op, Decomposer &b
   return buildMedian(op.getSelf(), op.getDim(), op.getKeepdim(), true, b);
 }
 static FailureOr<Value> buildMedianOfAll(Value x, bool ignoresNans, Decomposer &b) {
-  auto median = buildMedian(b.flatten(x), b.integer(0), b.boolean(false), ignoresNans, b);
+  x = b.flatten(x);
+  // The median of no number is NaN.
+  Value missing = b.max(b.integer(0), b.sub(b.integer(1), b.size(x, 0)));
+  if (isa<mlir::FloatType>(getDtype(x)) && getConstantInt(missing) != 0)
+    x = b.create<AtenConstantPadNdOp>(x, b.list({b.integer(0), missing}),
+                                      b.floating(std::numeric_limits<double>::quiet_NaN()));
+  auto median = buildMedian(x, b.integer(0), b.boolean(false), ignoresNans, b);
   if (failed(median))
     return failure();
   return median->front();

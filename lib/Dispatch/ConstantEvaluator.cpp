@@ -77,8 +77,13 @@ bool torchc::isComputedOfConstants(Value tensor) {
     Operation *op = waiting.pop_back_val().getDefiningOp();
     if (!op || seen.size() > kMostOps)
       return false;
-    if (!seen.insert(op).second || isa<arith::ConstantOp, tensor::EmptyOp>(op))
+    if (!seen.insert(op).second || isa<arith::ConstantOp>(op))
       continue;
+    if (auto empty = dyn_cast<tensor::EmptyOp>(op)) {
+      if (!empty.getType().hasStaticShape())
+        return false;
+      continue;
+    }
     if (auto load = dyn_cast<ml_program::GlobalLoadConstOp>(op)) {
       Operation *global = SymbolTable::lookupNearestSymbolFrom(op, load.getGlobal());
       if (!global || global->hasAttr(kParameterAttr))

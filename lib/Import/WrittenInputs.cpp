@@ -62,9 +62,12 @@ static SmallVector<const Argument *> getWrittenArguments(const CapturedNode &nod
 
 /// Whether a result may be the first argument, or a view of it.
 static bool mayAlias(const CapturedNode &node, MLIRContext *context) {
-  // In eval mode these return their argument, though their schemas say no word of it.
-  static const llvm::StringSet<> identities = {"aten.dropout", "aten.alpha_dropout", "aten.feature_dropout",
-                                               "aten.feature_alpha_dropout", "operator.getitem"};
+  // These return their argument or a view of it (dropout in eval mode), though their schemas say no word of it.
+  static const llvm::StringSet<> identities = {
+      "aten.dropout",       "aten.alpha_dropout", "aten.feature_dropout", "aten.feature_alpha_dropout",
+      "aten.atleast_1d",    "aten.atleast_2d",    "aten.atleast_3d",      "aten.type_as",
+      "aten.pixel_shuffle", "aten.sum_to_size",   "aten.pixel_unshuffle", "aten.linalg_matrix_power",
+      "aten.einsum",        "operator.getitem"};
   if (identities.contains(node.target))
     return true;
   auto op = lookupOp(node, context);

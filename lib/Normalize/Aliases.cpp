@@ -8,7 +8,8 @@
 
 #include "Aliases.h"
 
-#include "torchc/Support/UserLocation.h"
+#include "torchc/Dialect/Torch/IR/TorchName.h"
+#include "torchc/Support/UnsupportedOps.h"
 
 #include "mlir/IR/Diagnostics.h"
 
@@ -73,9 +74,8 @@ Value Aliases::read(AliasedTensor &tensor, AtenBuilder &b) {
 Value Aliases::read(Value tensor, Operation *reader, AtenBuilder &b) {
   AliasedTensor &alias = *tensors.lookup(tensor);
   if (Operation *writer = alias.storage->clobberedBy) {
-    InFlightDiagnostic error = emitError(getUserLocation(reader->getLoc()))
-                               << reader->getName()
-                               << " reads a tensor that may share memory with one written in place; clone() it first";
+    InFlightDiagnostic error = emitUnsupportedOp(torch::getTorchName(reader), reader->getLoc())
+                               << ": reads a tensor that may share memory with one written in place; clone() it first";
     error.attachNote(getUserLocation(writer->getLoc())) << "written here";
     return {};
   }
@@ -94,20 +94,20 @@ LogicalResult Aliases::write(Value tensor, Value value, Operation *writer, AtenB
   for (Storage *suspect : reached) {
     StringRef verb = suspect == &storage ? " writes to " : " may write to ";
     if (suspect->input)
-      return emitError(getUserLocation(writer->getLoc()))
-             << "input mutation: " << writer->getName() << verb << "input " << suspect->input.getArgNumber()
+      return emitUnsupportedOp(torch::getTorchName(writer), writer->getLoc())
+             << ": input mutation:" << verb << "input " << suspect->input.getArgNumber()
              << " of the function, the caller's memory; clone() it first";
     if (suspect->global && suspect != &storage)
-      return emitError(getUserLocation(writer->getLoc()))
-             << writer->getName() << verb << suspect->global << " through what may be a view or a copy of it";
+      return emitUnsupportedOp(torch::getTorchName(writer), writer->getLoc())
+             << ":" << verb << suspect->global << " through what may be a view or a copy of it";
   }
   // From the innermost view out to the storage, in what the views see now.
   Value written = value;
   for (AliasedTensor *view = alias; view->viewed; view = view->viewed) {
     written = view->step.undo(read(*view->viewed, b), written, b);
     if (!written)
-      return emitError(getUserLocation(writer->getLoc()))
-             << writer->getName() << " writes through a view of " << view->step.op << ", which cannot be undone";
+      return emitUnsupportedOp(torch::getTorchName(writer), writer->getLoc())
+             << ": writes through a view of " << view->step.op << ", which cannot be undone";
   }
   storage.contents = written;
   ++storage.version;

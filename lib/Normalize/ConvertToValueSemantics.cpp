@@ -9,8 +9,10 @@
 #include "torchc/Normalize/Passes.h"
 
 #include "Aliases.h"
+#include "torchc/Dialect/Torch/IR/PartBounds.h"
 #include "torchc/Dialect/Torch/IR/ShapeInference.h"
-#include "torchc/Support/UserLocation.h"
+#include "torchc/Dialect/Torch/IR/TorchName.h"
+#include "torchc/Support/UnsupportedOps.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/IR/SymbolTable.h"
@@ -57,18 +59,16 @@ private:
   LogicalResult convertInPlace(Operation *op, AtenBuilder &b);
   /// A batch or instance norm in training that writes its running statistics.
   LogicalResult convertTrainingNorm(Operation *op, AtenBuilder &b);
-  /// `part`, which `op` takes from place `i` of the list `whole`: of a list of
-  /// views, a view by itself, a slice or a select.
-  LogicalResult definePart(Operation *op, Value whole, int64_t i, Value part, AtenBuilder &b);
+  /// The results of `op`, which takes them from place `first` on of the list `whole` (all of it or some):
+  /// of a list of views each is a view by itself, a slice or a select.
+  LogicalResult defineParts(Operation *op, Value whole, int64_t first, bool areAll, AtenBuilder &b);
   /// Ops of values: operands are read, results are new memory.
   LogicalResult convertOnValues(Operation *op, AtenBuilder &b);
   void storeGlobals(Operation *terminator);
   /// `value`, read where it is a mutable tensor or holds one; null after an error.
   Value read(Value value, Operation *reader, AtenBuilder &b);
 
-  InFlightDiagnostic emitErrorAt(Operation *op) {
-    return emitError(getUserLocation(op->getLoc())) << op->getName() << ": ";
-  }
+  InFlightDiagnostic refuse(Operation *op) { return emitUnsupportedOp(getTorchName(op), op->getLoc()) << ": "; }
 
   func::FuncOp function;
   OpBuilder builder;
@@ -110,7 +110,7 @@ Value FunctionConverter::read(Value value, Operation *reader, AtenBuilder &b) {
     llvm::append_range(operands, step.arguments);
     return b.createOp(step.op, convertType(value.getType()), operands)->getResult(0);
   }
-  emitErrorAt(reader) << "mutable tensors inside of " << value.getType() << " cannot be followed";
+  refuse(reader) << "mutable tensors inside of " << value.getType() << " cannot be followed";
   return {};
 }
 
@@ -136,7 +136,7 @@ LogicalResult FunctionConverter::convertOnValues(Operation *op, AtenBuilder &b) 
       continue;
     }
     if (!isa<NonValueTensorType>(result.getType()))
-      return emitErrorAt(op) << "a result of type " << result.getType() << " cannot be followed";
+      return refuse(op) << "a result of type " << result.getType() << " cannot be followed";
     result.setType(convertType(result.getType()));
     aliases.define(result, result);
   }
@@ -169,7 +169,7 @@ LogicalResult FunctionConverter::convertInPlace(Operation *op, AtenBuilder &b) {
     return success();
   };
   if (!aliases.contains(tensor))
-    return emitErrorAt(op) << "writes to a value";
+    return refuse(op) << "writes to a value";
   if (isa<AtenDetach_Op>(op) || isIdleDropout(op))
     return finish();
   if (StringRef view = getViewOpOfInPlace(op); !view.empty()) {
@@ -190,7 +190,7 @@ LogicalResult FunctionConverter::convertInPlace(Operation *op, AtenBuilder &b) {
   auto types = inferResultTypes(name, operands);
   auto own = cast<BaseTensorType>(operands[0].getType());
   if (!own.hasDtype())
-    return emitErrorAt(op) << "the dtype of what it writes is not known";
+    return refuse(op) << "the dtype of what it writes is not known";
   // PyTorch refuses to write what is of a higher category than the tensor's own dtype, so that no
   // digits are lost in it.
   auto inferred = succeeded(types) ? dyn_cast<ValueTensorType>(types->front()) : ValueTensorType();
@@ -228,7 +228,7 @@ LogicalResult FunctionConverter::convertTrainingNorm(Operation *op, AtenBuilder 
     return success();
   }
   if (!getTensorType(input).hasRank() || getTensorType(input).getRank() < 2)
-    return emitErrorAt(op) << "an input whose rank is not known, or less than 2";
+    return refuse(op) << "an input whose rank is not known, or less than 2";
   Value batch = b.size(input, 0), channels = b.size(input, 1);
   if (isInstanceNorm) {
     // A batch norm whose channels are those of every element of the batch.
@@ -257,79 +257,38 @@ LogicalResult FunctionConverter::convertTrainingNorm(Operation *op, AtenBuilder 
   return success();
 }
 
-/// The extent of a dim where it is known.
-static std::optional<int64_t> getExtent(Value tensor, int64_t dim) {
-  auto type = cast<BaseTensorType>(tensor.getType());
-  auto axis = type.hasRank() ? wrapDim(dim, type.getRank()) : std::nullopt;
-  if (!axis || ShapedType::isDynamic(type.getSizes()[*axis]))
-    return std::nullopt;
-  return type.getSizes()[*axis];
-}
-
-/// Where part `i` of a split, tensor_split or chunk starts and ends; null
-/// where that is not known.
-static std::pair<Value, Value> getPartBounds(Operation *list, int64_t i, AtenBuilder &b) {
-  if (auto split = dyn_cast<AtenSplitTensorOp>(list)) {
-    Value start = b.mul(split.getSplitSize(), b.integer(i));
-    return {start, b.add(start, split.getSplitSize())};
-  }
-  if (auto split = dyn_cast<AtenSplitWithSizesOp>(list)) {
-    auto sizes = getListElements(split.getSplitSizes());
-    if (!sizes || i >= static_cast<int64_t>(sizes->size()))
-      return {};
-    Value start = b.integer(0);
-    for (Value size : ArrayRef<Value>(*sizes).take_front(i))
-      start = b.add(start, size);
-    return {start, b.add(start, (*sizes)[i])};
-  }
-  if (auto split = dyn_cast<AtenTensorSplitIndicesOp>(list)) {
-    auto indices = getListElements(split.getIndices());
-    if (!indices || i > static_cast<int64_t>(indices->size()))
-      return {};
-    return {i == 0 ? b.integer(0) : (*indices)[i - 1],
-            i == static_cast<int64_t>(indices->size()) ? b.none() : (*indices)[i]};
-  }
-  if (auto split = dyn_cast<AtenTensorSplitSectionsOp>(list)) {
-    // The first parts are one longer, until nothing is left over.
-    auto sections = getConstantInt(split.getSections()), dim = getConstantInt(split.getDim());
-    auto length = dim ? getExtent(split.getSelf(), *dim) : std::nullopt;
-    if (!sections || *sections <= 0 || !length)
-      return {};
-    auto getStart = [&](int64_t part) { return part * (*length / *sections) + std::min(part, *length % *sections); };
-    return {b.integer(getStart(i)), b.integer(getStart(i + 1))};
-  }
-  if (auto chunk = dyn_cast<AtenChunkOp>(list)) {
-    auto count = getConstantInt(chunk.getChunks()), dim = getConstantInt(chunk.getDim());
-    auto extent = dim ? getExtent(chunk.getSelf(), *dim) : std::nullopt;
-    if (!count || *count <= 0 || !extent)
-      return {};
-    int64_t length = llvm::divideCeil(*extent, *count);
-    return {b.integer(i * length), b.integer((i + 1) * length)};
-  }
-  return {};
-}
-
-LogicalResult FunctionConverter::definePart(Operation *op, Value whole, int64_t i, Value part, AtenBuilder &b) {
+LogicalResult FunctionConverter::defineParts(Operation *op, Value whole, int64_t first, bool areAll, AtenBuilder &b) {
   Operation *list = whole.getDefiningOp();
+  ResultRange parts = op->getResults();
   if (auto construct = dyn_cast_or_null<PrimListConstructOp>(list)) {
-    if (i >= static_cast<int64_t>(construct.getElements().size()))
-      return emitErrorAt(op) << "element " << i << " of a shorter list";
-    aliases.defineSame(part, construct.getElements()[i]);
+    if (first + parts.size() > construct.getElements().size())
+      return refuse(op) << "element " << first + parts.size() - 1 << " of a shorter list";
+    for (auto [i, part] : llvm::enumerate(parts))
+      aliases.defineSame(part, construct.getElements()[first + i]);
     return success();
   }
   Value viewed = list && list->getNumOperands() > 0 ? list->getOperand(0) : Value();
-  if (!viewed || !list->hasTrait<IsView>() || !aliases.contains(viewed) || !isa<BaseTensorType>(part.getType()))
-    return emitErrorAt(op) << "a list of mutable tensors that cannot be followed";
-  auto type = cast<BaseTensorType>(part.getType()).getValueType();
-  Value dim = list->getOperands().back();
-  if (isa<AtenUnbindIntOp>(list)) {
-    aliases.defineView(part, viewed, {"torch.aten.select.int", {dim, b.integer(i)}, type});
-    return success();
+  bool areTensors = llvm::all_of(parts, [](Value part) { return isa<BaseTensorType>(part.getType()); });
+  if (!viewed || !list->hasTrait<IsView>() || !aliases.contains(viewed) || !areTensors)
+    return refuse(op) << "a list of mutable tensors that cannot be followed";
+  Value tensor = aliases.read(viewed, op, b);
+  if (!tensor)
+    return failure();
+  int64_t count = first + parts.size();
+  auto bounds = buildPartBounds(list, tensor, TakenParts{count, areAll}, b);
+  if (!bounds)
+    return refuse(op) << "parts of a mutable tensor whose sizes are not known";
+  if (count >= static_cast<int64_t>(bounds->places.size()))
+    return refuse(op) << "element " << count - 1 << " of a shorter list";
+  Value dim = b.integer(bounds->dim);
+  for (auto [i, part] : llvm::enumerate(parts)) {
+    ArrayRef<Value> places = ArrayRef(bounds->places).drop_front(first + i);
+    auto type = cast<BaseTensorType>(part.getType()).getValueType();
+    if (isa<AtenUnbindIntOp>(list))
+      aliases.defineView(part, viewed, {"torch.aten.select.int", {dim, places[0]}, type});
+    else
+      aliases.defineView(part, viewed, {"torch.aten.slice.Tensor", {dim, places[0], places[1], b.integer(1)}, type});
   }
-  auto [start, end] = getPartBounds(list, i, b);
-  if (!start)
-    return emitErrorAt(op) << "parts of a mutable tensor whose sizes are not known";
-  aliases.defineView(part, viewed, {"torch.aten.slice.Tensor", {dim, start, end, b.integer(1)}, type});
   return success();
 }
 
@@ -410,17 +369,14 @@ LogicalResult FunctionConverter::convertOp(Operation *op) {
       return success();
     }
     erased.push_back(op);
-    for (auto [i, part] : llvm::enumerate(unpack.getResults()))
-      if (failed(definePart(op, unpack.getOperand(), i, part, b)))
-        return failure();
-    return success();
+    return defineParts(op, unpack.getOperand(), 0, /*areAll=*/true, b);
   }
   if (auto item = dyn_cast<Aten__Getitem__TOp>(op)) {
     erased.push_back(op);
     auto index = getConstantInt(item.getIdx());
     if (!index || *index < 0)
-      return emitErrorAt(op) << "an element of a list of mutable tensors that is not a constant one";
-    return definePart(op, item.getList(), *index, item.getResult(), b);
+      return refuse(op) << "an element of a list of mutable tensors that is not a constant one";
+    return defineParts(op, item.getList(), *index, /*areAll=*/false, b);
   }
   // Read where their readers are.
   if (isa<PrimListConstructOp, DerefineOp>(op) ||
@@ -506,7 +462,7 @@ LogicalResult FunctionConverter::convert() {
       sharing = op;
   });
   if (sharing)
-    return emitErrorAt(sharing) << "control flow over mutable tensors";
+    return refuse(sharing) << "control flow over mutable tensors";
   Block &block = function.getBody().front();
   for (BlockArgument argument : block.getArguments()) {
     if (!isMutable(argument.getType()))

@@ -41,6 +41,7 @@ Aliasing torchc::getAliasing(Operation *op) {
       .Case<AtenToDtypeOp, AtenToDeviceOp, AtenToDtypeLayoutOp, AtenToOtherOp>(conversion)
       .Case<AtenDropoutOp, AtenAlphaDropoutOp, AtenFeatureDropoutOp, AtenFeatureAlphaDropoutOp>(dropout)
       .Case<AtenAliasOp, AtenDetachOp>([](auto) { return Aliasing::Alias; })
+      .Case([](AtenPositiveOp) { return Aliasing::Same; })
       .Case([&](AtenTypeAsOp) { return Aliasing::Unknown; })
       .Case<AtenReshapeOp, AtenReshapeAsOp, AtenFlattenUsingIntsOp, AtenRavelOp, AtenContiguousOp, AtenPixelShuffleOp,
             AtenPixelUnshuffleOp, AtenSumToSizeOp, AtenEinsumOp, AtenLinalgMatrixPowerOp>(

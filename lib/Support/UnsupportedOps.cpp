@@ -23,13 +23,18 @@ void UnsupportedOps::add(StringRef name, Location location, const Twine &reason)
   ++uses[place->second].count;
 }
 
+InFlightDiagnostic torchc::emitUnsupportedOp(StringRef name, Location location, unsigned count) {
+  InFlightDiagnostic error = emitError(getUserLocation(location));
+  error.getUnderlyingDiagnostic()->getMetadata().push_back(DiagnosticArgument(StringRef(kMark)));
+  error << "unsupported op " << name << " (x" << count << ")";
+  return error;
+}
+
 LogicalResult UnsupportedOps::report() const {
   for (const Use &use : uses) {
-    InFlightDiagnostic error = emitError(getUserLocation(use.first));
-    error << "unsupported op " << use.name << " (x" << use.count << ")";
+    InFlightDiagnostic error = emitUnsupportedOp(use.name, use.first, use.count);
     if (!use.reason.empty())
       error << ": " << use.reason;
-    error.getUnderlyingDiagnostic()->getMetadata().push_back(DiagnosticArgument(StringRef(kMark)));
   }
   return success(uses.empty());
 }

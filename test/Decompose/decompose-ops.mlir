@@ -33,8 +33,16 @@ func.func @attention(%q: !torch.vtensor<[1,2,?,16],f16>) -> !torch.vtensor<[1,2,
   return %0 : !torch.vtensor<[1,2,?,16],f16>
 }
 
-// Parts of a dynamic dim, as many as their reader takes.
+// Parts of a dynamic dim, as many as their reader takes: the program checks that there are no others.
 // CHECK-LABEL: @split
+// CHECK-DAG: %[[MESSAGE:.*]] = torch.constant.str "aten.split.Tensor gives another number of parts than 2, which the model takes"
+// CHECK-DAG: %[[FOUR:.*]] = torch.constant.int 4
+// CHECK-DAG: %[[SIX:.*]] = torch.constant.int 6
+// CHECK: %[[WHOLE:.*]] = torch.aten.size.int %arg0
+// CHECK: %[[ENOUGH:.*]] = torch.aten.le.int %[[FOUR]], %[[WHOLE]]
+// CHECK: torch.aten._assert_scalar %[[ENOUGH]], %[[MESSAGE]]
+// CHECK: %[[NO_MORE:.*]] = torch.aten.le.int %[[WHOLE]], %[[SIX]]
+// CHECK: torch.aten._assert_scalar %[[NO_MORE]], %[[MESSAGE]]
 // CHECK-NOT: torch.prim
 // CHECK: torch.aten.slice.Tensor
 // CHECK: torch.aten.slice.Tensor

@@ -226,6 +226,8 @@ def evaluate(text, inputs):
                 result = operands
             elif op == "prim.ListUnpack":
                 result = tuple(operands[0])
+            elif op in ("prim.max.int", "prim.min.int"):
+                result = (max if "max" in op else min)(operands)
             elif op in ("tensor_static_info_cast", "derefine", "copy.to_tensor", "copy.to_vtensor"):
                 result = operands[0].clone() if op.startswith("copy") else operands[0]
             else:

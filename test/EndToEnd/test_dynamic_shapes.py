@@ -54,6 +54,64 @@ def test_dims(make, shapes, dims):
             torch.testing.assert_close(program(random(*shape)), model(random(*shape)), rtol=1e-4, atol=1e-5)
 
 
+class Parts(nn.Module):
+    """What splits of a dynamic dim give, one of the parts written."""
+
+    def forward(self, x):
+        y = x * 2
+        y.chunk(2)[1].mul_(3)
+        return (*x.chunk(2), *x.split(4), *x.tensor_split((1, 3)), y)
+
+
+class Sections(nn.Module):
+    def forward(self, x):
+        y = x * 2
+        y.tensor_split(3)[1].add_(1)
+        return (*x.tensor_split(3), y)
+
+
+class Diagonals(nn.Module):
+    def forward(self, x):
+        return x.diagonal(), x.diagonal(1), x.diagonal(-2, 1, 0), x.unfold(0, 2, 1)
+
+
+class Columns(nn.Module):
+    """The windows of an image."""
+
+    def forward(self, x):
+        return nn.functional.unfold(x[None, None], (2, 3), padding=1, stride=2)
+
+
+@pytest.mark.parametrize("model, sizes", [(Parts(), (7, 6, 8)), (Sections(), (7,)), (Diagonals(), (7, 6, 12)),
+                                          (Columns(), (7, 9, 5))])
+def test_parts(model, sizes):
+    program = compile_model(model, (random(7, 4),), {"x": {0: Dim.AUTO}})
+    for size in sizes:
+        torch.testing.assert_close(program(random(size, 4)), model(random(size, 4)))
+
+
+def test_constants_of_dynamic_sizes():
+    """A matrix of equal numbers is none of the model's weights where the input gives its size."""
+    class Product(nn.Module):
+        def forward(self, x):
+            y = torch.ones_like(x) * 0.5
+            return torch.matmul(y, y.mT), torch.matmul(x, y.mT) * 3
+
+    program = compile_model(Product(), (random(8, 11),), {"x": {1: Dim.AUTO}})
+    for size in (11, 5):
+        torch.testing.assert_close(program(random(8, size)), Product()(random(8, size)))
+
+
+def test_median_of_nothing():
+    class Median(nn.Module):
+        def forward(self, x):
+            return x.median(), x.nanmedian()
+
+    program = compile_model(Median(), (random(4),), {"x": {0: Dim("n", min=0)}})
+    for size in (4, 1, 0):
+        torch.testing.assert_close(program(random(size)), Median()(random(size)), equal_nan=True)
+
+
 class Nonzero(nn.Module):
     def forward(self, x, mask):
         places = (x > 0).nonzero()

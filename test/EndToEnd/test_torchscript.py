@@ -9,7 +9,7 @@ from torch import Tensor, nn
 import torchc
 
 FORMATS = pytest.mark.parametrize("model_format", ["scripted", "traced"])
-SPELLINGS = {torch.float32: "f32", torch.int64: "i64", torch.bool: "i1", torch.float64: "f64"}
+SPELLINGS = {torch.float32: "f32", torch.int64: "i64", torch.bool: "i1", torch.float64: "f64", torch.int16: "i16"}
 
 
 def make_script(module, inputs, model_format):
@@ -235,6 +235,19 @@ def test_containers():
     program = torchc.compile(torch.jit.script(Containers()),
                              inputs=["2x4xf32", "2x4xf32", "2x1xf32", "2xf32", "3xf32"])
     torch.testing.assert_close(program(*inputs), Containers()(*inputs))
+
+
+class Numbers(nn.Module):
+    """Numbers beside tensors of one element, which tracing makes tensors of."""
+
+    def forward(self, x: Tensor, i: Tensor):
+        return x + 0.5, i * 2, i + 0.5, x - 1, torch.div(i, -5, rounding_mode="trunc"), x // 0.75, x % 0.3, i / 3
+
+
+@FORMATS
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_numbers_do_not_promote(model_format, shape):
+    compare(Numbers(), (torch.full(shape, 1.7), torch.full(shape, 7, dtype=torch.int16)), model_format)
 
 
 class Rare(nn.Module):

@@ -38,7 +38,10 @@ private:
   llvm::StringMap<size_t> places;
 };
 
-/// Whether a diagnostic came from `report`: the program may be fine, and torchc
+/// Starts the error of one op that a stage cannot take, as `report` gives it; the reason follows.
+mlir::InFlightDiagnostic emitUnsupportedOp(llvm::StringRef name, mlir::Location location, unsigned count = 1);
+
+/// Whether a diagnostic is of an unsupported op: the program may be fine, and torchc
 /// lacks something. Tools then exit with ExitCode::UnsupportedOp.
 bool isUnsupportedOp(mlir::Diagnostic &diagnostic);
 

@@ -7,7 +7,9 @@
 //===----------------------------------------------------------------------===//
 
 #include "Interpreter.h"
+
 #include "CaptureError.h"
+#include "DispatchMode.h"
 #include "ScalarNode.h"
 #include "SourceFrames.h"
 
@@ -214,6 +216,26 @@ static bool isOptionalTensorList(const c10::Type &type) {
          element->expectRef<c10::OptionalType>().getElementType()->kind() == c10::TypeKind::TensorType;
 }
 
+/// Tracing makes tensors of the numbers in arithmetic. They stay numbers, which do not take part in
+/// the promotion of types: x + 0.5 has the type of x. The overload that takes the second operand so.
+static std::optional<c10::OperatorHandle> findOverloadOfNumber(const torch::jit::Node *node) {
+  const c10::FunctionSchema *schema = node->maybeSchema();
+  if (!schema || node->inputs().size() < 2 || node->input(1)->node()->kind() != c10::prim::Constant)
+    return std::nullopt;
+  auto constant = torch::jit::toIValue(node->input(1));
+  bool isNumber = constant && constant->isTensor() && constant->toTensor().defined() && constant->toTensor().dim() == 0;
+  if (!isNumber)
+    return std::nullopt;
+  at::ScalarType dtype = constant->toTensor().scalar_type();
+  if (dtype != at::kDouble && dtype != at::kLong && dtype != at::kComplexDouble && dtype != at::kBool)
+    return std::nullopt;
+  bool hasMode = schema->overload_name() == "Tensor_mode";
+  auto found = c10::Dispatcher::singleton().findSchema({schema->name(), hasMode ? "Scalar_mode" : "Scalar"});
+  bool takesNumber = found && found->schema().arguments().size() == schema->arguments().size() &&
+                     found->schema().arguments()[1].type()->kind() == c10::TypeKind::NumberType;
+  return takesNumber ? found : std::nullopt;
+}
+
 void Interpreter::runOperator(const Node *node) {
   std::string name = node->kind().toQualString();
   if (touchesFiles(name))
@@ -257,7 +279,15 @@ void Interpreter::runOperator(const Node *node) {
   // Some operators take as many arguments as the node gives them.
   if (schema.is_vararg())
     stack.push_back(static_cast<int64_t>(node->inputs().size()));
-  op.getOperation(node)(stack);
+  if (auto ofNumber = findOverloadOfNumber(node)) {
+    {
+      OutsideTrace outside;
+      stack[1] = torch::jit::toIValue(node->input(1))->toTensor().item();
+    }
+    ofNumber->callBoxed(stack);
+  } else {
+    op.getOperation(node)(stack);
+  }
   noteSizeFacts(node, inputs, stack);
   for (size_t i = 0; i < node->outputs().size(); ++i)
     set(node->output(i), lift(stack[stack.size() - node->outputs().size() + i]));

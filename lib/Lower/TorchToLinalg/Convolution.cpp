@@ -159,9 +159,9 @@ static Value prepareTransposed(Lowering &b, Value input, Value &weight, Window &
     window.padding[i] = 0;
   }
   Value zeros = createFilled(b, spread, cast<TypedAttr>(b.getZeroAttr(type.getElementType())));
-  input = tensor::InsertSliceOp::create(b, input, zeros, offsets, sizes, strides);
+  input = insertSlice(b, input, zeros, offsets, sizes, strides);
   if (!llvm::equal(kept, spread, areEqualSizes))
-    input = tensor::ExtractSliceOp::create(b, input, start, kept, ones);
+    input = extractSlice(b, input, start, kept, ones);
 
   weight = reverseFilter(b, weight, window, groups);
   return input;

@@ -84,7 +84,7 @@ static Value cutIntoBlocks(ImplicitLocOpBuilder &b, Value tensor, int64_t dim, T
   padded[dim] = mulSizes(b, blocks, b.getIndexAttr(kBlock));
   if (!areEqualSizes(padded[dim], sizes[dim])) {
     SmallVector<OpFoldResult> offsets(sizes.size(), b.getIndexAttr(0)), strides(sizes.size(), b.getIndexAttr(1));
-    tensor = tensor::InsertSliceOp::create(b, tensor, createFilled(b, padded, neutral), offsets, sizes, strides);
+    tensor = insertSlice(b, tensor, createFilled(b, padded, neutral), offsets, sizes, strides);
   }
   padded[dim] = blocks;
   padded.insert(padded.begin() + dim + 1, b.getIndexAttr(kBlock));
@@ -126,7 +126,7 @@ static SmallVector<Value> createRunning(ImplicitLocOpBuilder &b, ArrayRef<Value>
   for (Value result : joined.getResults()) {
     Value whole = flatten(b, result, dim, dim + 1);
     SmallVector<OpFoldResult> offsets(sizes.size(), b.getIndexAttr(0)), strides(sizes.size(), b.getIndexAttr(1));
-    results.push_back(b.createOrFold<tensor::ExtractSliceOp>(whole, offsets, sizes, strides));
+    results.push_back(extractSlice(b, whole, offsets, sizes, strides));
   }
   return results;
 }

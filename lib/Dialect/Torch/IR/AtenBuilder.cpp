@@ -118,6 +118,22 @@ Value AtenBuilder::floordiv(Value a, Value b) {
     return integer(llvm::divideFloorSigned(*x, *y));
   return createAs<AtenFloordivIntOp>(IntType::get(builder.getContext()), a, b);
 }
+Value AtenBuilder::min(Value a, Value b) {
+  auto x = getConstantInt(a), y = getConstantInt(b);
+  return x && y ? integer(std::min(*x, *y)) : createAs<PrimMinIntOp>(IntType::get(builder.getContext()), a, b);
+}
+Value AtenBuilder::max(Value a, Value b) {
+  auto x = getConstantInt(a), y = getConstantInt(b);
+  return x && y ? integer(std::max(*x, *y)) : createAs<PrimMaxIntOp>(IntType::get(builder.getContext()), a, b);
+}
+
+void AtenBuilder::checkLessEqual(Value a, Value b, const Twine &message) {
+  auto x = getConstantInt(a), y = getConstantInt(b);
+  if (x && y && *x <= *y)
+    return;
+  Value holds = createAs<AtenLeIntOp>(BoolType::get(builder.getContext()), a, b);
+  Aten_AssertScalarOp::create(builder, loc, TypeRange(), ValueRange{holds, string(message.str())});
+}
 
 //===----------------------------------------------------------------------===//
 // Ops

@@ -51,6 +51,10 @@ public:
   mlir::Value sub(mlir::Value a, mlir::Value b);
   mlir::Value mul(mlir::Value a, mlir::Value b);
   mlir::Value floordiv(mlir::Value a, mlir::Value b);
+  mlir::Value min(mlir::Value a, mlir::Value b);
+  mlir::Value max(mlir::Value a, mlir::Value b);
+  /// The program ends with `message` where a <= b does not hold when it runs.
+  void checkLessEqual(mlir::Value a, mlir::Value b, const llvm::Twine &message);
 
   // Ops.
   /// An op of one result, whose type is inferred.
