@@ -256,6 +256,9 @@ static Value groupChannels(Value x, Value groups, Decomposer &b) {
 /// group_norm(x) = layer_norm over the elements of each group, then weight and
 /// bias per channel. Half types are computed in f32.
 static Value buildGroupNorm(Value x, Value groups, Value weight, Value bias, Value eps, Decomposer &b) {
+  // Of no channels there are no groups either.
+  if (getConstantInt(groups) == 0)
+    return x;
   BaseTensorType type = getTensorType(x);
   Type computed = getComputeDtype(type.getDtype());
   Value wide = b.convert(x, computed);

@@ -150,6 +150,34 @@ def test_losses_of_integers_wrap(opt_level):
           opt_level=opt_level, rtol=1e-6)
 
 
+def subtract_softmax(x):
+    return torch.exp(x) - torch.softmax(torch.exp(x), -1)
+
+
+def standardise(x):
+    """Costly values that two reductions read, and the result again."""
+    y = torch.log(x.abs() + 0.5)
+    return (y - y.mean(-1, keepdim=True)) / y.std(-1, keepdim=True) + torch.softmax(torch.sin(y), -1)
+
+
+@LEVELS
+@pytest.mark.parametrize("function", [
+    subtract_softmax, standardise, lambda x: torch.softmax(F.gelu(x), -1), lambda x: F.log_softmax(torch.tanh(x), -1) * torch.tanh(x),
+    lambda x: (torch.softmax(torch.exp(x), -1), torch.exp(x)), lambda x: F.layer_norm(torch.sin(x), (9,)) + torch.sin(x),
+    lambda x: (torch.exp(x) - torch.softmax(torch.exp(x), 0), torch.exp(x) * 2), lambda x: torch.logsumexp(torch.exp(x), -1, True) - torch.exp(x),
+])
+def test_rows_that_are_read_again(function, opt_level):
+    """A kernel keeps costly values of a row in its results' memory, but only one at a time."""
+    class Rows(torch.nn.Module):
+        def forward(self, x):
+            return function(x)
+
+    x = torch.randn(5, 9, generator=torch.Generator().manual_seed(3))
+    program = torchc.compile(torch.export.export(Rows(), (x,), dynamic_shapes=({0: torch.export.Dim("n", min=2)},)), opt_level=opt_level)
+    for rows in (x, x[:2]):
+        torch.testing.assert_close(program(rows), function(rows), rtol=1e-5, atol=2e-6)
+
+
 @LEVELS
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_low_precision_accumulates_in_single(dtype, opt_level):

@@ -48,6 +48,12 @@ struct NestLoop {
   bool row = false;
 };
 
+/// A tensor of which a result's memory, that of `roots[position]`, holds the row for now.
+struct Held {
+  Value tensor;
+  unsigned position;
+};
+
 class RowNest {
 public:
   RowNest(ValueEmitter &emitter, ArrayRef<unsigned> results);
@@ -62,6 +68,8 @@ private:
   void emitInLanes(function_ref<void()> body);
   void emitReductions();
   std::optional<unsigned> findRecorder(const DimTracker::Reduction &reduction);
+  bool isFree(unsigned position, Operation *next) const;
+  void dropHeld(function_ref<bool(const Held &)> isOver);
 
   ValueEmitter &emitter;
   SmallVector<unsigned> results;
@@ -71,7 +79,8 @@ private:
   std::optional<NestLoop> lanes; ///< The innermost loop, where it is vectorised.
   Index lanesLower, lanesUpper;
   std::optional<DimTracker> tracker;
-  SmallVector<Value> held; ///< What the results' memory holds for now.
+  SmallVector<Held> held;
+  llvm::SmallPtrSet<Operation *, 4> reduced; ///< The reductions that are computed.
 };
 } // namespace
 
@@ -154,9 +163,8 @@ void RowNest::emitUnit(Index unit) {
   auto inRow = [&] {
     emitReductions();
     emitInner(0);
-    for (Value tensor : held)
-      emitter.drop(tensor);
-    held.clear();
+    dropHeld([](const Held &) { return true; });
+    reduced.clear();
   };
   if (lanes && lanes->row)
     emitInLanes(inRow);
@@ -181,31 +189,49 @@ std::optional<unsigned> RowNest::findRecorder(const DimTracker::Reduction &reduc
   if (!producer || producer.getNumReductionLoops() != 0 || input.hasOneUse() || !tracker->hasDimsOfNest(input) ||
       !op.getMatchingIndexingMap(op.getDpsInputOperand(0)).isIdentity() || getBodyCost(producer) < kRecordedCost)
     return std::nullopt;
-  for (auto [position, root] : llvm::enumerate(roots))
-    if (root.getType() == input.getType() && root != input)
+  for (unsigned position = 0; position != roots.size(); ++position)
+    if (roots[position].getType() == input.getType() && roots[position] != input && isFree(position, producer))
       return position;
   return std::nullopt;
 }
 
+/// Whether the memory of a result holds nothing that is read after `next`, which reads it where it writes.
+bool RowNest::isFree(unsigned position, Operation *next) const {
+  return llvm::all_of(held, [&](const Held &value) {
+    return value.position != position || llvm::all_of(value.tensor.getUsers(), [&](Operation *user) {
+             return user == next || reduced.contains(user);
+           });
+  });
+}
+
 void RowNest::emitReductions() {
   for (const DimTracker::Reduction &reduction : tracker->getReductions()) {
-    auto position = reduction.getIndices(at);
-    if (!position)
+    auto indices = reduction.getIndices(at);
+    if (!indices)
       continue;
     std::optional<unsigned> recorder = findRecorder(reduction);
+    reduced.insert(reduction.result.getOwner());
     if (!recorder) {
-      emitter.emit(reduction.result, *position);
+      emitter.emit(reduction.result, *indices);
       continue;
     }
     // The row of the result serves as memory until the result itself is written.
     Value input = cast<linalg::LinalgOp>(reduction.result.getOwner()).getDpsInputOperand(0)->get();
     Buffer buffer = emitter.getResultBuffer(results[*recorder], roots[*recorder]);
     emitter.record(input, buffer);
-    emitter.emit(reduction.result, *position);
+    emitter.emit(reduction.result, *indices);
     emitter.stopRecording(input);
+    dropHeld([&](const Held &value) { return value.position == *recorder; });
     emitter.holdIn(input, buffer);
-    held.push_back(input);
+    held.push_back({input, *recorder});
   }
+}
+
+void RowNest::dropHeld(function_ref<bool(const Held &)> isOver) {
+  for (const Held &value : held)
+    if (isOver(value))
+      emitter.drop(value.tensor);
+  llvm::erase_if(held, isOver);
 }
 
 void RowNest::emitInner(unsigned depth) {

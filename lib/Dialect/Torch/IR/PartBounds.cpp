@@ -52,7 +52,8 @@ LogicalResult PartBoundsBuilder::addEven(Value length, int64_t numberIfEmpty) {
     number = taken->count;
     StringRef name = op->getName().getStringRef();
     name.consume_front("torch.");
-    std::string message = (name + " gives another number of parts than " + Twine(number) + ", which the model takes").str();
+    std::string message =
+        (name + " gives another number of parts than " + Twine(number) + ", which the model takes").str();
     // The last part that is taken has an element, if any part has one.
     Value elements = number > numberIfEmpty ? whole : b.max(whole, b.integer(1));
     b.checkLessEqual(b.add(b.mul(length, b.integer(number - 1)), b.integer(1)), elements, message);
