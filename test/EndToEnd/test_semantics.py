@@ -164,10 +164,11 @@ def standardise(x):
 @pytest.mark.parametrize("function", [
     subtract_softmax, standardise, lambda x: torch.softmax(F.gelu(x), -1), lambda x: F.log_softmax(torch.tanh(x), -1) * torch.tanh(x),
     lambda x: (torch.softmax(torch.exp(x), -1), torch.exp(x)), lambda x: F.layer_norm(torch.sin(x), (9,)) + torch.sin(x),
+    lambda x: torch.softmax(F.normalize(x, dim=0).cumsum(0), 0), lambda x: torch.softmax(F.normalize(x, dim=1).cumsum(1), 1),
     lambda x: (torch.exp(x) - torch.softmax(torch.exp(x), 0), torch.exp(x) * 2), lambda x: torch.logsumexp(torch.exp(x), -1, True) - torch.exp(x),
 ])
 def test_rows_that_are_read_again(function, opt_level):
-    """A kernel keeps costly values of a row in its results' memory, but only one at a time."""
+    """A kernel keeps costly values of a row in its results' memory: one at a time, and of that row alone."""
     class Rows(torch.nn.Module):
         def forward(self, x):
             return function(x)

@@ -189,6 +189,10 @@ std::optional<unsigned> RowNest::findRecorder(const DimTracker::Reduction &reduc
   if (!producer || producer.getNumReductionLoops() != 0 || input.hasOneUse() || !tracker->hasDimsOfNest(input) ||
       !op.getMatchingIndexingMap(op.getDpsInputOperand(0)).isIdentity() || getBodyCost(producer) < kRecordedCost)
     return std::nullopt;
+  // The pass goes through elements of this row alone, not of others that are computed already.
+  auto isWithin = [&](const NestLoop &loop) { return reduction.getDepends() >> loop.group.last & 1; };
+  if (!llvm::all_of(rows, isWithin) || (lanes && lanes->row && !isWithin(*lanes)))
+    return std::nullopt;
   for (unsigned position = 0; position != roots.size(); ++position)
     if (roots[position].getType() == input.getType() && roots[position] != input && isFree(position, producer))
       return position;
