@@ -93,7 +93,9 @@ def test_negative_zero(opt_level):
     check([torch.neg, torch.abs, torch.round, torch.ceil, torch.trunc, torch.sqrt, torch.sin, torch.tanh, torch.asinh,
            torch.floor, lambda x: x * 0.0, lambda x: x * -0.0, lambda x: x + -0.0, lambda x: 0.0 - x, lambda x: -0.0 - x,
            lambda x: x / -2.0, lambda x: torch.fmod(x, 1.0), lambda x: torch.copysign(torch.ones(()), x), lambda x: 1 / x,
-           lambda x: x.clone(), lambda x: x[1:].flip(0), lambda x: torch.cat([x, -x]), lambda x: torch.where(x == 0, x, -x)],
+           lambda x: x.clone(), lambda x: x[1:].flip(0), lambda x: torch.cat([x, -x]), lambda x: torch.where(x == 0, x, -x),
+           lambda x: torch.atan2(x, x), lambda x: torch.atan2(x, -x), lambda x: torch.atan2(torch.zeros(7), torch.full((7,), -0.0)) * x,
+           lambda x: torch.atan2(torch.full((7,), -0.0), torch.zeros(7)) + x * 0],
           x, opt_level=opt_level, rtol=1e-6, atol=1e-7, signs=True)
 
 

@@ -72,6 +72,7 @@ static Real sinc(Real x) {
   Real angle = std::numbers::pi * x;
   return select(x == 0.0, x.number(1), sin(angle) / angle);
 }
+static Value lowerAtenAtan2(ElementBuilder &b, ValueRange x) { return atan2(Real(b, x[0]), Real(b, x[1])).get(); }
 /// By the legs of the unit circle, which lose no digits near 1.
 static Real asin(Real x) { return atan2(x, sqrt((1.0 - x) * (1.0 + x))); }
 static Real acos(Real x) { return atan2(sqrt((1.0 - x) * (1.0 + x)), x); }
@@ -172,7 +173,7 @@ static const ElementwiseOp functions[] = {
     {"torch.aten.ceil", ComputeIn::Result, 1, lowerByRounding<math::CeilOp>},
     {"torch.aten.round", ComputeIn::Result, 1, lowerByRounding<math::RoundEvenOp>},
     {"torch.aten.trunc", ComputeIn::Result, 1, lowerByRounding<math::TruncOp>},
-    {"torch.aten.atan2", ComputeIn::Result, 2, lowerByMathOp<math::Atan2Op>},
+    {"torch.aten.atan2", ComputeIn::Result, 2, lowerAtenAtan2},
     {"torch.aten.tan", ComputeIn::Result, 1, lowerByMathOp<math::TanOp>},
     {"torch.aten.asin", ComputeIn::Result, 1, lowerInDouble<asin>},
     {"torch.aten.acos", ComputeIn::Result, 1, lowerInDouble<acos>},

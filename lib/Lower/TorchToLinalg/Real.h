@@ -99,7 +99,11 @@ inline Real trunc(Real x) { return x.apply<mlir::math::TruncOp>(); }
 inline Real roundEven(Real x) { return x.apply<mlir::math::RoundEvenOp>(); }
 inline Real pow(Real x, Real y) { return x.apply<mlir::math::PowFOp>(y); }
 inline Real copySign(Real x, Real sign) { return x.apply<mlir::math::CopySignOp>(sign); }
-inline Real atan2(Real y, Real x) { return y.apply<mlir::math::Atan2Op>(x); }
+/// Beside 0, the 0 of x is the number that its sign stands for: math.atan2 of two constants 0 folds to NaN.
+inline Real atan2(Real y, Real x) {
+  Real unit = select(abs(x) + abs(y) == 0.0, copySign(x.number(1), x), x);
+  return y.apply<mlir::math::Atan2Op>(unit);
+}
 /// NaN wins.
 inline Real max(Real x, Real y) { return x.apply<mlir::arith::MaximumFOp>(y); }
 inline Real min(Real x, Real y) { return x.apply<mlir::arith::MinimumFOp>(y); }
