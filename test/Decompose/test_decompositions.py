@@ -342,7 +342,6 @@ def test_empty(name, arguments, count):
 
 @pytest.mark.parametrize("case", [
     ("aten.batch_norm", IMAGE, None, None, randn(4), randn(4).abs(), True, 0.1, 1e-5, False),
-    ("aten.scaled_dot_product_attention", Q, K, Y, None, 0.5),
 ], ids=lambda case: case[0])
 def test_refused(case):
     name, arguments, keywords = unpack(case)
