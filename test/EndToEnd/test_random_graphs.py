@@ -4,8 +4,6 @@ import pytest
 from random_graphs import FAILURES, answer, build_graph, reduce_graph
 
 
-
-
 @pytest.mark.parametrize("first", range(0, 48, 8))
 def test_graphs_equal_eager(first):
     for seed in range(first, first + 8):
