@@ -79,19 +79,25 @@ private:
 bool isSingle(mlir::Value value);
 bool isDouble(mlir::Value value);
 
-/// Writes a function of one f32 as the formula that `build` gives.
-template <typename Op, mlir::Value (*build)(Formula &, mlir::Value)> struct ExpandSingle : mlir::OpRewritePattern<Op> {
+/// Writes a function of one number, where `isOfType` holds of it, as the formula that `build` gives.
+template <typename Op, mlir::Value (*build)(Formula &, mlir::Value), bool (*isOfType)(mlir::Value)>
+struct ExpandFunction : mlir::OpRewritePattern<Op> {
   using mlir::OpRewritePattern<Op>::OpRewritePattern;
   mlir::LogicalResult matchAndRewrite(Op op, mlir::PatternRewriter &rewriter) const override {
     mlir::Value x = op.getOperand();
-    if (!isSingle(x))
-      return rewriter.notifyMatchFailure(op, "not f32");
+    if (!isOfType(x))
+      return rewriter.notifyMatchFailure(op, "another type");
     mlir::ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Formula f(b, x.getType());
     rewriter.replaceOp(op, build(f, x));
     return mlir::success();
   }
 };
+/// Of f32, of f64.
+template <typename Op, mlir::Value (*build)(Formula &, mlir::Value)>
+using ExpandSingle = ExpandFunction<Op, build, isSingle>;
+template <typename Op, mlir::Value (*build)(Formula &, mlir::Value)>
+using ExpandDouble = ExpandFunction<Op, build, isDouble>;
 
 /// Functions that upstream has no polynomial for, or none of a few ulp. The
 /// largest errors, in units of the last place, stand above each pattern.

@@ -41,6 +41,9 @@ extern const Strategy kWindow;
 extern const Strategy kWinograd;
 extern const Strategy kRows;
 
+/// The tensors that a kernel gives.
+mlir::OperandRange getResults(dispatch::KernelOp kernel);
+
 /// Of a kernel: what TuneKernels sets, a dictionary.
 inline constexpr llvm::StringLiteral kParametersAttrName = "dispatch.parameters";
 /// What is set for `kernel`, or `otherwise`.

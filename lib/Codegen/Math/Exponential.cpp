@@ -29,6 +29,16 @@ static Value getNearExponential(Formula &f, Value x) {
   return f.scaleNormal(value, n);
 }
 
+/// f64: expm1(x) = x (1 + x / 2! + x^2 / 3! + ...) below 0.7, else exp(x) - 1. 3 ulp.
+static Value buildExpm1(Formula &f, Value x) {
+  SmallVector<double> series{1};
+  for (int i = 2; i <= 18; ++i)
+    series.push_back(series.back() / i);
+  Value near = f.mul(x, f.polynomial(x, series));
+  Value far = f.sub(f.exp64(x), f.constant(1, x.getType()));
+  return f.select(f.less(f.abs(x), f.constant(0.7, x.getType())), near, far);
+}
+
 /// f32: erf(x) = x + x p(x^2) below 0.93, else 1 - exp(-t - t q(t)) with t = |x|, which is 1 from 4 on; p and q are
 /// minimax polynomials. 2 ulp.
 static Value buildErf(Formula &f, Value x) {
@@ -84,25 +94,6 @@ struct ExpandExp : OpRewritePattern<math::ExpOp> {
       return rewriter.notifyMatchFailure(op, "not f32 or f64");
     auto [value, n] = splitExponential(f, f.clamp(x, -104, 89));
     rewriter.replaceOp(op, f.select(f.isNaN(x), x, f.scale(value, n)));
-    return success();
-  }
-};
-
-/// f64: expm1(x) = x (1 + x / 2! + x^2 / 3! + ...) below 0.7, else exp(x) - 1. 3 ulp.
-struct ExpandExpM1 : OpRewritePattern<math::ExpM1Op> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(math::ExpM1Op op, PatternRewriter &rewriter) const override {
-    Value x = op.getOperand();
-    if (!isDouble(x))
-      return rewriter.notifyMatchFailure(op, "not f64");
-    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Formula f(b, x.getType());
-    SmallVector<double> series{1};
-    for (int i = 2; i <= 18; ++i)
-      series.push_back(series.back() / i);
-    Value near = f.mul(x, f.polynomial(x, series));
-    Value far = f.sub(f.exp64(x), f.constant(1, x.getType()));
-    rewriter.replaceOp(op, f.select(f.less(f.abs(x), f.constant(0.7, x.getType())), near, far));
     return success();
   }
 };
@@ -245,7 +236,8 @@ struct ExpandRemF : OpRewritePattern<arith::RemFOp> {
 } // namespace
 
 void torchc::populateExponentialPatterns(RewritePatternSet &patterns) {
-  patterns.add<ExpandCosh, ExpandSingle<math::ErfOp, buildErf>, ExpandExp, ExpandExp2, ExpandExpM1, ExpandPowF,
-               ExpandRemF, ExpandSinh, ExpandTanh>(patterns.getContext(),
-                                                   /*benefit=*/2);
+  patterns.add<ExpandCosh, ExpandSingle<math::ErfOp, buildErf>, ExpandExp, ExpandExp2,
+               ExpandDouble<math::ExpM1Op, buildExpm1>, ExpandPowF, ExpandRemF, ExpandSinh, ExpandTanh>(
+      patterns.getContext(),
+      /*benefit=*/2);
 }

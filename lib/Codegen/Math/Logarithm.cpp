@@ -45,6 +45,15 @@ static Value selectSpecialLogs(Formula &f, Value x, Value value) {
   return f.select(undefined, f.constant(std::numeric_limits<double>::quiet_NaN(), type), value);
 }
 
+/// log1p(x) for f64: log(u) + (x - (u - 1)) / u with u = 1 + x.
+static Value buildLog1p(Formula &f, Value x) {
+  Value one = f.constant(1, x.getType()), u = f.add(one, x);
+  Value log = f.log64(u);
+  Value corrected = f.add(log, f.div(f.sub(x, f.sub(u, one)), u));
+  Value ordinary = f.less(f.abs(log), f.constant(std::numeric_limits<double>::infinity(), x.getType()));
+  return f.select(ordinary, corrected, log);
+}
+
 namespace {
 /// f32: 1 ulp, Cephes' logf. f64: 1 ulp.
 struct ExpandLog : OpRewritePattern<math::LogOp> {
@@ -111,24 +120,6 @@ struct ExpandLog10 : OpRewritePattern<math::Log10Op> {
   }
 };
 
-/// log1p(x) for f64: log(u) + (x - (u - 1)) / u with u = 1 + x.
-struct ExpandLog1p : OpRewritePattern<math::Log1pOp> {
-  using OpRewritePattern::OpRewritePattern;
-  LogicalResult matchAndRewrite(math::Log1pOp op, PatternRewriter &rewriter) const override {
-    Value x = op.getOperand();
-    if (!isDouble(x))
-      return rewriter.notifyMatchFailure(op, "not f64");
-    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
-    Formula f(b, x.getType());
-    Value one = f.constant(1, x.getType()), u = f.add(one, x);
-    Value log = f.log64(u);
-    Value corrected = f.add(log, f.div(f.sub(x, f.sub(u, one)), u));
-    Value ordinary = f.less(f.abs(log), f.constant(std::numeric_limits<double>::infinity(), x.getType()));
-    rewriter.replaceOp(op, f.select(ordinary, corrected, log));
-    return success();
-  }
-};
-
 /// asinh(x) = sign(x) log1p(a + a^2 / (1 + sqrt(a^2 + 1))), a = |x|; log(a) + ln 2 for
 /// large a, whose square overflows. f32: 3 ulp.
 struct ExpandAsinh : OpRewritePattern<math::AsinhOp> {
@@ -184,6 +175,6 @@ struct ExpandAtanh : OpRewritePattern<math::AtanhOp> {
 } // namespace
 
 void torchc::populateLogarithmPatterns(RewritePatternSet &patterns) {
-  patterns.add<ExpandAcosh, ExpandAsinh, ExpandAtanh, ExpandLog, ExpandLog10, ExpandLog1p, ExpandLog2>(
-      patterns.getContext(), /*benefit=*/2);
+  patterns.add<ExpandAcosh, ExpandAsinh, ExpandAtanh, ExpandLog, ExpandLog10, ExpandDouble<math::Log1pOp, buildLog1p>,
+               ExpandLog2>(patterns.getContext(), /*benefit=*/2);
 }

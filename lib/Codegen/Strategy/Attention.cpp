@@ -97,8 +97,7 @@ private:
 
 AttentionNest::AttentionNest(ValueEmitter &emitter, dispatch::AttentionOp op)
     : emitter(emitter), b(emitter.getBuilder()), op(op) {
-  auto returned = cast<dispatch::ReturnOp>(emitter.getKernel().getBody().front().getTerminator());
-  llvm::append_range(results, returned.getOperands());
+  llvm::append_range(results, getResults(emitter.getKernel()));
   auto type = cast<RankedTensorType>(op.getInit().getType());
   element = type.getElementType();
   lanes = emitter.getTarget().getLanes(element.getIntOrFloatBitWidth());

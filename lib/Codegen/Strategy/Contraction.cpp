@@ -153,8 +153,7 @@ private:
 } // namespace
 
 ContractionNest::ContractionNest(ValueEmitter &emitter, const ContractionRoot &root) : emitter(emitter), root(root) {
-  auto returned = cast<dispatch::ReturnOp>(emitter.getKernel().getBody().front().getTerminator());
-  llvm::append_range(results, returned.getOperands());
+  llvm::append_range(results, getResults(emitter.getKernel()));
 }
 
 bool ContractionNest::analyze() {

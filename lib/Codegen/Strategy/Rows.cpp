@@ -95,9 +95,9 @@ static Value skipReshapes(Value tensor) {
 }
 
 RowNest::RowNest(ValueEmitter &emitter, ArrayRef<unsigned> results) : emitter(emitter), results(results) {
-  auto returned = cast<dispatch::ReturnOp>(emitter.getKernel().getBody().front().getTerminator());
+  OperandRange returned = getResults(emitter.getKernel());
   for (unsigned result : results)
-    roots.push_back(results.size() == 1 ? skipReshapes(returned.getOperand(result)) : returned.getOperand(result));
+    roots.push_back(results.size() == 1 ? skipReshapes(returned[result]) : returned[result]);
   Indices extents = emitter.getExtents(roots.front());
   tracker.emplace(emitter, extents);
   for (Value root : roots)
@@ -279,19 +279,19 @@ static uint64_t findRowDims(ValueEmitter &emitter, Value root) {
 
 static Grid emitRows(ValueEmitter &emitter) {
   // Results of one shape, with rows along the same dims, share a nest; the nests of a kernel share its grid.
-  auto returned = cast<dispatch::ReturnOp>(emitter.getKernel().getBody().front().getTerminator());
+  OperandRange returned = getResults(emitter.getKernel());
   SmallVector<SmallVector<unsigned>> nests;
-  for (unsigned i = 0; i != returned.getNumOperands(); ++i) {
+  for (unsigned i = 0; i != returned.size(); ++i) {
     auto extents = [&](unsigned result) {
       SmallVector<AffineExpr> all;
-      Value tensor = returned.getOperand(result);
+      Value tensor = returned[result];
       for (int64_t dim = 0, rank = cast<RankedTensorType>(tensor.getType()).getRank(); dim != rank; ++dim)
         all.push_back(emitter.getExtentExpr(tensor, dim));
       return all;
     };
     auto same = llvm::find_if(nests, [&](ArrayRef<unsigned> nest) {
       return extents(nest.front()) == extents(i) &&
-             findRowDims(emitter, returned.getOperand(nest.front())) == findRowDims(emitter, returned.getOperand(i));
+             findRowDims(emitter, returned[nest.front()]) == findRowDims(emitter, returned[i]);
     });
     if (same != nests.end())
       same->push_back(i);

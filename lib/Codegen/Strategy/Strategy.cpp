@@ -31,6 +31,10 @@ const Strategy &torchc::chooseStrategy(dispatch::KernelOp kernel, const TargetIn
   llvm_unreachable("the last strategy fits every kernel");
 }
 
+OperandRange torchc::getResults(dispatch::KernelOp kernel) {
+  return kernel.getBody().front().getTerminator()->getOperands();
+}
+
 int64_t torchc::getParameter(dispatch::KernelOp kernel, StringRef name, int64_t otherwise) {
   auto parameters = kernel->getAttrOfType<DictionaryAttr>(kParametersAttrName);
   auto value = parameters ? parameters.getAs<IntegerAttr>(name) : IntegerAttr();

@@ -71,12 +71,12 @@ static bool isShort(ArrayRef<int64_t> extents, int64_t least) {
 
 static std::optional<Layout> analyze(dispatch::KernelOp kernel, const TargetInfo &target) {
   auto ops = kernel.getBody().getOps<linalg::TransposeOp>();
-  auto returned = cast<dispatch::ReturnOp>(kernel.getBody().front().getTerminator());
-  if (target.prefersSize || returned.getNumOperands() != 1 || !llvm::hasSingleElement(ops))
+  OperandRange returned = getResults(kernel);
+  if (target.prefersSize || returned.size() != 1 || !llvm::hasSingleElement(ops))
     return std::nullopt;
   linalg::TransposeOp op = *ops.begin();
   auto type = dyn_cast<RankedTensorType>(op.getInput().getType());
-  if (!type || returned.getOperand(0) != op->getResult(0) || !isa<BlockArgument>(op.getInput()) ||
+  if (!type || returned.front() != op->getResult(0) || !isa<BlockArgument>(op.getInput()) ||
       !type.getElementType().isIntOrFloat() || type.getElementTypeBitWidth() < 16 ||
       !ValueEmitter::canVectorize(kernel))
     return std::nullopt;

@@ -56,8 +56,7 @@ private:
 } // namespace
 
 bool WindowNest::analyze() {
-  auto returned = cast<dispatch::ReturnOp>(emitter.getKernel().getBody().front().getTerminator());
-  llvm::append_range(results, returned.getOperands());
+  llvm::append_range(results, getResults(emitter.getKernel()));
   Indices extents = emitter.getExtents(results.front());
   at.assign(extents.size(), Index(0));
   tracker.emplace(emitter, extents);

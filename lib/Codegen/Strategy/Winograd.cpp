@@ -99,8 +99,7 @@ private:
 } // namespace
 
 WinogradNest::WinogradNest(ValueEmitter &emitter, const ContractionRoot &root) : emitter(emitter), root(root) {
-  auto returned = cast<dispatch::ReturnOp>(emitter.getKernel().getBody().front().getTerminator());
-  llvm::append_range(results, returned.getOperands());
+  llvm::append_range(results, getResults(emitter.getKernel()));
 }
 
 bool WinogradNest::analyze() {
