@@ -120,13 +120,23 @@ static Decomposed DecomposeAtenMedianDim(AtenMedianDimOp op, Decomposer &b) {
 static Decomposed DecomposeAtenNanmedianDim(AtenNanmedianDimOp op, Decomposer &b) {
   return buildMedian(op.getSelf(), op.getDim(), op.getKeepdim(), true, b);
 }
+/// NaN as a number of a dtype: of integers, what the conversion of the processor gives in PyTorch, whose
+/// numbers of 8 and of 16 bits are the lower bits of one of 32.
+static Value buildNan(mlir::Type dtype, Decomposer &b) {
+  if (isa<mlir::FloatType>(dtype))
+    return b.floating(std::numeric_limits<double>::quiet_NaN());
+  unsigned width = dtype.getIntOrFloatBitWidth();
+  if (width == 1)
+    return b.integer(1);
+  return b.integer(width < 32 ? 0 : llvm::minIntN(width));
+}
+
 static FailureOr<Value> buildMedianOfAll(Value x, bool ignoresNans, Decomposer &b) {
   x = b.flatten(x);
-  // The median of no number is NaN.
+  // The median of no number is what a NaN is as such a number.
   Value missing = b.max(b.integer(0), b.sub(b.integer(1), b.size(x, 0)));
-  if (isa<mlir::FloatType>(getDtype(x)) && getConstantInt(missing) != 0)
-    x = b.create<AtenConstantPadNdOp>(x, b.list({b.integer(0), missing}),
-                                      b.floating(std::numeric_limits<double>::quiet_NaN()));
+  if (getConstantInt(missing) != 0)
+    x = b.create<AtenConstantPadNdOp>(x, b.list({b.integer(0), missing}), buildNan(getDtype(x), b));
   auto median = buildMedian(x, b.integer(0), b.boolean(false), ignoresNans, b);
   if (failed(median))
     return failure();

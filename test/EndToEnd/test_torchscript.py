@@ -241,13 +241,23 @@ class Numbers(nn.Module):
     """Numbers beside tensors of one element, which tracing makes tensors of."""
 
     def forward(self, x: Tensor, i: Tensor):
-        return x + 0.5, i * 2, i + 0.5, x - 1, torch.div(i, -5, rounding_mode="trunc"), x // 0.75, x % 0.3, i / 3
+        return (x + 0.5, i * 2, i + 0.5, x - 1, torch.div(i, -5, rounding_mode="trunc"), x // 0.75, x % 0.3, i / 3,
+                2 - x, 0.5 * i)
 
 
 @FORMATS
 @pytest.mark.parametrize("shape", [(), (3,)])
 def test_numbers_do_not_promote(model_format, shape):
     compare(Numbers(), (torch.full(shape, 1.7), torch.full(shape, 7, dtype=torch.int16)), model_format)
+
+
+@pytest.mark.parametrize("shape", [(), (3,)])
+def test_first_operands_that_are_numbers(shape):
+    class Numbers(nn.Module):
+        def forward(self, x, i):  # Python's overloads alone take such numbers.
+            return torch.add(0.5, x, alpha=2), torch.add(0.5, i, alpha=2), torch.sub(2, i), torch.mul(True, i)
+
+    compare(Numbers(), (torch.full(shape, 1.7), torch.full(shape, 7, dtype=torch.int16)), "traced")
 
 
 class Rare(nn.Module):

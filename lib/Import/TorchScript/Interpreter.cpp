@@ -216,22 +216,26 @@ static bool isOptionalTensorList(const c10::Type &type) {
          element->expectRef<c10::OptionalType>().getElementType()->kind() == c10::TypeKind::TensorType;
 }
 
-/// Tracing makes tensors of the numbers in arithmetic. They stay numbers, which do not take part in
-/// the promotion of types: x + 0.5 has the type of x. The overload that takes the second operand so.
-static std::optional<c10::OperatorHandle> findOverloadOfNumber(const torch::jit::Node *node) {
-  const c10::FunctionSchema *schema = node->maybeSchema();
-  if (!schema || node->inputs().size() < 2 || node->input(1)->node()->kind() != c10::prim::Constant)
+/// The number that tracing made a tensor of, where it is the given operand. It stays a number, which does
+/// not take part in the promotion of types: x + 0.5 has the type of x.
+static std::optional<c10::Scalar> getTracedNumber(const torch::jit::Node *node, size_t operand) {
+  if (node->inputs().size() < 2 || node->input(operand)->node()->kind() != c10::prim::Constant)
     return std::nullopt;
-  auto constant = torch::jit::toIValue(node->input(1));
-  bool isNumber = constant && constant->isTensor() && constant->toTensor().defined() && constant->toTensor().dim() == 0;
-  if (!isNumber)
+  auto constant = torch::jit::toIValue(node->input(operand));
+  if (!constant || !constant->isTensor() || !constant->toTensor().defined() || constant->toTensor().dim() != 0)
     return std::nullopt;
   at::ScalarType dtype = constant->toTensor().scalar_type();
   if (dtype != at::kDouble && dtype != at::kLong && dtype != at::kComplexDouble && dtype != at::kBool)
     return std::nullopt;
-  bool hasMode = schema->overload_name() == "Tensor_mode";
-  auto found = c10::Dispatcher::singleton().findSchema({schema->name(), hasMode ? "Scalar_mode" : "Scalar"});
-  bool takesNumber = found && found->schema().arguments().size() == schema->arguments().size() &&
+  OutsideTrace outside;
+  return constant->toTensor().item();
+}
+
+/// The overload of a traced operator that takes its second operand as a number.
+static std::optional<c10::OperatorHandle> findOverloadOfNumber(const c10::FunctionSchema &schema) {
+  bool hasMode = schema.overload_name() == "Tensor_mode";
+  auto found = c10::Dispatcher::singleton().findSchema({schema.name(), hasMode ? "Scalar_mode" : "Scalar"});
+  bool takesNumber = found && found->schema().arguments().size() == schema.arguments().size() &&
                      found->schema().arguments()[1].type()->kind() == c10::TypeKind::NumberType;
   return takesNumber ? found : std::nullopt;
 }
@@ -279,11 +283,20 @@ void Interpreter::runOperator(const Node *node) {
   // Some operators take as many arguments as the node gives them.
   if (schema.is_vararg())
     stack.push_back(static_cast<int64_t>(node->inputs().size()));
-  if (auto ofNumber = findOverloadOfNumber(node)) {
+  std::optional<c10::Scalar> first = getTracedNumber(node, 0), second = getTracedNumber(node, 1);
+  auto ofNumber = first || second ? findOverloadOfNumber(schema) : std::nullopt;
+  if (ofNumber && !second && stack[1].isTensor()) {
+    // There is no overload that takes the first operand as a number: it gets the type that they both have.
+    auto options = at::device(at::kCPU).dtype(at::result_type(stack[1].toTensor(), *first));
+    at::Tensor number;
     {
       OutsideTrace outside;
-      stack[1] = torch::jit::toIValue(node->input(1))->toTensor().item();
+      number = at::scalar_tensor(*first, options);
     }
+    stack[0] = lift(number);
+  }
+  if (ofNumber && second) {
+    stack[1] = *second;
     ofNumber->callBoxed(stack);
   } else {
     op.getOperation(node)(stack);
