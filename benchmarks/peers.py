@@ -5,6 +5,7 @@ arguments that runs the model once on those inputs and returns the output as a n
 torch tensor. All run in f32, for this machine's CPU, with the defaults that their documentation
 gives to someone who wants the lowest latency.
 """
+import io
 import os
 
 import torch
@@ -58,9 +59,12 @@ def iree(model, inputs, threads, directory):
     import iree.runtime
     from iree.turbine import aot
 
-    text = str(aot.export(model, args=inputs).mlir_module)
-    binary = iree.compiler.compile_str(text, target_backends=["llvm-cpu"], extra_args=[
-        "--iree-llvmcpu-target-cpu=host", "--iree-opt-level=O3", "--iree-opt-data-tiling"])
+    bytecode = io.BytesIO()
+    aot.export(model, args=inputs).mlir_module.write_bytecode(bytecode)
+    # Kernels of transformers need more stack than the compiler allows them by default.
+    binary = iree.compiler.compile_str(bytecode.getvalue(), target_backends=["llvm-cpu"], extra_args=[
+        "--iree-llvmcpu-target-cpu=host", "--iree-opt-level=O3", "--iree-opt-data-tiling",
+        "--iree-llvmcpu-stack-allocation-limit=262144"])
     iree.runtime.flags.parse_flags(f"--task_topology_group_count={threads}")
     config = iree.runtime.Config("local-sync" if threads == 1 else "local-task")
     context = iree.runtime.SystemContext(config=config)

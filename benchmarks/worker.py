@@ -37,7 +37,9 @@ def main():
             error = ((result - expected).abs().max() / expected.abs().max()).item()
             ready = {"seconds": time.perf_counter() - begin, "error": error}
         except Exception as failure:  # Whatever a peer raises is its answer.
-            ready = {"failure": f"{type(failure).__name__}: {str(failure).strip().splitlines()[0] if str(failure).strip() else ''}"}
+            lines = str(failure).strip().splitlines() or [""]
+            reason = next((line for line in lines if "error: " in line), lines[0])
+            ready = {"failure": f"{type(failure).__name__}: {reason}"}
         print(json.dumps(ready), file=answers, flush=True)
         if "failure" in ready:
             return

@@ -8,7 +8,9 @@
  - every C++, C, TableGen and schema file names its licence
  - only the TorchScript reader and the module of lazy tensors include libtorch; the runtime includes neither LLVM, MLIR nor the compiler
  - links of Markdown files lead somewhere
+ - the two lists of what benchmarks compare with are one
 """
+import ast
 import re
 import subprocess
 import sys
@@ -89,6 +91,14 @@ def check_links(files, problems):
                 problems.append(f"{file}: the link to {target} leads nowhere")
 
 
+def check_requirements(problems):
+    # One is for environments without the package, one for those with it.
+    extra = re.search(r"^benchmarks = (\[.*?\])$", (ROOT / "python/pyproject.toml").read_text(), re.MULTILINE | re.DOTALL)
+    lines = (ROOT / "benchmarks/requirements.txt").read_text().splitlines()
+    if ast.literal_eval(extra[1]) != [line for line in lines if not line.startswith("#")]:
+        problems.append("benchmarks/requirements.txt: differs from the extra `benchmarks` of python/pyproject.toml")
+
+
 def main():
     files, problems, notes = tracked_files(), [], []
     check_passes(files, problems)
@@ -96,6 +106,7 @@ def main():
     check_licences(files, problems)
     check_includes(files, problems)
     check_links(files, problems)
+    check_requirements(problems)
     for file in files:
         if VAGUE.search(file.name):
             problems.append(f"{file}: a name that says nothing")

@@ -19,6 +19,7 @@
 #include "torchc/Support/HostProvided.h"
 #include "torchc/Support/IRFile.h"
 #include "torchc/Support/Safetensors.h"
+#include "torchc/Support/TargetMachine.h"
 #include "torchc/Support/UnsupportedOps.h"
 #include "torchc/Support/UserLocation.h"
 #include "torchc/runtime/Format.h"
@@ -122,6 +123,11 @@ static Stage detectStage(ModuleOp module) {
 template <typename Importer> ExitCode Compilation::readWith(Importer import) {
   TimingScope scope = rootTiming.nest(getStageName(Stage::Import));
   options.onStage(Stage::Import);
+  // What is wrong with options is said before a model is read.
+  const TargetOptions &target = options.pipeline.target;
+  auto emitTargetError = [&] { return emitError(UnknownLoc::get(&context)); };
+  if (!target.cpu.empty() && failed(resolveTargets(target.triple, target.cpu, target.features, emitTargetError)))
+    return ExitCode::Usage;
   ImportOptions importOptions;
   importOptions.torchScript.trustModel = options.trustModel;
   for (StringRef text : options.inputs) {

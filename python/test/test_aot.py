@@ -95,6 +95,30 @@ def test_compiled_module():
     check(torch.as_tensor(program.call("get")), expected.detach())
 
 
+def test_inputs_of_entry_points_have_their_names():
+    builder = aot.FxProgramsBuilder(Model())
+
+    @builder.export_program(args=(X,), kwargs={"offset": aot.AbstractTensor(None, 3)})
+    def encode(model, x, *, offset):
+        return model.encoder(x).sum(0) + offset
+
+    @builder.export_program(args=(X, 2), dynamic_shapes={"x": {0: torch.export.Dim("rows")}, "factor": None})
+    def scale(model, x, factor):
+        return x * factor
+
+    program, offset = torchc.load(aot.export(builder).compile()), torch.randn(5, 3)
+    check(program.call("encode", X, offset=offset), (builder.root.encoder(X).sum(0) + offset).detach())
+    check(program.call("scale", torch.ones(9, 4), 2), torch.full((9, 4), 2.0))
+    assert [info["name"] for info in program.signature("encode")["inputs"]] == ["x", "offset"]
+    with pytest.raises(torchc.RunError, match="'factor' is 3, must be 2"):
+        program.call("scale", X, 3)
+
+
+def test_a_class_is_exported():
+    with pytest.raises(TypeError, match="takes the class Accumulator itself, not an instance"):
+        aot.export(Accumulator())
+
+
 def test_globals_that_are_not_mutable():
     class Wrong(aot.CompiledModule):
         fixed = aot.export_global(torch.zeros(2))
@@ -138,7 +162,9 @@ def test_graphs_of_make_fx_and_functorch():
 
     w = torch.randn(4, 3)
     for f in (loss, torch.func.grad(loss), torch.func.vmap(lambda w, x: loss(w, x.unsqueeze(0)), in_dims=(None, 0)),
-              torch.func.grad(lambda w, x: torch.func.grad(loss)(w, x).square().sum())):
+              torch.func.grad(lambda w, x: torch.func.grad(loss)(w, x).square().sum()),
+              torch.func.hessian(lambda w, x: (w[:2, 0] ** 3 * x[:, 0]).sum()),
+              lambda w, x: torch.func.jvp(lambda w: loss(w * 2, x).softmax(-1), (w,), (w,))[1]):
         graph = make_fx(f)(w, X)
         check(run(torchc.fx.FxImporter().import_graph_module(graph), w, X), f(w, X))
 
@@ -157,7 +183,7 @@ def test_graphs_with_symbols_and_mutation():
 
 def test_symbolic_traces_need_inputs():
     graph = torch.fx.symbolic_trace(Model().encoder)
-    with pytest.raises(torchc.UnsupportedOpError, match="trace it with example inputs"):
+    with pytest.raises(ValueError, match="give example_inputs"):
         torchc.fx.FxImporter().import_graph_module(graph)
     check(run(torchc.fx.FxImporter().import_graph_module(graph, example_inputs=X), X), graph(X))
 

@@ -1,12 +1,15 @@
 """torchc.compile and torchc.compiler: all that they take, all that they give."""
+import collections
 import io
 import os
 import pty
 import re
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -42,6 +45,45 @@ def test_what_it_takes(tmp_path):
         check(torchc.compile(model, args)(X), expected)
     check(torchc.compile(MODEL, X, use_tracing=True)(X))
     check(torchc.compile(torch.jit.script(MODEL), inputs=["?x4xf32"])(X))
+
+
+def test_it_is_one_function():
+    """The package's own, with the signature and the text of the compiler's; and it says its version."""
+    assert torchc.compile is torchc.compiler.compile and "compile" in dir(torchc)
+    assert re.fullmatch(r"\d+\.\d+\.\d+", torchc.__version__)
+
+
+def test_traces_give_dicts():
+    class Named(nn.Module):
+        def forward(self, x):
+            return {"y": x * 2, "x": x + 1}
+
+    check(torchc.compile(Named(), X, use_tracing=True)(X), Named()(X))
+
+
+Pair = collections.namedtuple("Pair", "left right")
+
+
+def test_named_tuples():
+    program = torchc.compile(lambda pair, x: {"pair": Pair(pair.right, pair.left * 2), "max": x.max(1)}, (Pair(X, X + 1), X))
+    result = program(Pair(X, X + 1), X)
+    assert type(result["pair"]) is Pair and type(program((X, X + 1), X)["pair"]) is Pair
+    check(tuple(result["pair"]), (X + 1, X * 2))
+    code = """
+import sys, numpy as np, torchc
+y = torchc.load(sys.argv[1])((np.ones((2, 4), np.float32),) * 2, np.ones((2, 4), np.float32))["pair"]
+assert type(y).__name__ == "Pair" and y.right[0, 0] == 2, y
+"""
+    with tempfile.NamedTemporaryFile(suffix=".vmfb") as file:
+        program.save(file.name)
+        subprocess.run([sys.executable, "-c", code, file.name], check=True)
+
+
+def test_compilations_in_threads():
+    with ThreadPoolExecutor(4) as executor:
+        programs = list(executor.map(lambda i: torchc.compile(lambda x: MODEL(x) + i, X), range(8)))
+    for i, program in enumerate(programs):
+        check(program(X), MODEL(X) + i)
 
 
 def test_keywords_and_dynamic_sizes():
@@ -108,6 +150,7 @@ def test_unknown_names_are_answered_with_the_known_ones():
     for call, message in [
         (lambda: torchc.compile(MODEL, X, output_type="onnx"), "unknown output type 'onnx'; there are: linalg-on-tensors"),
         (lambda: torchc.compiler.compile_str("", target_backends=["cuda"]), "unknown target backend 'cuda'; there are: llvm-cpu"),
+        (lambda: torchc.compiler.compile_str("", target_backends=[]), "unknown target backend ''; there are: llvm-cpu"),
         (lambda: torchc.compiler.compile_str("", input_type="tosa"), "unknown input type 'tosa'; there are: auto, linalg"),
         (lambda: torchc.compiler.compile_str("", emit="ptx"), "unknown stage 'ptx'; there are: codegen"),
     ]:

@@ -1,4 +1,6 @@
 """Failures are exceptions of their own, with what torchc-compile would print."""
+import pickle
+
 import pytest
 import torch
 
@@ -22,6 +24,8 @@ def test_unsupported_ops_are_all_named():
     assert sorted(error.value.ops) == ["aten.linalg_eig.default", "aten.linalg_ldl_factor_ex.default"]
     assert f"test_errors.py:{line_of('torch.linalg.ldl_factor_ex(x)[0]')}: error: unsupported op aten.linalg_ldl_factor_ex.default (x2)" in str(error.value)
     assert isinstance(error.value, torchc.CompileError) and isinstance(error.value, torchc.TorchcError)
+    copy = pickle.loads(pickle.dumps(error.value))  # As another process gives it.
+    assert str(copy) == str(error.value) and copy.ops == error.value.ops
 
 
 def test_a_file_that_is_no_model(tmp_path):
@@ -41,8 +45,9 @@ def test_what_is_no_model():
 
 def test_an_unknown_cpu():
     exported = torch.export.export(torch.nn.Linear(2, 2), (torch.ones(1, 2),))
-    with pytest.raises(torchc.CompileError, match="no-such-cpu"):
-        torchc.compile(exported, target_cpu="no-such-cpu")
+    for output_type in ("vmfb", "torch"):
+        with pytest.raises(ValueError, match="has no CPU 'no-such-cpu'"):
+            torchc.compile(exported, target_cpu="no-such-cpu", output_type=output_type)
 
 
 def test_a_file_that_is_no_program(tmp_path):

@@ -46,6 +46,7 @@ def test_first_page(path, driver):
     assert np.asarray(result).ctypes.data == result.to_host().ctypes.data
     assert result.shape == (6,) and result.dtype == np.float32 and result[1] == 3
     assert torch.from_dlpack(result).tolist() == result.to_host().tolist()
+    assert (1 - result + result / 2).tolist() == (1 - (X * 2 + 1) / 2).tolist() and (np.maximum(result, 5) == np.maximum(X * 2 + 1, 5)).all()
 
 
 def test_buffers(path):

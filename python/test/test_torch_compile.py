@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 from torch import nn
+from torch._higher_order_ops import scan, while_loop
 from torch.nn import functional as F
 
 import torchc
@@ -83,6 +84,46 @@ def test_dynamic_sizes_and_ints():
     with torch._dynamo.config.patch(error_on_recompile=True):
         x = torch.randn(11, 4)
         check(compiled(x, 9), f(x, 9))
+
+
+def test_floats_that_change(in_pytorch):
+    def f(x, scale):
+        return x * scale + scale**2
+
+    compiled, x = compile(f, options={"fallback": False}), torch.randn(3)
+    for scale in (2.5, 0.125, 1e-3):
+        check(compiled(x, scale), f(x, scale))
+
+
+@pytest.mark.parametrize("dynamic", [False, True])
+def test_branches_and_loops(dynamic):
+    linear = nn.Linear(4, 4)
+
+    def branch(x):
+        return torch.cond(x.sum() > 0, lambda x: linear(x) * x.shape[0], lambda x: x.cos(), (x,))
+
+    def loop(x):
+        return while_loop(lambda i, x: i < 4, lambda i, x: (i + 1, x * 2), (torch.tensor(0), x))[1]
+
+    def prefix_sums(x):
+        return scan(lambda carried, row: (carried + row, carried * row), torch.zeros(4), x)
+
+    x = torch.randn(3, 4).abs()
+    for f in (branch, loop, prefix_sums):
+        compiled = compile(f, options={"fallback": False}, dynamic=dynamic)
+        for value in (x, -x):
+            check(compiled(value), f(value))
+
+
+def test_branches_in_parts(in_pytorch):
+    """Bodies belong to the parts of a graph that torchc runs; those with other operators run in PyTorch."""
+    def f(x):
+        y = torch.cond(x.sum() > 0, lambda x: x.sin(), lambda x: x.cos(), (x + 1,))
+        return torch.cond(x.sum() > 0, lambda y: torch.linalg.ldl_factor_ex(y)[0].sum(0), lambda y: y.sum(0) + 1, (y @ y.t(),)) * 2
+
+    for x in (torch.ones(3, 3), -torch.ones(3, 3)):
+        check(compile(f)(x), f(x))
+    assert any("higher_order.cond (x1)" in line for line in in_pytorch())
 
 
 def test_graph_breaks():
@@ -401,9 +442,15 @@ def test_no_fallback():
     assert isinstance(error.value.inner_exception, torchc.UnsupportedOpError)
 
 
-def test_unknown_options():
-    with pytest.raises(Exception, match="torchc has no option 'speed'; there are: fallback, print_readable, dump_stages"):
-        compile(lambda x: x + 1, options={"speed": 11})(torch.ones(2))
+@pytest.mark.parametrize("options, message", [
+    ({"speed": 11}, "torchc has no option 'speed'; there are: fallback, print_readable, dump_stages"),
+    ({"fallback": "no"}, "torchc's option 'fallback' is bool, not str"),
+    ({"threads": True}, r"torchc's option 'threads' is int \| None, not bool"),
+    ({"target_cpu": "pentium42"}, "has no CPU 'pentium42'"),
+])
+def test_wrong_options(options, message):
+    with pytest.raises(Exception, match=message):
+        compile(lambda x: x + 1, options=options)(torch.ones(2))
 
 
 # What is shown and kept.

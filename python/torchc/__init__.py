@@ -8,6 +8,7 @@
     torch.compile(model, backend="torchc")
 """
 import importlib
+import importlib.metadata
 
 from torchc.errors import CompileError, LoadError, RunError, TorchcError, UnsupportedOpError
 from torchc.program import Program, load
@@ -17,13 +18,6 @@ __all__ = [
     "eager_mode", "load",
 ]
 _SUBMODULES = ("aot", "compiler", "dynamo", "eager", "fx", "lazy", "runtime", "training")
-
-
-def compile(model, args=None, kwargs=None, **options):
-    """Compiles a model. See `torchc.compiler.compile`."""
-    from torchc import compiler
-
-    return compiler.compile(model, args, kwargs, **options)
 
 
 def eager_mode(*, target_cpu="host", threads=None):
@@ -42,4 +36,15 @@ def __getattr__(name):
     # Those that need the compiler or torch are loaded when they are used.
     if name in _SUBMODULES:
         return importlib.import_module(f"torchc.{name}")
-    raise AttributeError(f"module 'torchc' has no attribute '{name}'")
+    if name == "compile":
+        value = importlib.import_module("torchc.compiler").compile
+    elif name == "__version__":
+        value = importlib.metadata.version("torchc")
+    else:
+        raise AttributeError(f"module 'torchc' has no attribute '{name}'")
+    globals()[name] = value
+    return value
+
+
+def __dir__():
+    return sorted({*globals(), *_SUBMODULES, *__all__, "__version__"})

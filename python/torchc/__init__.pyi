@@ -1,7 +1,3 @@
-from collections.abc import Callable, Mapping
-from os import PathLike
-from typing import Any
-
 from torchc import aot as aot
 from torchc import compiler as compiler
 from torchc import dynamo as dynamo
@@ -10,6 +6,7 @@ from torchc import fx as fx
 from torchc import lazy as lazy
 from torchc import runtime as runtime
 from torchc import training as training
+from torchc.compiler import compile as compile
 from torchc.errors import CompileError as CompileError
 from torchc.errors import LoadError as LoadError
 from torchc.errors import RunError as RunError
@@ -23,6 +20,6 @@ __all__ = [
     "eager_mode", "load",
 ]
 
-# A Program; a compiler.Module where `output_type` asks for MLIR.
-def compile(model: Any, args: Any = None, kwargs: dict[str, Any] | None = None, **options: Any) -> Any: ...
+__version__: str
+
 def eager_mode(*, target_cpu: str = "host", threads: int | None = None) -> eager.EagerMode: ...

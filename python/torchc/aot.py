@@ -18,6 +18,7 @@ import os
 import torch
 from torch.utils import _pytree
 
+from torchc.compiler import capture_lock, wrap_function
 from torchc.compiler import export as _export
 from torchc.fx import FxImporter
 
@@ -57,12 +58,16 @@ def _concretize(value):
     return _pytree.tree_map_only(AbstractTensor, AbstractTensor.make_example, value)
 
 
-def _find_dynamic_shapes(values):
-    """Of a tuple or dict of nested inputs; None where no size is dynamic."""
-    leaves = [leaf for leaf in _pytree.tree_leaves(values) if isinstance(leaf, AbstractTensor)]
-    if not any(leaf.make_dynamic_shapes() for leaf in leaves):
+def _find_dynamic_shapes(model, args, kwargs):
+    """What torch.export is told of the inputs of a module or a function; None where no size is dynamic."""
+    given = args, kwargs or {}
+    if not any(isinstance(leaf, AbstractTensor) and leaf.make_dynamic_shapes() for leaf in _pytree.tree_leaves(given)):
         return None
-    return _pytree.tree_map(lambda leaf: leaf.make_dynamic_shapes() if isinstance(leaf, AbstractTensor) else None, values)
+    args, kwargs = _pytree.tree_map(lambda leaf: leaf.make_dynamic_shapes() if isinstance(leaf, AbstractTensor) else None, given)
+    if not kwargs:
+        return args
+    function = model.forward if isinstance(model, torch.nn.Module) else model
+    return dict(inspect.signature(function).bind(*args, **kwargs).arguments)
 
 
 # Programs.
@@ -71,12 +76,7 @@ def _find_dynamic_shapes(values):
 def _make_entry_point(root, function):
     """A module that computes a function of `root`, with the very tensors and submodules that `root` has, so that
     torch.export sees what the function assigns to them."""
-
-    class EntryPoint(torch.nn.Module):
-        def forward(self, *args, **kwargs):
-            return function(root, *args, **kwargs)
-
-    entry_point = EntryPoint()
+    entry_point = wrap_function(function, root)
     for name in ("_parameters", "_buffers", "_modules", "_non_persistent_buffers_set"):
         setattr(entry_point, name, getattr(root, name))
     return entry_point
@@ -85,13 +85,10 @@ def _make_entry_point(root, function):
 def _export_entry_point(root, function, args, kwargs, dynamic_shapes, name):
     """An ExportedProgram, whose own constants have names of their own."""
     kwargs = kwargs or {}
+    entry_point = _make_entry_point(root, function)
     if dynamic_shapes is None:
-        given = _find_dynamic_shapes((args, kwargs))
-        dynamic_shapes = given and ({"args": given[0], "kwargs": given[1]} if kwargs else {"args": given[0]})
-    elif isinstance(dynamic_shapes, (tuple, list)):
-        dynamic_shapes = {"args": tuple(dynamic_shapes)}
-    program = torch.export.export(_make_entry_point(root, function), _concretize(tuple(args)), _concretize(kwargs),
-                                  dynamic_shapes=dynamic_shapes)
+        dynamic_shapes = _find_dynamic_shapes(entry_point, args, kwargs)
+    program = _export(entry_point, _concretize(tuple(args)), _concretize(kwargs), dynamic_shapes=dynamic_shapes)
     for spec in program.graph_signature.input_specs:
         if spec.kind.name == "CONSTANT_TENSOR":
             program.constants[f"{name}.{spec.target}"] = program.constants.pop(spec.target)
@@ -182,7 +179,8 @@ def _class_members(cls):
 def _check_constants(program, constants, where):
     if not constants:
         return
-    written = program.run_decompositions({}).graph_signature.buffers_to_mutate.values()
+    with capture_lock:
+        written = program.run_decompositions({}).graph_signature.buffers_to_mutate.values()
     for name in written:
         if name in constants:
             raise ValueError(f"{where}: assigns to '{name}', which is not mutable")
@@ -233,6 +231,8 @@ def export(model, *args, kwargs=None, dynamic_shapes=None, function_name="forwar
     function_name: the entry point of what has one.
     Returns an ExportOutput. Raises UnsupportedOpError, and what torch.export raises.
     """
+    if isinstance(model, CompiledModule):
+        raise TypeError(f"export takes the class {type(model).__name__} itself, not an instance of it")
     is_class = inspect.isclass(model) and issubclass(model, CompiledModule)
     builder = model.make_builder() if is_class else model
     root = builder.root if isinstance(builder, FxProgramsBuilder) else model
@@ -252,7 +252,7 @@ def export(model, *args, kwargs=None, dynamic_shapes=None, function_name="forwar
         importer.import_program(model, func_name=function_name)
     else:
         if dynamic_shapes is None:
-            dynamic_shapes = _find_dynamic_shapes(args)
+            dynamic_shapes = _find_dynamic_shapes(model, args, kwargs)
         program = _export(model, _concretize(args), _concretize(kwargs), dynamic_shapes=dynamic_shapes)
         importer.import_program(program, func_name=function_name)
     return ExportOutput(importer)

@@ -4,13 +4,14 @@ import io
 import os
 import re
 import sys
+import threading
 
 from torchc import _compiler
 from torchc.errors import CompileError, UnsupportedOpError
 from torchc.program import load
 
-# The exit code of torchc-compile for operators it does not know.
-_UNSUPPORTED_OP = 3
+# Exit codes of torchc-compile: options that do not fit, operators that it does not know.
+_USAGE, _UNSUPPORTED_OP = 2, 3
 # Text of IR has weights of up to this many bytes in it.
 _MAX_TEXT_WEIGHTS = 1 << 20
 _STAGES = [name for names in _compiler.list_stages() for name in names if name]
@@ -18,6 +19,8 @@ _STAGES = [name for names in _compiler.list_stages() for name in names if name]
 _OUTPUT_TYPES = {"vmfb": "package", "torch": "normalize", "linalg-on-tensors": "lower", "raw": "import"}
 _TARGET_BACKENDS = ("llvm-cpu",)
 _INPUT_TYPES = ("auto", "torch", "tm_tensor", "linalg", "none")
+# PyTorch's exports and traces keep what they are at in globals of the process: threads take turns.
+capture_lock = threading.RLock()
 
 
 def _find(name, known, what):
@@ -46,26 +49,25 @@ class Module:
     @classmethod
     def from_file(cls, path, **options):
         """Reads a .pt2 or TorchScript file, or IR of any stage."""
-        return cls(**options)._read("read_file", os.fspath(path))
+        return cls(**options)._advance("read_file", os.fspath(path))
 
     @classmethod
     def from_bytes(cls, content, name="input", **options):
         """Reads the content of such a file; a str is IR's text."""
-        return cls(**options)._read("read_bytes", content.encode() if isinstance(content, str) else bytes(content), name)
+        return cls(**options)._advance("read_bytes", content.encode() if isinstance(content, str) else bytes(content), name)
 
     @classmethod
     def from_graphs(cls, graphs, tensors, **options):
         """Takes entry points, (name, text of torchc.graph), over tensors by name."""
         arrays = [(name, tensor.detach().cpu().contiguous().resolve_conj().resolve_neg()) for name, tensor in tensors.items()]
-        return cls(**options)._read("read_graphs", list(graphs), arrays)
+        return cls(**options)._advance("read_graphs", list(graphs), arrays)
 
     def run_to(self, stage):
         """Takes the module through all stages up to one, named as for `torchc-compile --emit` or as an
         output type; "static-library" is the last one with small kernels. Returns the module itself.
-        Raises CompileError."""
+        Raises CompileError; ValueError for options that do not fit."""
         name = _OUTPUT_TYPES.get(stage) or (stage if stage == "static-library" else _find(stage, _STAGES, "stage"))
-        self._check(self._native.run_to(name, self._progress))
-        return self
+        return self._advance("run_to", name)
 
     @property
     def stage(self):
@@ -100,20 +102,26 @@ class Module:
         self._check(code)
         return text
 
-    def _read(self, method, *arguments):
-        self._check(getattr(self._native, method)(*arguments, self._progress))
+    def __repr__(self):
+        return f"<torchc.compiler.Module: {self.stage}>"
+
+    def _advance(self, method, *arguments):
+        try:
+            code = getattr(self._native, method)(*arguments, self._progress)
+        finally:
+            if self._progress:
+                self._progress.clear()
+        self._check(code)
         return self
 
     def _check(self, code):
-        if self._progress:
-            self._progress.clear()
         messages = self._native.take_messages()
         self.warnings += [text for severity, text in messages if severity == "warning"]
         errors = "\n".join(text for severity, text in messages if severity == "error")
         if code == _UNSUPPORTED_OP:
             raise UnsupportedOpError(errors, re.findall(r"unsupported op ([\w.]+)", errors))
         if code != 0:
-            raise CompileError(errors)
+            raise (ValueError if code == _USAGE else CompileError)(errors)
 
 
 class _Progress:
@@ -153,7 +161,7 @@ def compile_file(source, output=None, *, emit="vmfb", target_backends=_TARGET_BA
     target_backends, input_type: "llvm-cpu"; "auto", "torch", "tm_tensor", "linalg": what other compilers
         ask for. IR says itself what it is.
     inputs, target_cpu, trust_model, dump_stages, externalize_parameters, custom_ops, opt_level: as for `compile`.
-    Raises CompileError; UnsupportedOpError where the reason is an operator.
+    Raises CompileError, UnsupportedOpError where the reason is an operator; ValueError for options that do not fit.
     """
     return _finish(lambda: Module.from_file(source, **options), output, emit, target_backends, input_type)
 
@@ -164,8 +172,8 @@ def compile_str(content, output=None, *, emit="vmfb", target_backends=_TARGET_BA
 
 
 def check_target_backends(names):
-    """Raises ValueError, with the names that there are, for an unknown one."""
-    for name in [names] if isinstance(names, str) else names:
+    """Raises ValueError, with the names that there are, for an unknown one, and for none."""
+    for name in [names] if isinstance(names, str) else names or [""]:
         _find(name, _TARGET_BACKENDS, "target backend")
 
 
@@ -208,7 +216,8 @@ def compile(model, args=None, kwargs=None, *, dynamic_shapes=None, output_type="
     ops: functions for operators that torchc does not know, by name ("mylib::foo"), as for `torchc.load`.
     opt_level: 0 compiles with the least effort, 3 makes the fastest program.
     Returns a torchc.Program, or a torchc.compiler.Module for MLIR. Raises CompileError, which names the line of
-    the model; UnsupportedOpError where the reason is an operator; what torch.export raises.
+    the model; UnsupportedOpError where the reason is an operator; ValueError for options that do not fit; what
+    torch.export raises.
     """
     _find(output_type, _OUTPUT_TYPES, "output type")
     module = import_model(model, args, kwargs, dynamic_shapes=dynamic_shapes, use_tracing=use_tracing, inputs=inputs,
@@ -235,7 +244,9 @@ def import_model(model, args=None, kwargs=None, *, dynamic_shapes=None, use_trac
         if kwargs or dynamic_shapes is not None:
             raise ValueError("use_tracing takes positional inputs of fixed shapes")
         args = _as_tuple(args)
-        model = torch.jit.trace(model, args, check_trace=False)
+        with capture_lock:
+            # Nested results may be dicts.
+            model = torch.jit.trace(model, args, check_trace=False, strict=False)
     if isinstance(model, torch.jit.ScriptModule):
         return Module.from_bytes(_save_script(model), "the ScriptModule", inputs=inputs or describe_inputs(args), **options)
     if inputs:
@@ -267,20 +278,21 @@ def export(model, args, kwargs=None, *, dynamic_shapes=None):
         raise TypeError(f"{type(model).__name__} is compiled with example inputs: torchc.compile(model, args)")
     args = _as_tuple(args)
     if not isinstance(model, torch.nn.Module):
-        model = _wrap(model)
-    return torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes)
+        model = wrap_function(model)
+    with capture_lock:
+        return torch.export.export(model, args, kwargs, dynamic_shapes=dynamic_shapes)
 
 
-def _wrap(function):
-    """A module that is called like the function, whose inputs have the names that they have there."""
+def wrap_function(function, *bound):
+    """A module that is called like the function, whose inputs have the names that they have there; `bound` are the first."""
     import torch
 
     class Function(torch.nn.Module):
         def forward(self, *args, **kwargs):
-            return function(*args, **kwargs)
+            return function(*bound, *args, **kwargs)
 
     try:
-        parameters = list(inspect.signature(function).parameters.values())
+        parameters = list(inspect.signature(function).parameters.values())[len(bound):]
     except (TypeError, ValueError):  # Of a builtin.
         return Function()
     if all(parameter.name != "self" for parameter in parameters):

@@ -32,7 +32,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from torchc import cache
 from torchc.compiler import Module
 from torchc.errors import CompileError, UnsupportedOpError
-from torchc.graph import describe_target, explain, find_decompositions, is_known, is_random, locate, write_graph
+from torchc.graph import CONTROL_FLOW, describe_target, explain, find_decompositions, is_known, is_random, locate, write_graph
 from torchc.program import load
 
 _logger = logging.getLogger("torchc")
@@ -59,10 +59,15 @@ class Options:
 
     @classmethod
     def parse(cls, given):
-        known = [field.name for field in dataclasses.fields(cls)]
-        for name in given or {}:
+        known = {field.name: field.type for field in dataclasses.fields(cls)}
+        for name, value in (given or {}).items():
             if name not in known:
                 raise ValueError(f"torchc has no option '{name}'; there are: {', '.join(known)}")
+            if isinstance(value, os.PathLike) and name == "dump_stages":
+                continue
+            if not isinstance(value, known[name]) or (isinstance(value, bool) and known[name] is not bool):
+                wanted = getattr(known[name], "__name__", known[name])
+                raise TypeError(f"torchc's option '{name}' is {wanted}, not {type(value).__name__}")
         return cls(**(given or {}))
 
 
@@ -106,6 +111,7 @@ def compile_graph(module, example_inputs, *, options, kind="inference"):
     and empties it."""
     if options.print_readable:
         print(f"torchc: {kind} graph\n{module.print_readable(print_output=False)}")
+    _replace_prims(module.graph)
     compilation = _GraphCompilation(module, options, kind)
     for _ in range(_MAX_ROUNDS):
         try:
@@ -171,14 +177,16 @@ def _find_attribute(module, target):
 
 
 def _freeze(module, weights):
-    """The graph with constants in the place of some of its inputs, by their positions."""
+    """The graph with constants, tensors and bodies of branches and loops, in the place of some of its inputs, by their
+    positions."""
     graph = torch.fx.Graph()
     graph.output(graph.graph_copy(module.graph, {}))
     frozen = torch.fx.GraphModule(module, graph)
     for i, node in enumerate(graph.find_nodes(op="placeholder")):
         if i in weights:
             with _disable_current_modes():  # Weights are real.
-                frozen.register_buffer(f"frozen_{i}", weights[i].detach())
+                is_body = isinstance(weights[i], torch.fx.GraphModule)
+                setattr(frozen, f"frozen_{i}", weights[i] if is_body else torch.nn.Buffer(weights[i].detach()))
             with graph.inserting_before(node):
                 constant = graph.get_attr(f"frozen_{i}")
             constant.meta = node.meta
@@ -203,6 +211,12 @@ class _Support(OperatorSupportBase):
             return self.is_node_supported(submodules, node.args[0])
         if isinstance(node.target, torch._ops.OpOverload):
             return is_known(node.target) and not is_random(node.target)
+        if isinstance(node.target, torch._ops.HigherOrderOperator):
+            bodies = [_find_attribute(node.graph.owning_module, argument.target) for argument in node.all_input_nodes
+                      if argument.op == "get_attr"]
+            bodies = [body for body in bodies if isinstance(body, torch.fx.GraphModule)]
+            return node.target.name() in CONTROL_FLOW and all(
+                self.is_node_supported({}, inner) for body in bodies for inner in body.graph.nodes if inner.op == "call_function")
         return getattr(node.target, "__module__", None) == "_operator"
 
 
@@ -215,6 +229,14 @@ class _Retry(Exception):
     def __init__(self, blamed):
         super().__init__()
         self.blamed = blamed
+
+
+def _replace_prims(graph):
+    """Conversions that PyTorch adds to a graph after all, for Python numbers that change, become aten's."""
+    for node in graph.find_nodes(op="call_function", target=torch.ops.prims.convert_element_type.default):
+        node.kwargs = {"dtype": node.args[1]}
+        node.args = node.args[:1]
+        node.target = torch.ops.aten._to_copy.default
 
 
 class _GraphCompilation:

@@ -16,6 +16,9 @@ class UnsupportedOpError(CompileError):
         super().__init__(text)
         self.ops = ops
 
+    def __reduce__(self):  # Exceptions of other processes come pickled.
+        return type(self), (str(self), self.ops)
+
 
 class LoadError(TorchcError):
     """A file is not a program that this runtime can run."""

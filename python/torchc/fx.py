@@ -6,9 +6,9 @@ others, torch.fx.symbolic_trace's for one, it takes example inputs.
 """
 import torch
 
-from torchc.compiler import Module, export
+from torchc.compiler import Module, capture_lock, export
 from torchc.errors import TorchcError
-from torchc.graph import GRAPH_VERSION, decompose_graph, needs_decomposition, write_exported_program, write_graph
+from torchc.graph import GRAPH_VERSION, decompose_graph, needs_decomposition, remove_dead_code, write_exported_program, write_graph
 
 
 class RefTracker:
@@ -54,9 +54,15 @@ class FxImporter:
 
     def import_graph_module(self, module, *, func_name="forward", example_inputs=None):
         """Imports a torch.fx.GraphModule, whose inputs and outputs are flat; with `example_inputs` it is exported,
-        and nested as it was. Returns this importer. Raises UnsupportedOpError."""
+        and nested as it was. Returns this importer. Raises UnsupportedOpError; ValueError where it needs example
+        inputs."""
         if example_inputs is not None:
             return self.import_program(export(module, example_inputs), func_name=func_name)
+        if not isinstance(module, torch.fx.GraphModule):
+            raise TypeError(f"import_graph_module takes a torch.fx.GraphModule, not {type(module).__name__}")
+        if any("val" not in node.meta for node in module.graph.find_nodes(op="placeholder")):
+            raise ValueError("the graph does not say what its inputs are: give example_inputs")
+        module = remove_dead_code(module)
         if needs_decomposition(module):
             module = decompose_graph(module)
         return self._add(func_name, *write_graph(module, prefix=self._prefix(), **self._naming))
@@ -67,7 +73,8 @@ class FxImporter:
 
     def import_frozen_program(self, program, *, func_name="forward"):
         """The same of a program that writes nothing. Raises ValueError where it does."""
-        decomposed = program.run_decompositions({})
+        with capture_lock:
+            decomposed = program.run_decompositions({})
         written = {**decomposed.graph_signature.buffers_to_mutate, **decomposed.graph_signature.user_inputs_to_mutate}
         if written:
             raise ValueError(f"the program is not frozen: it writes {', '.join(sorted(written.values()))}; use import_program")

@@ -12,6 +12,7 @@ import sympy
 import torch
 
 from torchc import _compiler
+from torchc.compiler import capture_lock
 from torchc.errors import UnsupportedOpError
 
 # The numbers of torch._export.serde.schema of this version.
@@ -26,6 +27,8 @@ _LAYOUTS = {torch.sparse_coo: 1, torch.sparse_csr: 2, torch.sparse_csc: 3, torch
 _MEMORY_FORMATS = {torch.contiguous_format: 1, torch.channels_last: 2, torch.channels_last_3d: 3,
                    torch.preserve_format: 4}
 _NONE = {"as_none": True}
+# The operators on graphs that the importer knows.
+CONTROL_FLOW = ("cond", "while_loop", "scan", "map_impl")
 
 
 def describe_target(target):
@@ -80,6 +83,14 @@ def find_decompositions():
     return chosen
 
 
+def remove_dead_code(module):
+    """The same graph, a new one, without what no result needs: torch.func leaves checks of its own in graphs."""
+    graph = torch.fx.Graph()
+    graph.output(graph.graph_copy(module.graph, {}))
+    graph.eliminate_dead_code()
+    return torch.fx.GraphModule(module, graph)
+
+
 def needs_decomposition(module):
     """Whether PyTorch has a decomposition for an operator of a graph that torchc does not know."""
     return any(node.op == "call_function" and node.target in find_decompositions() for node in module.graph.nodes
@@ -98,7 +109,7 @@ def decompose_graph(module):
         with mode:
             values = [torch.empty_strided(value.shape, value.stride(), dtype=value.dtype) if isinstance(value, torch.Tensor)
                       else value for value in values]
-    with mode, torch.fx.traceback.preserve_node_meta():
+    with capture_lock, mode, torch.fx.traceback.preserve_node_meta():
         run = torch.fx.Interpreter(module).run
         return make_fx(run, decomposition_table=find_decompositions(), _allow_non_fake_inputs=True)(*values)
 
@@ -342,6 +353,8 @@ class GraphWriter:
         for tag in ("int", "float", "bool"):
             if tags <= {f"as_{tag}", f"as_sym_{tag}"}:
                 return {f"as_sym_{tag}s": [value if isinstance(value, dict) else {f"as_{tag}": value} for value in values]}
+        if isinstance(node.target, torch._ops.HigherOrderOperator):
+            return {"as_arguments": elements}
         raise Unsupported(node, f"a list of {', '.join(sorted(tags))}")
 
     def _write_body(self, node):
@@ -392,7 +405,8 @@ def write_exported_program(program, prefix="", find_name=_keep_name):
     """The text of an ExportedProgram, and its parameters, buffers and constants by name, as for GraphWriter.
     Raises UnsupportedOpError, with all nodes that cannot be written."""
     if needs_decomposition(program.graph_module):
-        program = program.run_decompositions(find_decompositions())
+        with capture_lock:
+            program = program.run_decompositions(find_decompositions())
     constants = {}
     writer = GraphWriter(program.graph_module, constants, prefix, find_name)
     graph = writer.write()
@@ -414,17 +428,26 @@ def write_exported_program(program, prefix="", find_name=_keep_name):
 
 
 def _dump_spec(spec):
-    """The text of a pytree spec. PyTorch's own results, torch.return_types, have none: they are tuples."""
+    """The text of a pytree spec, also where PyTorch knows no name for a type: its own results, torch.return_types, are
+    tuples, and classes of collections.namedtuple have the context that torchc.pytree reads."""
     from torch.utils import _pytree
 
-    def as_tuples(node):
-        if node.is_leaf():
-            return node
-        children = [as_tuples(child) for child in node.children()]
-        is_result = getattr(node.type, "__module__", None) == "torch.return_types"
-        return _pytree.TreeSpec(*((tuple, None) if is_result else (node.type, node.context)), children)
+    (leaf,) = _pytree.tree_structure([0]).children()
 
-    return _pytree.treespec_dumps(as_tuples(spec), protocol=1)
+    def describe(node):
+        if node.is_leaf():
+            return {"type": None, "context": None, "children_spec": []}
+        children = [describe(child) for child in node.children()]
+        is_result = getattr(node.type, "__module__", None) == "torch.return_types"
+        own = node.context
+        if _pytree.is_namedtuple_class(own) and own not in _pytree.SUPPORTED_SERIALIZED_TYPES:
+            context = {"module": own.__module__, "name": own.__qualname__, "fields": own._fields}
+            return {"type": "collections.namedtuple", "context": json.dumps(context), "children_spec": children}
+        flat = _pytree.TreeSpec(*((tuple, None) if is_result else (node.type, own)), [leaf] * len(children))
+        text = _pytree.treespec_dumps(flat, protocol=1)
+        return {**json.loads(text)[1], "children_spec": children}
+
+    return json.dumps([1, describe(spec)])
 
 
 def _tensor_spec(kind, name, target):

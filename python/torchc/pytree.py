@@ -4,6 +4,7 @@ A spec is the text of `torch.utils._pytree.treespec_dumps`: a tree of nodes, eac
 of its type, a context (the keys of a dict, say) and children; a leaf has no type.
 """
 import collections
+import functools
 import json
 import sys
 
@@ -42,12 +43,17 @@ class Spec:
 
     def unflatten(self, leaves):
         """The nested value with these leaves. A type that only PyTorch knows, a model's output class
-        for one, needs PyTorch to be imported; without it, it is a dict or a tuple."""
+        for one, needs PyTorch, and the module that has it, to be imported; without them, it is a dict or a tuple."""
         torch = sys.modules.get("torch")
         if torch is not None and self._is_foreign:
             from torch.utils import _pytree
 
-            return _pytree.tree_unflatten(list(leaves), _pytree.treespec_loads(self._text))
+            try:
+                spec = _pytree.treespec_loads(self._text)
+            except (NotImplementedError, TypeError):
+                pass
+            else:
+                return _pytree.tree_unflatten(list(leaves), spec)
         return _unflatten(self._root, iter(leaves))
 
 
@@ -61,6 +67,20 @@ def _describe(node):
     if NotImplemented in children or (kind == "builtins.dict" and keys is None):
         return NotImplemented
     return _NATIVE_TYPES[kind], keys, children
+
+
+@functools.lru_cache(maxsize=None)
+def _find_named_tuple(context):
+    """The class that the text describes: the program's own if it has that, else one like it."""
+    described = json.loads(context)
+    if not isinstance(described, dict):  # A name that PyTorch keeps.
+        return lambda *values: values
+    own = sys.modules.get(described["module"])
+    for name in described["name"].split("."):
+        own = getattr(own, name, None)
+    if getattr(own, "_fields", None) == tuple(described["fields"]):
+        return own
+    return collections.namedtuple(described["name"].split(".")[-1], described["fields"])
 
 
 def _count_leaves(node):
@@ -107,6 +127,8 @@ def _unflatten(node, leaves):
     if kind is None:
         return next(leaves)
     children = [_unflatten(child, leaves) for child in node["children_spec"]]
+    if kind == "collections.namedtuple":
+        return _find_named_tuple(node["context"])(*children)
     keys = _keys(node)
     if kind in _MAPPINGS or (kind not in _SEQUENCES and keys is not None):
         return _MAPPINGS.get(kind, dict)(zip(keys, children))

@@ -49,7 +49,7 @@ class VmModule:
     @classmethod
     def copy_buffer(cls, instance, buffer, *, name="module"):
         """Of bytes, which it copies."""
-        data = bytes(buffer)
+        data = bytes(memoryview(buffer))
         return cls(_runtime.Program.from_bytes(data), lambda: data, name)
 
     @classmethod
@@ -92,8 +92,8 @@ class VmModule:
         return f"<torchc.runtime.VmModule {self.name}: {', '.join(self.function_names)}>"
 
 
-class DeviceArray:
-    """A result. It is an array to numpy and, by DLPack, to others; neither copies."""
+class DeviceArray(np.lib.mixins.NDArrayOperatorsMixin):
+    """A result. It is an array to numpy and, by DLPack, to others; neither copies. What is computed with it is numpy's."""
 
     def __init__(self, array, dtype):
         self._array = array
@@ -116,6 +116,9 @@ class DeviceArray:
         converted = array if dtype is None or array.dtype == dtype else array.astype(dtype)
         return converted.copy() if copy and converted is array else converted
 
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        return getattr(ufunc, method)(*map(_as_host_array, inputs), **options)
+
     def __dlpack__(self, **options):
         return self._array.__dlpack__(**options)
 
@@ -130,6 +133,10 @@ class DeviceArray:
 
     def __repr__(self):
         return f"<torchc.runtime.DeviceArray {self._dtype}: {self.to_host()!r}>"
+
+
+def _as_host_array(value):
+    return value.to_host() if isinstance(value, DeviceArray) else value
 
 
 class _Results(Program):

@@ -20,7 +20,7 @@ from torch.fx.experimental.proxy_tensor import make_fx
 from torch.overrides import TorchFunctionMode
 
 from torchc.aot import ExportOutput
-from torchc.compiler import export
+from torchc.compiler import capture_lock, export
 from torchc.fx import FxImporter
 from torchc.graph import find_decompositions
 from torchc.program import load
@@ -158,7 +158,7 @@ class _StepTrace:
         (mode,) = {value.fake_mode for value in values if isinstance(value, torch.Tensor)}
         values += [mode.from_tensor(value) for value in self._extra.values()]
         # First with autograd, then without what it leaves: writes.
-        with mode, torch.fx.traceback.preserve_node_meta():
+        with capture_lock, mode, torch.fx.traceback.preserve_node_meta():
             recorded = make_fx(self._run, _EXPLICIT_WRITES, _allow_non_fake_inputs=True)(*values)
             graph_module = make_fx(torch.func.functionalize(torch.fx.Interpreter(recorded).run), find_decompositions(),
                                    _allow_non_fake_inputs=True)(*values)

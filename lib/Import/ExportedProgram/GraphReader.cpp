@@ -240,6 +240,9 @@ Argument GraphReader::readArgument(JsonCursor cursor) const {
     return readSymBoolArgument(value);
   if (tag == "as_sym_bools")
     return readList(value, [](JsonCursor e) { return readSymBoolArgument(e).value; });
+  // No list of torch.export's: the operands of a branch that torch.compile captured, sizes beside tensors.
+  if (tag == "as_arguments")
+    return readList(value, [&](JsonCursor e) { return readArgument(e).value; });
   if (tag == "as_scalar_type")
     return {readScalarType(value)};
   if (tag == "as_memory_format")

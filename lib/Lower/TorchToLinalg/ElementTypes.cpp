@@ -22,25 +22,6 @@ Type torchc::getComputeDtype(Type dtype) {
   return dtype.isF16() || dtype.isBF16() ? Float32Type::get(dtype.getContext()) : dtype;
 }
 
-Type torchc::getDtypeOfScalarType(MLIRContext *context, int64_t scalarType) {
-  switch (scalarType) {
-  case 0: return IntegerType::get(context, 8, IntegerType::Unsigned);
-  case 1: return IntegerType::get(context, 8, IntegerType::Signed);
-  case 2: return IntegerType::get(context, 16, IntegerType::Signed);
-  case 3: return IntegerType::get(context, 32, IntegerType::Signed);
-  case 4: return IntegerType::get(context, 64, IntegerType::Signed);
-  case 5: return Float16Type::get(context);
-  case 6: return Float32Type::get(context);
-  case 7: return Float64Type::get(context);
-  case 11: return IntegerType::get(context, 1);
-  case 15: return BFloat16Type::get(context);
-  case 27: return IntegerType::get(context, 16, IntegerType::Unsigned);
-  case 28: return IntegerType::get(context, 32, IntegerType::Unsigned);
-  case 29: return IntegerType::get(context, 64, IntegerType::Unsigned);
-  default: return {};
-  }
-}
-
 static Value createZero(ImplicitLocOpBuilder &b, Type type) {
   return arith::ConstantOp::create(b, b.getZeroAttr(type));
 }

@@ -26,9 +26,6 @@ inline bool isUnsigned(mlir::Type dtype) { return isBool(dtype) || dtype.isUnsig
 /// The dtype that arithmetic is done in, as PyTorch does: f32 for f16 and bf16,
 /// else the dtype itself.
 mlir::Type getComputeDtype(mlir::Type dtype);
-/// The dtype of a torch ScalarType number (c10/core/ScalarType.h); null for
-/// one that has none here.
-mlir::Type getDtypeOfScalarType(mlir::MLIRContext *context, int64_t scalarType);
 
 /// A value of dtype `from` as dtype `to`, as `Tensor.to` converts. Complex
 /// numbers are not converted.

@@ -30,6 +30,8 @@ Type torchc::torch::getDtypeFromCode(MLIRContext *context, int64_t code) {
   case 10: return ComplexType::get(builder.getF64Type());
   case 11: return builder.getI1Type();
   case 15: return builder.getBF16Type();
+  case 23: return Float8E5M2Type::get(context);
+  case 24: return Float8E4M3FNType::get(context);
   case 27: return integer(16, false);
   case 28: return integer(32, false);
   case 29: return integer(64, false);
@@ -38,7 +40,7 @@ Type torchc::torch::getDtypeFromCode(MLIRContext *context, int64_t code) {
 }
 
 std::optional<int64_t> torchc::torch::getDtypeCode(Type dtype) {
-  for (int64_t code : {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 15, 27, 28, 29})
+  for (int64_t code : {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 15, 23, 24, 27, 28, 29})
     if (getDtypeFromCode(dtype.getContext(), code) == dtype)
       return code;
   return std::nullopt;
