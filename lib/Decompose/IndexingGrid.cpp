@@ -21,17 +21,20 @@ enum class GridPadding { Zeros = 0, Border = 1, Reflection = 2 };
 class GridSampler {
 public:
   GridSampler(Value input, Value grid, GridPadding padding, bool alignCorners, Decomposer &b)
-      : b(b), input(input), grid(grid), padding(padding), alignCorners(alignCorners),
-        sizes(getTensorType(input).getSizes().drop_front(2)) {}
+      : b(b), input(input), grid(grid), padding(padding), alignCorners(alignCorners), spatial(getRank(input) - 2) {
+    for (int64_t i = 0; i < spatial; ++i)
+      sizes.push_back(b.size(input, 2 + i));
+  }
 
   Value sample(GridMode mode);
 
 private:
-  int64_t getSpatial() const { return sizes.size(); }
+  /// factor (size of dim i) + offset, for arithmetic with tensors.
+  Value scaleSize(int64_t i, double factor, double offset);
   /// Coordinate of dim i in elements, [N, out...].
   Value getPosition(int64_t i);
   Value clip(Value position, int64_t i);
-  Value reflect(Value position, double low, double span);
+  Value reflect(Value position, int64_t i);
   Value moveInside(Value position, int64_t i);
   /// The elements at integral coordinates, [N, C, out...]; 0 outside.
   Value gather(ArrayRef<Value> places);
@@ -41,55 +44,65 @@ private:
   Value input, grid;
   GridPadding padding;
   bool alignCorners;
-  ArrayRef<int64_t> sizes;
+  int64_t spatial;
+  SmallVector<Value> sizes;
 };
 
 } // namespace
 
+Value GridSampler::scaleSize(int64_t i, double factor, double offset) {
+  if (auto size = getConstantInt(sizes[i]))
+    return b.floating(factor * static_cast<double>(*size) + offset);
+  Type number = torch::FloatType::get(b.getBuilder().getContext());
+  Value scaled = b.createAs<AtenMulFloatOp>(number, b.createAs<AtenFloatIntOp>(number, sizes[i]), b.floating(factor));
+  return b.createAs<AtenAddFloatOp>(number, scaled, b.floating(offset));
+}
+
 Value GridSampler::getPosition(int64_t i) {
-  Value x = b.select(grid, -1, getSpatial() - 1 - i);
-  auto extent = static_cast<double>(sizes[i]);
+  Value x = b.addNumber(b.select(grid, -1, spatial - 1 - i), 1);
   // -1 and 1 are the centers of the outer elements, or their outer edges.
   if (alignCorners)
-    return b.mulNumber(b.addNumber(x, 1), (extent - 1) / 2);
-  return b.mulNumber(b.addNumber(b.mulNumber(b.addNumber(x, 1), extent), -1), 0.5);
+    return b.create<AtenMulScalarOp>(x, scaleSize(i, 0.5, -0.5));
+  return b.mulNumber(b.addNumber(b.create<AtenMulScalarOp>(x, scaleSize(i, 1, 0)), -1), 0.5);
 }
 
 Value GridSampler::clip(Value position, int64_t i) {
-  return b.create<AtenClampOp>(position, b.floating(0), b.floating(static_cast<double>(sizes[i] - 1)));
+  return b.create<AtenClampOp>(position, b.floating(0), scaleSize(i, 1, -1));
 }
 
-/// Back and forth between `low` and `low + span`.
-Value GridSampler::reflect(Value position, double low, double span) {
-  if (span == 0)
+/// Back and forth between the centers of the outer elements, or their outer edges: as far from the nearest even
+/// multiple of their distance below as from the one above.
+Value GridSampler::reflect(Value position, int64_t i) {
+  double low = alignCorners ? 0 : -0.5, less = alignCorners ? -2 : 0;
+  // Where there is no distance, everything is at 0.
+  if (alignCorners && getConstantInt(sizes[i]) == 1)
     return b.mulNumber(b.create<AtenAbsOp>(position), 0);
-  Value distance = b.create<AtenAbsOp>(b.addNumber(position, -low));
-  Value extra = b.create<AtenFmodScalarOp>(distance, b.floating(span));
-  Value flips = b.create<AtenFloorOp>(b.mulNumber(distance, 1 / span));
-  Value isEven = b.create<AtenEqScalarOp>(b.create<AtenFmodScalarOp>(flips, b.floating(2)), b.integer(0));
-  return b.where(isEven, b.addNumber(extra, low), b.addNumber(b.create<AtenNegOp>(extra), span + low));
+  Value period = scaleSize(i, 2, less), distance = b.create<AtenAbsOp>(b.addNumber(position, -low));
+  Value rest = b.create<AtenFmodScalarOp>(distance, period);
+  Value back = b.create<AtenRsubScalarOp>(rest, period, b.integer(1));
+  Value reflected = b.addNumber(b.create<AtenMinimumOp>(rest, back), low);
+  if (!alignCorners || getConstantInt(sizes[i]))
+    return reflected;
+  Value isSingle = b.create<AtenEqScalarOp>(b.scalarTensor(period, getDtype(position)), b.integer(0));
+  return b.where(isSingle, b.literal(getDtype(position), 0), reflected);
 }
 
 Value GridSampler::moveInside(Value position, int64_t i) {
-  auto extent = static_cast<double>(sizes[i]);
   if (padding == GridPadding::Zeros)
     return position;
-  if (padding == GridPadding::Reflection)
-    position = alignCorners ? reflect(position, 0, extent - 1) : reflect(position, -0.5, extent);
-  return clip(position, i);
+  return clip(padding == GridPadding::Reflection ? reflect(position, i) : position, i);
 }
 
 Value GridSampler::gather(ArrayRef<Value> places) {
   Type si64 = b.getBuilder().getIntegerType(64, /*isSigned=*/true);
   Value isInside, flat;
   for (auto [i, place] : llvm::enumerate(places)) {
-    auto last = static_cast<double>(sizes[i] - 1);
     Value fits = b.create<AtenLogicalAndOp>(b.create<AtenGeScalarOp>(place, b.floating(0)),
-                                            b.create<AtenLeScalarOp>(place, b.floating(last)));
+                                            b.create<AtenLeScalarOp>(place, scaleSize(i, 1, -1)));
     isInside = isInside ? b.create<AtenLogicalAndOp>(isInside, fits) : fits;
     // NaN and what lies outside read element 0.
     Value safe = b.convert(b.where(fits, place, b.literal(getTensorType(place).getDtype(), 0)), si64);
-    flat = flat ? b.addTensors(b.create<AtenMulScalarOp>(flat, b.integer(sizes[i])), safe) : safe;
+    flat = flat ? b.addTensors(b.create<AtenMulScalarOp>(flat, sizes[i]), safe) : safe;
   }
   Value channels = b.size(input, 1);
   SmallVector<Value> outSizes = b.sizes(flat);
@@ -137,7 +150,7 @@ Value GridSampler::sample(GridMode mode) {
   if (mode == GridMode::Bicubic)
     return sampleBicubic();
   SmallVector<Value> positions, floors;
-  for (int64_t i = 0; i < getSpatial(); ++i)
+  for (int64_t i = 0; i < spatial; ++i)
     positions.push_back(moveInside(getPosition(i), i));
   if (mode == GridMode::Nearest) {
     for (Value &position : positions)
@@ -147,10 +160,10 @@ Value GridSampler::sample(GridMode mode) {
   for (Value position : positions)
     floors.push_back(b.create<AtenFloorOp>(position));
   Value sum;
-  for (int64_t corner = 0; corner < (int64_t(1) << getSpatial()); ++corner) {
+  for (int64_t corner = 0; corner < (int64_t(1) << spatial); ++corner) {
     SmallVector<Value> places;
     Value weight;
-    for (int64_t i = 0; i < getSpatial(); ++i) {
+    for (int64_t i = 0; i < spatial; ++i) {
       bool upper = corner >> i & 1;
       places.push_back(upper ? b.addNumber(floors[i], 1) : floors[i]);
       Value fraction = b.subTensors(positions[i], floors[i]);
@@ -167,10 +180,12 @@ template <typename Op> static FailureOr<Value> decomposeGridSampler(Op op, Decom
   auto mode = getConstantInt(op.getInterpolationMode()), padding = getConstantInt(op.getPaddingMode());
   auto alignCorners = getConstantBool(op.getAlignCorners());
   BaseTensorType type = getTensorType(op.getInput());
-  if (!mode || !padding || !alignCorners || llvm::any_of(type.getSizes().drop_front(2), ShapedType::isDynamic))
-    return b.unsupported("an option that is not constant, or of a dim that is not static");
+  if (!mode || !padding || !alignCorners)
+    return b.unsupported("an option that is not constant");
   if (*mode == 2 && getRank(op.getInput()) != 4)
     return b.unsupported("bicubic in other than two dims");
+  for (int64_t dim = 2; dim < getRank(op.getInput()); ++dim)
+    b.checkLessEqual(b.integer(1), b.size(op.getInput(), dim), "an image without elements cannot be sampled");
   Type computed = getComputeDtype(type.getDtype());
   GridSampler sampler(b.convert(op.getInput(), computed), b.convert(op.getGrid(), computed),
                       static_cast<GridPadding>(*padding), *alignCorners, b);

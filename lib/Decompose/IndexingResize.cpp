@@ -14,13 +14,37 @@ using namespace torchc::torch;
 
 //
 // Every mode is separable: along one dim, an element of the result is a sum of elements
-// of the input, its taps. Sizes are static, so places and weights are literals.
+// of the input, its taps. Where the sizes are static, places and weights are literals.
 // Places are computed in f32, and weights of f64 in f64, as PyTorch does, so that both choose the same neighbours.
 //
 
 namespace {
 
 enum class Interpolation { Nearest, NearestExact, Linear, Cubic, LinearAntialiased, CubicAntialiased };
+
+/// A dim of `extent` elements that becomes one of `output`; both are integers.
+struct Resize {
+  Interpolation mode;
+  bool alignCorners;
+  Value extent, output;
+  /// By how much the image grows; 0 where the sizes alone say it.
+  double factor = 0;
+  /// Whether a dim that a factor leaves as long as it was is copied; in Nearest, one that it makes twice as long is
+  /// doubled. Only where the integer `excess`, if there is one, is not above 0.
+  bool keepsEqual = false;
+  Value excess;
+
+  bool isPlain() const { return mode == Interpolation::Nearest || mode == Interpolation::NearestExact; }
+  bool isAntialiased() const {
+    return mode == Interpolation::LinearAntialiased || mode == Interpolation::CubicAntialiased;
+  }
+  bool isStatic() const {
+    return getConstantInt(extent) && getConstantInt(output) && (factor == 0 || !excess || getConstantInt(excess));
+  }
+  /// Of static sizes.
+  bool keepsLength() const { return factor == 0 || (keepsEqual && (!excess || *getConstantInt(excess) <= 0)); }
+  bool isCopy() const { return isStatic() && getConstantInt(extent) == getConstantInt(output) && keepsLength(); }
+};
 
 /// The taps of one dim: tap k of output i reads `places[k][i]` times `weights[k][i]`.
 struct Taps {
@@ -36,15 +60,90 @@ struct Taps {
   }
 };
 
+/// The same of all outputs of a dim whose sizes only a call knows: both are tensors [output].
+struct DynamicTap {
+  Value places, weights;
+};
+
+/// A tensor in formulas that numbers share.
+struct Elements {
+  Decomposer *b;
+  Value tensor;
+
+  Type getDtype() const { return getTensorType(tensor).getDtype(); }
+};
+Elements operator+(Elements x, Elements y) { return {x.b, x.b->addTensors(x.tensor, y.tensor)}; }
+Elements operator-(Elements x, Elements y) { return {x.b, x.b->subTensors(x.tensor, y.tensor)}; }
+Elements operator*(Elements x, Elements y) { return {x.b, x.b->mulTensors(x.tensor, y.tensor)}; }
+Elements operator/(Elements x, Elements y) { return {x.b, x.b->divTensors(x.tensor, y.tensor)}; }
+Elements floor(Elements x) { return {x.b, x.b->create<AtenFloorOp>(x.tensor)}; }
+Elements max(Elements x, Elements y) { return {x.b, x.b->create<AtenMaximumOp>(x.tensor, y.tensor)}; }
+Elements abs(Elements x) { return {x.b, x.b->create<AtenAbsOp>(x.tensor)}; }
+/// x where a <= b, else y.
+Elements selectLessEqual(Elements a, Elements b, Elements x, Elements y) {
+  return {x.b, x.b->where(x.b->create<AtenLeTensorOp>(a.tensor, b.tensor), x.tensor, y.tensor)};
+}
+template <typename Number> Number selectLessEqual(Number a, Number b, Number x, Number y) { return a <= b ? x : y; }
+
+/// A constant beside numbers like `other`.
+template <typename Number> Number makeConstant(double value, Number) { return static_cast<Number>(value); }
+template <> Elements makeConstant(double value, Elements other) {
+  return {other.b, other.b->literal(other.getDtype(), value)};
+}
+
 } // namespace
 
-/// Keys' kernel with a = -3/4 (-1/2 where antialiased).
-template <typename Number> static Number getCubicWeight(Number x, Number a) {
-  x = std::abs(x);
-  if (x <= 1)
-    return ((a + 2) * x - (a + 3)) * x * x + 1;
-  return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
+/// Keys' kernel, for distances x up to 1, and from 1 to 2; a = -3/4, or -1/2 where antialiased.
+template <typename Number> static Number getNearCubicWeight(Number x, Number a) {
+  auto number = [&](double value) { return makeConstant(value, x); };
+  return ((a + number(2)) * x - (a + number(3))) * x * x + number(1);
 }
+template <typename Number> static Number getFarCubicWeight(Number x, Number a) {
+  auto number = [&](double value) { return makeConstant(value, x); };
+  return ((a * x - number(5) * a) * x + number(8) * a) * x - number(4) * a;
+}
+
+/// The kernels of antialiasing, at a distance in elements of the smaller image.
+template <typename Number> static Number getAntialiasedWeight(Number distance, bool cubic) {
+  using std::abs, std::max;
+  auto number = [&](double value) { return makeConstant(value, distance); };
+  Number x = abs(distance);
+  if (!cubic)
+    return max(number(0), number(1) - x);
+  Number far = selectLessEqual(x, number(2), getFarCubicWeight(x, number(-0.5)), number(0));
+  return selectLessEqual(x, number(1), getNearCubicWeight(x, number(-0.5)), far);
+}
+
+/// Place and weight of each tap of the output at `position`; what lies outside is moved to the border.
+template <typename Number>
+static SmallVector<std::pair<Number, Number>> getTaps(Interpolation mode, Number position, Number scale,
+                                                      bool alignCorners) {
+  using std::floor, std::max;
+  auto number = [&](double value) { return makeConstant(value, position); };
+  auto getSource = [&] { return alignCorners ? scale * position : scale * (position + number(0.5)) - number(0.5); };
+  switch (mode) {
+  case Interpolation::Nearest: return {{floor(position * scale), number(1)}};
+  case Interpolation::NearestExact: return {{floor((position + number(0.5)) * scale), number(1)}};
+  case Interpolation::Linear: {
+    Number source = max(getSource(), number(0)), place = floor(source), weight = source - place;
+    return {{place, number(1) - weight}, {place + number(1), weight}};
+  }
+  case Interpolation::Cubic: {
+    Number source = getSource(), place = floor(source), t = source - place, a = number(-0.75);
+    return {{place - number(1), getFarCubicWeight(t + number(1), a)},
+            {place, getNearCubicWeight(t, a)},
+            {place + number(1), getNearCubicWeight(number(1) - t, a)},
+            {place + number(2), getFarCubicWeight(number(2) - t, a)}};
+  }
+  case Interpolation::LinearAntialiased:
+  case Interpolation::CubicAntialiased: break;
+  }
+  llvm_unreachable("antialiased images have as many taps as their size says");
+}
+
+//===----------------------------------------------------------------------===//
+// Static sizes
+//===----------------------------------------------------------------------===//
 
 /// All elements within the support of the kernel, which grows as the image shrinks.
 template <typename Number>
@@ -56,9 +155,7 @@ static void addAntialiasedTaps(Taps &taps, int64_t i, int64_t extent, Number sca
   SmallVector<Number> weights;
   Number total = 0;
   for (int64_t place = first; place < end; ++place) {
-    Number distance = (static_cast<Number>(place) - center + Number(0.5)) / factor;
-    weights.push_back(cubic ? getCubicWeight(distance, -Number(0.5))
-                            : std::max(Number(0.0), Number(1.0) - std::abs(distance)));
+    weights.push_back(getAntialiasedWeight((static_cast<Number>(place) - center + Number(0.5)) / factor, cubic));
     total += weights.back();
   }
   for (auto [k, weight] : llvm::enumerate(weights))
@@ -68,69 +165,182 @@ static void addAntialiasedTaps(Taps &taps, int64_t i, int64_t extent, Number sca
     taps.add(k, 0, 0);
 }
 
-template <typename Number>
-static Taps getTaps(Interpolation mode, int64_t extent, int64_t output, double scaleFactor, bool alignCorners) {
-  Number scale = scaleFactor > 0 ? static_cast<Number>(1.0 / scaleFactor)
-                                 : static_cast<Number>(extent) / static_cast<Number>(output);
-  if (alignCorners)
-    scale = output > 1 ? static_cast<Number>(extent - 1) / static_cast<Number>(output - 1) : Number(0.0);
-  auto clamp = [&](int64_t place) { return static_cast<double>(std::clamp<int64_t>(place, 0, extent - 1)); };
+template <typename Number> static Taps computeTaps(const Resize &resize) {
+  int64_t extent = *getConstantInt(resize.extent), output = *getConstantInt(resize.output);
+  auto divide = [](int64_t a, int64_t b) { return static_cast<Number>(a) / static_cast<Number>(b); };
+  Number scale = resize.factor > 0 ? static_cast<Number>(1.0 / resize.factor) : divide(extent, output);
+  if (resize.keepsLength() && (output == extent || (output == 2 * extent && resize.isPlain())))
+    scale = divide(extent, output);
+  if (resize.alignCorners)
+    scale = output > 1 ? divide(extent - 1, output - 1) : Number(0.0);
   Taps taps;
   for (int64_t i = 0; i < output; ++i) {
-    auto position = static_cast<Number>(i);
-    Number source = alignCorners ? scale * position : scale * (position + Number(0.5)) - Number(0.5);
-    switch (mode) {
-    case Interpolation::Nearest: taps.add(0, clamp(static_cast<int64_t>(std::floor(position * scale))), 1); break;
-    case Interpolation::NearestExact:
-      taps.add(0, clamp(static_cast<int64_t>(std::floor((position + Number(0.5)) * scale))), 1);
-      break;
-    case Interpolation::Linear: {
-      source = std::max(source, Number(0.0));
-      auto place = std::min(static_cast<int64_t>(source), extent - 1);
-      Number weight = std::clamp(source - static_cast<Number>(place), Number(0.0), Number(1.0));
-      taps.add(0, clamp(place), Number(1.0) - weight);
-      taps.add(1, clamp(place + 1), weight);
-      break;
+    if (resize.isAntialiased()) {
+      addAntialiasedTaps(taps, i, extent, scale, resize.mode == Interpolation::CubicAntialiased);
+      continue;
     }
-    case Interpolation::Cubic: {
-      Number floor = std::floor(source), t = source - floor;
-      for (int64_t k = 0; k < 4; ++k)
-        taps.add(k, clamp(static_cast<int64_t>(floor) + k - 1),
-                 getCubicWeight(t - static_cast<Number>(k - 1), -Number(0.75)));
-      break;
-    }
-    case Interpolation::LinearAntialiased:
-    case Interpolation::CubicAntialiased:
-      addAntialiasedTaps(taps, i, extent, scale, mode == Interpolation::CubicAntialiased);
-      break;
-    }
+    auto found = getTaps(resize.mode, static_cast<Number>(i), scale, resize.alignCorners);
+    for (auto [k, tap] : llvm::enumerate(found))
+      taps.add(k, static_cast<double>(std::clamp<int64_t>(static_cast<int64_t>(tap.first), 0, extent - 1)), tap.second);
   }
   return taps;
 }
 
-/// Of elements of `dtype`.
-static Taps getTaps(Type dtype, Interpolation mode, int64_t extent, int64_t output, double scaleFactor,
-                    bool alignCorners) {
-  bool isPlain = mode == Interpolation::Nearest || mode == Interpolation::NearestExact;
-  return dtype.isF64() && !isPlain ? getTaps<double>(mode, extent, output, scaleFactor, alignCorners)
-                                   : getTaps<float>(mode, extent, output, scaleFactor, alignCorners);
+static bool isComputedInF64(const Resize &resize, Type dtype) { return dtype.isF64() && !resize.isPlain(); }
+static Taps computeTaps(const Resize &resize, Type dtype) {
+  return isComputedInF64(resize, dtype) ? computeTaps<double>(resize) : computeTaps<float>(resize);
 }
 
-static Value resizeDim(Value x, int64_t dim, const Taps &taps, bool isPlain, Decomposer &b) {
-  Type si64 = b.getBuilder().getIntegerType(64, /*isSigned=*/true), dtype = getTensorType(x).getDtype();
-  int64_t rank = getTensorType(x).getRank();
+/// The sum of the elements at places [output] of a dim, each times a weight; a null weight is 1.
+static Value addTap(Value sum, Value x, int64_t dim, Value places, Value weights, Decomposer &b) {
+  Value term = b.create<AtenIndexSelectOp>(x, b.integer(dim), places);
+  if (weights)
+    term = b.mulTensors(term, weights);
+  return sum ? b.addTensors(sum, term) : term;
+}
+
+static Value resizeStaticDim(Value x, int64_t dim, const Resize &resize, Type dtype, Decomposer &b) {
+  Taps taps = computeTaps(resize, dtype);
+  Type si64 = b.getBuilder().getIntegerType(64, /*isSigned=*/true), computed = getDtype(x);
   Value sum;
   for (auto [places, weights] : llvm::zip(taps.places, taps.weights)) {
     auto size = static_cast<int64_t>(places.size());
-    Value term = b.create<AtenIndexSelectOp>(x, b.integer(dim), b.literal(si64, places, {size}));
-    if (!isPlain) {
-      SmallVector<int64_t> shape(rank - dim, 1);
-      shape.front() = size;
-      term = b.mulTensors(term, b.literal(dtype, weights, shape));
-    }
-    sum = sum ? b.addTensors(sum, term) : term;
+    SmallVector<int64_t> shape(getRank(x) - dim, 1);
+    shape.front() = size;
+    Value literal = b.literal(si64, places, {size});
+    sum = addTap(sum, x, dim, literal, resize.isPlain() ? Value() : b.literal(computed, weights, shape), b);
   }
   return sum;
+}
+
+//===----------------------------------------------------------------------===//
+// Sizes that only a call knows
+//===----------------------------------------------------------------------===//
+
+/// How many elements of the input an element of the result stands for, of rank 0.
+static Value buildScale(const Resize &resize, Type dtype, Decomposer &b) {
+  Value one = b.integer(1), extent = resize.extent, output = resize.output;
+  auto divide = [&](Value x, Value y) { return b.divTensors(b.scalarTensor(x, dtype), b.scalarTensor(y, dtype)); };
+  // A single output has position 0, whatever its scale.
+  if (resize.alignCorners)
+    return divide(b.sub(extent, one), b.max(b.sub(output, one), one));
+  if (resize.factor == 0)
+    return divide(extent, output);
+  Value scale = b.literal(dtype, 1 / resize.factor);
+  Type si64 = b.getBuilder().getIntegerType(64, /*isSigned=*/true);
+  auto isNumber = [&](Value x, int64_t number) {
+    return b.create<AtenEqScalarOp>(b.scalarTensor(x, si64), b.integer(number));
+  };
+  auto replace = [&](int64_t times) {
+    // No other factor makes the dim so long.
+    if (!resize.keepsEqual || resize.factor <= times || resize.factor >= times + 1)
+      return;
+    Value applies = isNumber(b.sub(output, b.mul(extent, b.integer(times))), 0);
+    if (resize.excess)
+      applies = b.create<AtenLogicalAndOp>(applies, isNumber(b.max(resize.excess, b.integer(0)), 0));
+    scale = b.where(applies, b.literal(dtype, 1.0 / static_cast<double>(times)), scale);
+  };
+  replace(1);
+  if (resize.mode == Interpolation::Nearest)
+    replace(2);
+  return scale;
+}
+
+static SmallVector<DynamicTap> buildTaps(const Resize &resize, Type dtype, Decomposer &b) {
+  Type number = isComputedInF64(resize, dtype) ? dtype : b.getBuilder().getF32Type();
+  Type si64 = b.getBuilder().getIntegerType(64, /*isSigned=*/true);
+  Elements position{&b, b.convert(b.range(resize.output), number)}, scale{&b, buildScale(resize, number, b)};
+  Value last = b.sub(resize.extent, b.integer(1));
+  SmallVector<DynamicTap> taps;
+  for (auto [place, weight] : getTaps(resize.mode, position, scale, resize.alignCorners))
+    taps.push_back({b.create<AtenClampOp>(b.convert(place.tensor, si64), b.integer(0), last), weight.tensor});
+  return taps;
+}
+
+/// The weight of each element of the input in each of the result, [output, extent].
+static Value buildMatrix(const Resize &resize, Type dtype, Decomposer &b) {
+  if (!resize.isAntialiased()) {
+    Value matrix, columns = b.range(resize.extent), zero = b.literal(dtype, 0);
+    for (DynamicTap tap : buildTaps(resize, dtype, b)) {
+      Value isPlace = b.create<AtenEqTensorOp>(b.unsqueeze(tap.places, 1), columns);
+      Value weights = resize.isPlain() ? b.literal(dtype, 1) : b.unsqueeze(tap.weights, 1);
+      Value part = b.where(isPlace, weights, zero);
+      matrix = matrix ? b.addTensors(matrix, part) : part;
+    }
+    return matrix;
+  }
+  bool cubic = resize.mode == Interpolation::CubicAntialiased;
+  Elements row{&b, b.unsqueeze(b.convert(b.range(resize.output), dtype), 1)};
+  Elements column{&b, b.convert(b.range(resize.extent), dtype)}, scale{&b, buildScale(resize, dtype, b)};
+  auto number = [&](double value) { return makeConstant(value, row); };
+  Elements factor = max(scale, number(1)), support = factor * number(cubic ? 2 : 1);
+  Elements center = scale * (row + number(0.5)), half = number(0.5);
+  Elements weight = getAntialiasedWeight((column - center + half) / factor, cubic);
+  // Within the support, as PyTorch rounds its ends.
+  weight = selectLessEqual(floor(center - support + half), column, weight, number(0));
+  weight = selectLessEqual(column + number(1), floor(center + support + half), weight, number(0));
+  return b.divTensors(weight.tensor, b.sum(weight.tensor, {1}, /*keepdim=*/true));
+}
+
+static Value resizeDynamicDim(Value x, int64_t dim, const Resize &resize, Type dtype, Decomposer &b) {
+  int64_t last = getRank(x) - 1;
+  if (resize.isAntialiased()) {
+    Value matrix = b.transpose(buildMatrix(resize, getDtype(x), b), 0, 1);
+    return b.transpose(b.create<AtenMatmulOp>(b.transpose(x, dim, last), matrix), dim, last);
+  }
+  Value sum;
+  for (DynamicTap tap : buildTaps(resize, dtype, b)) {
+    for (int64_t after = dim; after < last; ++after)
+      tap.weights = b.unsqueeze(tap.weights, -1);
+    sum = addTap(sum, x, dim, tap.places, resize.isPlain() ? Value() : tap.weights, b);
+  }
+  return sum;
+}
+
+/// floor(extent * factor), as it is in f64.
+static Value scaleSize(Value extent, double factor, Decomposer &b) {
+  if (auto constant = getConstantInt(extent))
+    return b.integer(static_cast<int64_t>(std::floor(static_cast<double>(*constant) * factor)));
+  // Whole halves, quarters, .. are scaled by integers, which need no kernel.
+  for (int64_t denominator = 1; denominator <= 1024; denominator *= 2)
+    if (double numerator = factor * static_cast<double>(denominator);
+        numerator == std::floor(numerator) && numerator < 0x1p20)
+      return b.floordiv(b.mul(extent, b.integer(static_cast<int64_t>(numerator))), b.integer(denominator));
+  MLIRContext *context = b.getBuilder().getContext();
+  Type number = torch::FloatType::get(context);
+  Value scaled = b.createAs<AtenMulFloatOp>(number, b.createAs<AtenFloatIntOp>(number, extent), b.floating(factor));
+  return b.createAs<AtenFloorFloatOp>(IntType::get(context), scaled);
+}
+
+//===----------------------------------------------------------------------===//
+// Images
+//===----------------------------------------------------------------------===//
+
+/// The resizes of all dims of an image.
+static SmallVector<Resize> getResizes(ArrayRef<Value> extents, ArrayRef<Value> outputs,
+                                      ArrayRef<std::optional<double>> factors, Interpolation mode, bool alignCorners,
+                                      bool isGradient, Decomposer &b) {
+  SmallVector<Resize> resizes;
+  Value growth = b.integer(0), total = b.integer(0);
+  for (auto [extent, output, factor] : llvm::zip_equal(extents, outputs, factors)) {
+    Value one = b.integer(1);
+    b.checkLessEqual(one, extent, "an image without elements cannot be resized");
+    b.checkLessEqual(one, output, "an image cannot be resized to no elements");
+    resizes.push_back({mode, alignCorners, extent, output, factor.value_or(0), false, Value()});
+    growth = b.add(growth, b.sub(output, extent));
+    total = b.add(total, output);
+  }
+  // What PyTorch's kernels do. The one for small images in two dims does not take the factor at its word.
+  for (Resize &resize : resizes) {
+    bool isNearest = mode == Interpolation::Nearest, isCubic = mode == Interpolation::Cubic;
+    resize.keepsEqual = mode == Interpolation::Linear || (isNearest && (isGradient || resizes.size() == 2)) ||
+                        resize.isAntialiased() || (isCubic && isGradient);
+    if (isNearest && !isGradient)
+      resize.excess = b.sub(total, b.integer(128));
+    if (isCubic)
+      resize.excess = growth;
+  }
+  return resizes;
 }
 
 /// x [N, C, spatial...]; the size is given, or follows from the scale factors.
@@ -138,30 +348,31 @@ static FailureOr<Value> buildResize(Value x, Value outputSize, ArrayRef<std::opt
                                     Interpolation mode, bool alignCorners, Decomposer &b) {
   BaseTensorType type = getTensorType(x);
   int64_t spatial = type.getRank() - 2;
-  std::optional<SmallVector<int64_t>> output;
+  std::optional<SmallVector<Value>> output;
   if (!isNone(outputSize))
-    output = getConstantIntList(outputSize);
-  if (static_cast<int64_t>(factors.size()) != spatial || (!output && !isNone(outputSize)))
-    return b.unsupported("a size that is not constant");
+    output = getListElements(outputSize);
+  if (static_cast<int64_t>(factors.size()) != spatial || (!output && !isNone(outputSize)) ||
+      (output && static_cast<int64_t>(output->size()) != spatial))
+    return b.unsupported("a size that is not known");
   bool isPlain = mode == Interpolation::Nearest || mode == Interpolation::NearestExact;
-  bool hasDtype = isPlain || isFloatDtype(type.getDtype());
-  if (llvm::any_of(type.getSizes().drop_front(2), ShapedType::isDynamic) || !hasDtype)
-    return b.unsupported("of a dim that is not static, or on a dtype that is not floating point");
+  if (!isPlain && !isFloatDtype(type.getDtype()))
+    return b.unsupported("on a dtype that is not floating point");
+  if (!output && llvm::is_contained(factors, std::nullopt))
+    return b.unsupported("without a size");
+  SmallVector<Value> extents = b.sizes(x);
+  extents.erase(extents.begin(), extents.begin() + 2);
   if (!output) {
     output.emplace();
-    for (auto [extent, factor] : llvm::zip(type.getSizes().drop_front(2), factors)) {
-      if (!factor)
-        return b.unsupported("without a size");
-      output->push_back(static_cast<int64_t>(std::floor(static_cast<double>(extent) * *factor)));
-    }
+    for (auto [extent, factor] : llvm::zip(extents, factors))
+      output->push_back(scaleSize(extent, *factor, b));
   }
+  SmallVector<Resize> resizes = getResizes(extents, *output, factors, mode, alignCorners, /*isGradient=*/false, b);
   x = isPlain ? x : b.convert(x, getComputeDtype(type.getDtype()));
   for (int64_t i = spatial; i-- > 0;) {
-    int64_t extent = type.getSizes()[2 + i];
-    if (extent == (*output)[i] && !factors[i].has_value())
+    if (resizes[i].isCopy())
       continue;
-    x = resizeDim(x, 2 + i, getTaps(type.getDtype(), mode, extent, (*output)[i], factors[i].value_or(0), alignCorners),
-                  isPlain, b);
+    auto resizeDim = resizes[i].isStatic() ? resizeStaticDim : resizeDynamicDim;
+    x = resizeDim(x, 2 + i, resizes[i], type.getDtype(), b);
   }
   return b.convert(x, type.getDtype());
 }
@@ -169,26 +380,33 @@ static FailureOr<Value> buildResize(Value x, Value outputSize, ArrayRef<std::opt
 /// Along each dim a product with the matrix of its taps, transposed.
 static FailureOr<Value> buildResizeGradient(Value gradient, Value inputSize, ArrayRef<std::optional<double>> factors,
                                             Interpolation mode, bool alignCorners, Decomposer &b) {
-  auto input = getConstantIntList(inputSize);
+  auto input = getListElements(inputSize);
   BaseTensorType type = getTensorType(gradient);
   int64_t rank = type.getRank();
-  if (!input || llvm::any_of(type.getSizes().drop_front(2), ShapedType::isDynamic))
-    return b.unsupported("of a dim that is not static");
-  Type computed = getComputeDtype(type.getDtype());
+  if (!input || static_cast<int64_t>(input->size()) != rank)
+    return b.unsupported("a size that is not known");
+  Type dtype = type.getDtype(), computed = getComputeDtype(dtype);
   Value g = b.convert(gradient, computed);
-  for (auto [i, factor] : llvm::enumerate(factors)) {
+  SmallVector<Value> outputs = b.sizes(g);
+  SmallVector<Resize> resizes = getResizes(ArrayRef(*input).drop_front(2), ArrayRef(outputs).drop_front(2), factors,
+                                           mode, alignCorners, /*isGradient=*/true, b);
+  for (auto [i, resize] : llvm::enumerate(resizes)) {
     auto dim = static_cast<int64_t>(i) + 2;
-    int64_t extent = (*input)[dim], output = type.getSizes()[dim];
-    Taps taps = getTaps(type.getDtype(), mode, extent, output, factor.value_or(0), alignCorners);
-    SmallVector<double> matrix(output * extent, 0);
-    for (auto [places, weights] : llvm::zip(taps.places, taps.weights))
-      for (int64_t row = 0; row < output; ++row)
-        matrix[row * extent + static_cast<int64_t>(places[row])] += weights[row];
-    Value product =
-        b.create<AtenMatmulOp>(b.transpose(g, dim, rank - 1), b.literal(computed, matrix, {output, extent}));
-    g = b.transpose(product, dim, rank - 1);
+    Value matrix;
+    if (resize.isStatic()) {
+      int64_t extent = *getConstantInt(resize.extent), output = *getConstantInt(resize.output);
+      Taps taps = computeTaps(resize, dtype);
+      SmallVector<double> elements(output * extent, 0);
+      for (auto [places, weights] : llvm::zip(taps.places, taps.weights))
+        for (int64_t row = 0; row < output; ++row)
+          elements[row * extent + static_cast<int64_t>(places[row])] += weights[row];
+      matrix = b.literal(computed, elements, {output, extent});
+    } else {
+      matrix = buildMatrix(resize, computed, b);
+    }
+    g = b.transpose(b.create<AtenMatmulOp>(b.transpose(g, dim, rank - 1), matrix), dim, rank - 1);
   }
-  return b.convert(g, type.getDtype());
+  return b.convert(g, dtype);
 }
 
 /// The `.vec` overloads: a size, or a list of factors, one a dim.

@@ -78,28 +78,34 @@ static Decomposed DecomposeAtenAdaptiveMaxPool1d(AtenAdaptiveMaxPool1dOp op, Dec
 
 /// Where the windows of a dim start [N, C, count], by B. Graham, Fractional max-pooling, 2014: `sample` [N, C] moves
 /// them; the last one ends with the dim.
-static Value buildStarts(Value sample, int64_t extent, int64_t window, int64_t count, Decomposer &b) {
+static Value buildStarts(Value sample, Value extent, int64_t window, Value count, Decomposer &b) {
   Type dtype = getDtype(sample), si64 = b.getBuilder().getIntegerType(64, /*isSigned=*/true);
-  double spread = count > 1 ? static_cast<double>(extent - window) / static_cast<double>(count - 1) : 0;
-  // As PyTorch rounds it.
-  double alpha = dtype.isF64() ? spread : static_cast<double>(static_cast<float>(spread));
-  Value places = b.range(b.integer(count)), moved = b.unsqueeze(sample, -1);
-  Value end = b.mulNumber(b.addTensors(b.convert(places, dtype), moved), alpha);
-  Value starts = b.subTensors(b.convert(end, si64), b.convert(b.mulNumber(moved, alpha), si64));
-  Value isLast = b.create<AtenEqScalarOp>(places, b.integer(count - 1));
-  return b.where(isLast, b.literal(si64, static_cast<double>(extent - window)), starts);
+  Value one = b.integer(1), moves = b.sub(extent, b.integer(window)), steps = b.sub(count, one);
+  b.checkLessEqual(b.add(count, b.integer(window - 1)), extent, "the windows do not fit in the image");
+  Value places = b.range(count), moved = b.unsqueeze(sample, -1), alpha;
+  if (auto distance = getConstantInt(moves), number = getConstantInt(steps); distance && number) {
+    double spread = *number > 0 ? static_cast<double>(*distance) / static_cast<double>(*number) : 0;
+    alpha = b.literal(dtype, spread);
+  } else {
+    // A single window is the last one.
+    alpha = b.divTensors(b.scalarTensor(moves, dtype), b.scalarTensor(b.max(steps, one), dtype));
+  }
+  Value end = b.mulTensors(b.addTensors(b.convert(places, dtype), moved), alpha);
+  Value starts = b.subTensors(b.convert(end, si64), b.convert(b.mulTensors(moved, alpha), si64));
+  Value isLast = b.create<AtenEqScalarOp>(places, steps);
+  return b.where(isLast, b.scalarTensor(moves, si64), starts);
 }
 
 /// Maxima and their places in the whole image; `order`: the sample of each dim.
 template <typename Op> static Decomposed decomposeFractional(Op op, ArrayRef<int64_t> order, Decomposer &b) {
   auto spatial = static_cast<int64_t>(order.size());
-  auto kernel = getConstantIntList(op.getKernelSize()), output = getConstantIntList(op.getOutputSize());
+  auto kernel = getConstantIntList(op.getKernelSize());
+  auto output = getListElements(op.getOutputSize());
   Value x = op.getSelf();
   bool isBatched = getRank(x) == spatial + 2;
-  ArrayRef<int64_t> extents = getTensorType(x).getSizes().take_back(spatial);
   if (!kernel || !output || static_cast<int64_t>(kernel->size()) != spatial ||
-      static_cast<int64_t>(output->size()) != spatial || llvm::any_of(extents, ShapedType::isDynamic))
-    return b.unsupported("of images whose size is not static, or numbers that are not constant");
+      static_cast<int64_t>(output->size()) != spatial)
+    return b.unsupported("windows of a size that is not constant");
   if (!isBatched)
     x = b.unsqueeze(x, 0);
   // The place of element (o1, k1, o2, k2, ...) as a number.
@@ -107,12 +113,12 @@ template <typename Op> static Decomposed decomposeFractional(Op op, ArrayRef<int
   SmallVector<int64_t> outputDims{0, 1}, windowDims;
   for (int64_t dim = 0; dim < spatial; ++dim) {
     Value sample = b.select(op.getRandomSamples(), 2, order[dim]);
-    Value starts = buildStarts(sample, extents[dim], (*kernel)[dim], (*output)[dim], b);
+    Value extent = b.size(x, 2 + dim), starts = buildStarts(sample, extent, (*kernel)[dim], (*output)[dim], b);
     Value own = b.addTensors(b.unsqueeze(starts, -1), b.range(b.integer((*kernel)[dim])));
     for (int64_t before = 0; before < 2 * dim; ++before)
       own = b.unsqueeze(own, 2);
     if (places) {
-      places = b.create<AtenMulScalarOp>(places, b.integer(extents[dim]));
+      places = b.create<AtenMulScalarOp>(places, extent);
       places = b.unsqueeze(b.unsqueeze(places, -1), -1);
       own = b.addTensors(places, own);
     }

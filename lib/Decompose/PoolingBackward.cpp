@@ -95,29 +95,41 @@ static FailureOr<Value> DecomposeAtenAvgPool3dBackward(AtenAvgPool3dBackwardOp o
 // Means of cells that cover the image: cell i of n is [floor(i extent / n), ceil((i + 1) extent / n))
 //===----------------------------------------------------------------------===//
 
+/// The share that each element of a dim has in the mean of each of its cells [cells, extent].
+static Value buildShares(Value cells, Value extent, Type dtype, Decomposer &b) {
+  if (auto count = getConstantInt(cells), size = getConstantInt(extent); count && size) {
+    SmallVector<double> shares(*count * *size, 0);
+    for (int64_t cell = 0; cell < *count; ++cell) {
+      int64_t first = cell * *size / *count, end = llvm::divideCeilSigned((cell + 1) * *size, *count);
+      for (int64_t place = first; place < end; ++place)
+        shares[cell * *size + place] = 1.0 / static_cast<double>(end - first);
+    }
+    return b.literal(dtype, shares, {*count, *size});
+  }
+  // Place p is in cell i where floor(i extent / cells) <= p < ceil((i + 1) extent / cells).
+  Value one = b.integer(1), cell = b.create<AtenMulScalarOp>(b.unsqueeze(b.range(cells), 1), extent);
+  Value place = b.create<AtenMulScalarOp>(b.range(extent), cells);
+  Value begins = b.create<AtenLtTensorOp>(cell, b.create<AtenAddScalarOp>(place, cells, one));
+  Value lasts = b.create<AtenLtTensorOp>(place, b.create<AtenAddScalarOp>(cell, extent, one));
+  Value isInside = b.convert(b.create<AtenLogicalAndOp>(begins, lasts), dtype);
+  return b.divTensors(isInside, b.sum(isInside, {1}, /*keepdim=*/true));
+}
+
 /// Along each dim a product with the matrix of the cells, transposed.
 static FailureOr<Value> buildCellGradient(Value gradient, Value x, Type dtype, int64_t spatial, Decomposer &b) {
   Type computed = getComputeDtype(dtype);
   int64_t rank = getRank(x);
   Value g = b.convert(gradient, computed);
   for (int64_t dim = rank - spatial; dim < rank; ++dim) {
-    int64_t extent = getTensorType(x).getSizes()[dim], cells = getTensorType(gradient).getSizes()[dim];
-    if (cells == 1) {
+    Value cells = b.size(gradient, dim), extent = b.size(x, dim);
+    if (getConstantInt(cells) == 1) {
       SmallVector<Value> sizes = b.sizes(g);
-      sizes[dim] = b.size(x, dim);
-      g = b.expand(b.create<AtenDivScalarOp>(g, sizes[dim]), sizes);
+      sizes[dim] = extent;
+      g = b.expand(b.create<AtenDivScalarOp>(g, extent), sizes);
       continue;
     }
-    if (ShapedType::isDynamic(extent) || ShapedType::isDynamic(cells) || cells == 0)
-      return b.unsupported("of a dim that is not static");
-    SmallVector<double> shares(cells * extent, 0);
-    for (int64_t cell = 0; cell < cells; ++cell) {
-      int64_t first = cell * extent / cells, end = llvm::divideCeilSigned((cell + 1) * extent, cells);
-      for (int64_t place = first; place < end; ++place)
-        shares[cell * extent + place] = 1.0 / static_cast<double>(end - first);
-    }
     Value moved = b.transpose(g, dim, rank - 1);
-    g = b.transpose(b.create<AtenMatmulOp>(moved, b.literal(computed, shares, {cells, extent})), dim, rank - 1);
+    g = b.transpose(b.create<AtenMatmulOp>(moved, buildShares(cells, extent, computed, b)), dim, rank - 1);
   }
   return b.convert(g, dtype);
 }

@@ -38,12 +38,22 @@ static std::optional<int64_t> getPaddingSource(PadMode mode, int64_t i, int64_t 
   return i < 0 ? -i : i >= extent ? 2 * (extent - 1) - i : i;
 }
 
-/// The same of an extent that only run time knows; places outside of the tensor are found there.
+/// The same of an extent that only run time knows; of Reflect, places outside of the tensor are found there.
 static Value buildPaddingPlaces(PadMode mode, Value extent, int64_t front, int64_t back, Decomposer &b) {
-  Value one = b.integer(1), last = b.sub(extent, one);
+  Value zero = b.integer(0), one = b.integer(1), last = b.sub(extent, one);
   Value places = b.create<AtenAddScalarOp>(b.range(b.add(extent, b.integer(front + back))), b.integer(-front), one);
-  if (mode == PadMode::Replicate)
-    return b.create<AtenClampOp>(places, b.integer(0), last);
+  if (mode == PadMode::Replicate) {
+    b.checkLessEqual(one, extent, "there is no element to pad with");
+    return b.create<AtenClampOp>(places, zero, last);
+  }
+  if (mode == PadMode::Circular) {
+    b.checkLessEqual(b.integer(std::max(front, back)), extent, "padding more often than once around");
+    // What is cut off takes no part.
+    int64_t first = std::max<int64_t>(-front, 0), cut = first + std::max<int64_t>(-back, 0);
+    Value fromFirst = b.create<AtenAddScalarOp>(places, b.integer(-first), one);
+    Value kept = b.max(b.sub(extent, b.integer(cut)), one);
+    return b.create<AtenAddScalarOp>(b.create<AtenRemainderScalarOp>(fromFirst, kept), b.integer(first), one);
+  }
   // | .. | folds the elements in front back, and seen from the last element those behind.
   Value fromLast = b.create<AtenAbsOp>(b.create<AtenRsubScalarOp>(b.create<AtenAbsOp>(places), last, one));
   return b.create<AtenRsubScalarOp>(fromLast, last, one);
@@ -60,8 +70,8 @@ static FailureOr<SmallVector<Selection>> selectPadded(Value x, Value amountList,
   for (size_t i = 0; i + 1 < amounts->size(); i += 2) {
     int64_t extent = getTensorType(x).getSizes()[getRank(x) - 1 - static_cast<int64_t>(i / 2)];
     int64_t front = (*amounts)[i], back = (*amounts)[i + 1];
-    if (extent == 0 || (ShapedType::isDynamic(extent) && mode == PadMode::Circular))
-      return b.unsupported("of a dim that is empty, or circular of one that is not static");
+    if (extent == 0)
+      return b.unsupported("of a dim that is empty");
     SmallVector<double> &places = constants.emplace_back();
     for (int64_t place = -front; !ShapedType::isDynamic(extent) && place < extent + back; ++place) {
       auto source = getPaddingSource(mode, place, extent, front, back);

@@ -77,3 +77,22 @@ func.func @index_mask(%x: !torch.vtensor<[3,4,5],f32>, %m: !torch.vtensor<[3,4],
   %r = torch.aten.index.Tensor %x, %list : !torch.vtensor<[3,4,5],f32>, !torch.list<optional<vtensor>> -> !torch.vtensor<[?,5],f32>
   return %r : !torch.vtensor<[?,5],f32>
 }
+
+// An image whose size only a call knows is resized by elements whose places are computed; a factor of whole halves
+// gives a size without arithmetic on floats.
+// CHECK-LABEL: @resize_dynamic
+// CHECK: %[[EXTENT:.*]] = torch.aten.size.int %arg0
+// CHECK: %[[THREE_TIMES:.*]] = torch.aten.mul.int %[[EXTENT]], %{{.*}}
+// CHECK: %[[SIZE:.*]] = torch.aten.floordiv.int %[[THREE_TIMES]], %{{.*}}
+// CHECK: torch.aten.arange.start_step %{{.*}}, %[[SIZE]]
+// CHECK: torch.aten.floor
+// CHECK: torch.aten.clamp
+// CHECK: torch.aten.index_select
+// CHECK-NOT: torch.aten.floor.float
+func.func @resize_dynamic(%x: !torch.vtensor<[2,3,?],f32>) -> !torch.vtensor<[2,3,?],f32> {
+  %none = torch.constant.none
+  %factor = torch.constant.float 1.5
+  %factors = torch.prim.ListConstruct %factor : (!torch.float) -> !torch.list<float>
+  %0 = torch.aten.upsample_nearest1d.vec %x, %none, %factors : !torch.vtensor<[2,3,?],f32>, !torch.none, !torch.list<float> -> !torch.vtensor<[2,3,?],f32>
+  return %0 : !torch.vtensor<[2,3,?],f32>
+}

@@ -163,7 +163,11 @@ BACKWARD = [
           ("upsample_nearest1d", NARROW, [12]), ("upsample_nearest2d", IMAGE, [14, 5]), ("upsample_nearest3d", CUBE, [10, 3, 9]),
           ("_upsample_nearest_exact1d", NARROW, [12]), ("_upsample_nearest_exact2d", IMAGE, [14, 5]), ("_upsample_nearest_exact3d", CUBE, [10, 3, 9]),
           ("upsample_linear1d", NARROW, [12], False), ("upsample_bilinear2d", IMAGE, [14, 5], True), ("upsample_bilinear2d", IMAGE, [14, 5], False),
-          ("upsample_trilinear3d", CUBE, [10, 3, 9], False), ("upsample_bicubic2d", IMAGE, [14, 5], False))],
+          ("upsample_trilinear3d", CUBE, [10, 3, 9], False), ("upsample_bicubic2d", IMAGE, [14, 5], False),
+          # Factors that leave a dim as long as it is, or double it.
+          ("upsample_nearest2d", IMAGE, [14, 9], 2.05, 1.05), ("upsample_nearest1d", NARROW, [9], 1.05),
+          ("upsample_bilinear2d", IMAGE, [14, 9], False, 2.05, 1.05), ("upsample_bicubic2d", IMAGE, [7, 9], False, 1.05, 1.05),
+          ("upsample_bicubic2d", IMAGE, [7, 10], False, 1.05, 1.15))],
 ]
 
 CASES = [
@@ -283,7 +287,12 @@ CASES = [
         ("upsample_nearest1d", NARROW, [12]), ("upsample_nearest2d", IMAGE, [14, 5], 2.0, 0.6), ("upsample_nearest3d", CUBE, [10, 3, 9]),
         ("_upsample_nearest_exact1d", NARROW, [12]), ("_upsample_nearest_exact2d", IMAGE, [14, 5]), ("_upsample_nearest_exact3d", CUBE, [10, 3, 9]),
         ("upsample_linear1d", NARROW, [12], False), ("upsample_bilinear2d", IMAGE, [14, 5], True), ("upsample_trilinear3d", CUBE, [10, 3, 9], False),
-        ("upsample_bicubic2d", IMAGE, [14, 5], False), ("_upsample_bilinear2d_aa", IMAGE, [3, 5], False), ("_upsample_bicubic2d_aa", IMAGE, [3, 5], False))],
+        ("upsample_bicubic2d", IMAGE, [14, 5], False), ("_upsample_bilinear2d_aa", IMAGE, [3, 5], False), ("_upsample_bicubic2d_aa", IMAGE, [3, 5], False),
+        # Factors that leave a dim as long as it is, or double it; small images do not take them at their word.
+        ("upsample_nearest1d", NARROW, [9], 1.05), ("upsample_nearest2d", IMAGE, [14, 9], 2.05, 1.05),
+        ("upsample_nearest2d", randn(1, 1, 80, 60), [160, 60], 2.005, 1.01), ("_upsample_nearest_exact2d", IMAGE, [14, 9], 2.05, 1.05),
+        ("upsample_bilinear2d", IMAGE, [14, 9], False, 2.05, 1.05), ("upsample_bicubic2d", IMAGE, [14, 9], False, 2.05, 1.05),
+        ("_upsample_bilinear2d_aa", IMAGE, [7, 5], False, 1.05, 0.6))],
     # Creation
     ("aten.tril_indices", 3, 4, 1), ("aten.triu_indices", 4, 3, -1), ("aten.triu_indices", 1, 2, 5),
     *[(f"aten.{name}_window", 7) for name in ("hann", "hamming", "blackman", "bartlett")], ("aten.hann_window", 1),

@@ -54,3 +54,18 @@ func.func @global_average(%x: !torch.vtensor<[?,3,?,?],f32>) -> !torch.vtensor<[
   %r = torch.aten.adaptive_avg_pool2d %x, %o : !torch.vtensor<[?,3,?,?],f32>, !torch.list<int> -> !torch.vtensor<[?,3,1,1],f32>
   return %r : !torch.vtensor<[?,3,1,1],f32>
 }
+
+// Cells of an image whose size only a call knows run over as many elements as the largest may have.
+// CHECK-LABEL: @dynamic_cells
+// CHECK: cf.assert %{{.*}}, "an image without elements cannot be pooled"
+// CHECK: %[[MOST:.*]] = arith.minsi
+// CHECK: %[[ALONG:.*]] = arith.minsi
+// CHECK: tensor.empty(%[[MOST]], %[[ALONG]]) : tensor<?x?xi1>
+// CHECK: linalg.generic {{.*}}["parallel", "parallel", "parallel", "parallel", "reduction", "reduction"]
+func.func @dynamic_cells(%x: !torch.vtensor<[?,3,?,?],f32>) -> !torch.vtensor<[?,3,2,4],f32> {
+  %2 = torch.constant.int 2
+  %4 = torch.constant.int 4
+  %o = torch.prim.ListConstruct %2, %4 : (!torch.int, !torch.int) -> !torch.list<int>
+  %r = torch.aten.adaptive_avg_pool2d %x, %o : !torch.vtensor<[?,3,?,?],f32>, !torch.list<int> -> !torch.vtensor<[?,3,2,4],f32>
+  return %r : !torch.vtensor<[?,3,2,4],f32>
+}

@@ -19,7 +19,7 @@ namespace {
 
 /// comparison = sum ("==" | "!=" | "<=" | ">=" | "<" | ">") sum
 /// sum = product {("+" | "-") product}; product = factor {("*" | "//" | "%") factor}
-/// factor = ["-"] (integer | size | "(" sum ")") ["**" integer]
+/// factor = ["-"] (integer | float | size | "(" sum ")" | function "(" sum {"," sum} ")") ["**" integer]
 /// size = "L" {"[" key "]"} ".size()" "[" integer "]"
 class GuardParser {
 public:
@@ -67,8 +67,14 @@ private:
   Operand parseSize();
   Argument apply(const std::string &target, std::vector<std::pair<std::string, Argument>> arguments,
                  ValueType::Kind kind);
-  Argument compute(const std::string &target, Argument a, Argument b, ValueType::Kind kind = ValueType::Kind::Int) {
+  bool isFloat(const Argument &value) const;
+  /// Of two numbers; a float where one of them is.
+  Argument compute(const std::string &target, Argument a, Argument b) {
+    auto kind = isFloat(a) || isFloat(b) ? ValueType::Kind::Float : ValueType::Kind::Int;
     return apply(target, {{"a", std::move(a)}, {"b", std::move(b)}}, kind);
+  }
+  Argument decide(const std::string &target, Argument a, Argument b) {
+    return apply(target, {{"a", std::move(a)}, {"b", std::move(b)}}, ValueType::Kind::Bool);
   }
 
   StringRef rest;
@@ -85,6 +91,14 @@ Argument GuardParser::apply(const std::string &target, std::vector<std::pair<std
   std::string name = "guard." + std::to_string(graph.nodes.size() + nodes.size());
   nodes.push_back({target, std::move(arguments), {{name, {kind, {}, {}}}}, {}, name});
   return {ValueRef{name}};
+}
+
+bool GuardParser::isFloat(const Argument &value) const {
+  if (const auto *name = std::get_if<ValueRef>(&value.value))
+    return any_of(nodes, [&](const CapturedNode &node) {
+      return node.name == name->name && node.outputs.front().type.kind == ValueType::Kind::Float;
+    });
+  return std::holds_alternative<double>(value.value);
 }
 
 /// The input is called as the path to it: L['x'][0] is "x_0".
@@ -124,13 +138,27 @@ GuardParser::Operand GuardParser::parseAtom() {
   for (auto [name, target] : functions)
     if (consume(name))
       return parseCall(target.str());
+  for (StringRef conversion : {"math.trunc", "math.floor", "math.ceil", "torch.sym_float"})
+    if (consumeWord(conversion)) {
+      Operand value = consume("(") ? parseSum() : std::nullopt;
+      bool isWhole = conversion != "torch.sym_float";
+      if (!value || !consume(")"))
+        return std::nullopt;
+      return apply(conversion.str(), {{"a", *value}}, isWhole ? ValueType::Kind::Int : ValueType::Kind::Float);
+    }
   if (consume("L"))
     return parseSize();
-  int64_t integer;
   rest = rest.ltrim(' ');
-  if (rest.consumeInteger(10, integer))
+  StringRef digits = rest.take_while([](char c) { return isDigit(c) || c == '.'; });
+  rest = rest.drop_front(digits.size());
+  int64_t integer;
+  double number;
+  if (!digits.getAsInteger(10, integer))
+    return Argument{integer};
+  // A float with an exponent is none of these.
+  if (digits.getAsDouble(number) || rest.starts_with("e"))
     return std::nullopt;
-  return Argument{integer};
+  return Argument{number};
 }
 
 /// The arguments of a function of two or more; more are taken one after the other.
@@ -209,7 +237,7 @@ GuardParser::Operand GuardParser::parseComparison() {
   if (!right)
     return std::nullopt;
   const auto *comparison = find_if(comparisons, [&](const auto &entry) { return entry.first == token; });
-  return compute(comparison->second.str(), *left, *right, ValueType::Kind::Bool);
+  return decide(comparison->second.str(), *left, *right);
 }
 
 GuardParser::Operand GuardParser::parseNegation() {
@@ -226,7 +254,7 @@ GuardParser::Operand GuardParser::parseConjunction() {
     Operand other = parseNegation();
     if (!other)
       return std::nullopt;
-    value = compute("operator.and_", *value, *other, ValueType::Kind::Bool);
+    value = decide("operator.and_", *value, *other);
   }
   return value;
 }
@@ -240,7 +268,7 @@ GuardParser::Operand GuardParser::parseDisjunction() {
     Operand other = parseConjunction();
     if (!other)
       return std::nullopt;
-    value = compute("operator.or_", *value, *other, ValueType::Kind::Bool);
+    value = decide("operator.or_", *value, *other);
   }
   --depth;
   return value;

@@ -11,6 +11,8 @@
 #include "Sizes.h"
 #include "Windows.h"
 
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+
 using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
@@ -292,26 +294,33 @@ using LowerAtenAvgPool3d = LowerAvgPool<AtenAvgPool3dOp, 3>;
 
 namespace {
 
-/// The cells of channels-last images of static spatial extents.
+/// The cells of channels-last images: `extents` elements and `counts` cells in each spatial dim.
 struct Cells {
-  SmallVector<int64_t> extents, counts;
+  SmallVector<OpFoldResult> extents, counts, roundings = {};
+
+  Cells(Lowering &b, ArrayRef<OpFoldResult> extents, ArrayRef<OpFoldResult> counts) : extents(extents), counts(counts) {
+    for (auto [extent, count] : llvm::zip_equal(extents, counts))
+      roundings.push_back(addSizes(b, extent, subSizes(b, count, b.getIndexAttr(1))));
+  }
 
   int64_t getSpatial() const { return counts.size(); }
-  /// The largest size of a cell in spatial dim `i`.
-  int64_t getLargest(int64_t i) const {
+  /// The largest size of a cell in spatial dim `i`, or a bound of it where only a call knows the sizes.
+  OpFoldResult getLargest(Lowering &b, int64_t i) const {
+    std::optional<int64_t> extent = getConstantIntValue(extents[i]), count = getConstantIntValue(counts[i]);
+    if (!extent || !count) {
+      OpFoldResult one = b.getIndexAttr(1);
+      return minSizes(b, addSizes(b, ceilDivSizes(b, extents[i], maxSizes(b, counts[i], one)), one), extents[i]);
+    }
     int64_t largest = 0;
-    for (int64_t cell = 0; cell < counts[i]; ++cell)
-      largest =
-          std::max(largest, llvm::divideCeilSigned((cell + 1) * extents[i], counts[i]) - cell * extents[i] / counts[i]);
-    return largest;
+    for (int64_t cell = 0; cell < *count; ++cell)
+      largest = std::max(largest, llvm::divideCeilSigned((cell + 1) * *extent, *count) - cell * *extent / *count);
+    return b.getIndexAttr(largest);
   }
   /// First place and end of a cell.
   std::pair<Value, Value> getBounds(ImplicitLocOpBuilder &body, Value cell, int64_t i) const {
-    auto constant = [&](int64_t value) { return arith::ConstantIndexOp::create(body, value); };
-    Value scaled = arith::MulIOp::create(body, cell, constant(extents[i]));
-    Value start = arith::DivUIOp::create(body, scaled, constant(counts[i]));
-    Value end = arith::DivUIOp::create(body, arith::AddIOp::create(body, scaled, constant(extents[i] + counts[i] - 1)),
-                                       constant(counts[i]));
+    Value scaled = arith::MulIOp::create(body, cell, toIndex(body, extents[i])), count = toIndex(body, counts[i]);
+    Value start = arith::DivUIOp::create(body, scaled, count);
+    Value end = arith::DivUIOp::create(body, arith::AddIOp::create(body, scaled, toIndex(body, roundings[i])), count);
     return {start, end};
   }
 };
@@ -325,8 +334,8 @@ static Value reduceCells(Lowering &b, Value images, const Cells &cells, ArrayRef
   int64_t spatial = cells.getSpatial();
   SmallVector<OpFoldResult> loops = getDims(b, images), inner;
   for (int64_t i = 0; i < spatial; ++i) {
-    loops[1 + i] = b.getIndexAttr(cells.counts[i]);
-    inner.push_back(b.getIndexAttr(cells.getLargest(i)));
+    loops[1 + i] = cells.counts[i];
+    inner.push_back(cells.getLargest(b, i));
   }
   loops.append(inner);
   SmallVector<MappedOperand> operands = {{createEmpty(b, inner, b.getI1Type()), getInnerMap(b, spatial)}};
@@ -340,8 +349,7 @@ static Value reduceCells(Lowering &b, Value images, const Cells &cells, ArrayRef
           Value place = arith::AddIOp::create(body, start, linalg::IndexOp::create(body, spatial + 2 + i));
           Value fits = arith::CmpIOp::create(body, CmpIPredicate::ult, place, end);
           isInside = i == 0 ? fits : arith::AndIOp::create(body, isInside, fits).getResult();
-          flat = arith::AddIOp::create(
-              body, arith::MulIOp::create(body, flat, arith::ConstantIndexOp::create(body, cells.extents[i])), place);
+          flat = arith::AddIOp::create(body, arith::MulIOp::create(body, flat, toIndex(body, cells.extents[i])), place);
           source[1 + i] = arith::SelectOp::create(body, fits, place, start);
         }
         source.front() = linalg::IndexOp::create(body, 0);
@@ -351,18 +359,27 @@ static Value reduceCells(Lowering &b, Value images, const Cells &cells, ArrayRef
       });
 }
 
+/// The cells of images whose dims have elements, as PyTorch wants them.
 static FailureOr<Cells> getCells(Lowering &b, Value images, Value outputSize, int64_t spatial) {
-  std::optional<SmallVector<int64_t>> output = getNumbers(outputSize, spatial);
-  auto type = cast<RankedTensorType>(images.getType());
-  if (!output)
-    return b.refuse("output_size is not constant");
-  Cells cells{{}, *output};
+  std::optional<SmallVector<Value>> output = getListElements(outputSize);
+  if (output && output->size() == 1)
+    output->assign(spatial, Value(output->front()));
+  if (!output || static_cast<int64_t>(output->size()) != spatial)
+    return b.refuse("output_size is not a list of known length");
+  SmallVector<OpFoldResult> extents, counts;
   for (int64_t i = 0; i < spatial; ++i) {
-    if (type.isDynamicDim(1 + i) || type.getDimSize(1 + i) == 0)
-      return b.refuse("a spatial dim is dynamic and output_size is not 1, or a dim is empty");
-    cells.extents.push_back(type.getDimSize(1 + i));
+    extents.push_back(getDim(b, images, 1 + i));
+    std::optional<int64_t> count = getConstantInt((*output)[i]), extent = getConstantIntValue(extents[i]);
+    counts.push_back(count ? OpFoldResult(b.getIndexAttr(*count)) : OpFoldResult(toIndex(b, b.get((*output)[i]))));
+    if (extent == 0)
+      return b.refuse("a dim is empty");
+    if (!extent) {
+      Value hasElements =
+          arith::CmpIOp::create(b, CmpIPredicate::ne, toI64(b, extents[i]), toI64(b, b.getIndexAttr(0)));
+      cf::AssertOp::create(b, hasElements, "an image without elements cannot be pooled");
+    }
   }
-  return cells;
+  return Cells(b, extents, counts);
 }
 
 namespace {
@@ -373,10 +390,10 @@ struct LowerAdaptiveAvgPool : LowerOp<LowerAdaptiveAvgPool<OpT, spatial>, OpT> {
   FailureOr<Value> lower(OpT op, Lowering &b) const {
     std::optional<SmallVector<int64_t>> output = getNumbers(op.getOutputSize(), spatial);
     Type dtype = Lowering::getDtype(op.getSelf());
-    if (!output || !isFloat(dtype))
-      return b.refuse("output_size is not constant, or self is not a real float");
+    if (!isFloat(dtype))
+      return b.refuse("self is not a real float");
     Value images = loadImages(b, op.getSelf(), spatial);
-    if (llvm::all_of(*output, [](int64_t size) { return size == 1; }))
+    if (output && llvm::all_of(*output, [](int64_t size) { return size == 1; }))
       return storeImages(b, averageAll(b, images, dtype), op.getResult());
     FailureOr<Cells> cells = getCells(b, images, op.getOutputSize(), spatial);
     if (failed(cells))
