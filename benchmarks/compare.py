@@ -52,7 +52,7 @@ class Worker:
 
 
 def compare(model, names, threads, rounds, seconds, log):
-    """The results of one model: peer -> {"ms", "ratio", "seconds", "error"} or {"failure"}."""
+    """The results of one model: peer -> {"ms", "ratio", "seconds", "error", "wrong"} or {"failure"}."""
     workers = [Worker(peer, model, threads, log) for peer in names]
     results = {worker.peer: worker.ready for worker in workers}
     running = [worker for worker in workers if "failure" not in worker.ready]
@@ -79,7 +79,7 @@ def format_row(model, results, names):
         elif peer == "eager":
             cells.append(f"{result['ms']:.2f} ms")
         else:
-            wrong = " (!)" if not result["error"] <= 1e-3 else ""
+            wrong = " (!)" if result["wrong"] else ""
             cells.append(f"{result['ratio']:.2f}{wrong}")
     rivals = [results[peer]["ratio"] for peer in names if peer != "torchc" and "ratio" in results[peer]]
     best = results["torchc"]["ratio"] / max(rivals) if "ratio" in results.get("torchc", {}) and rivals else math.nan

@@ -138,6 +138,12 @@ def _whisper_tiny_encoder():
     return _Output(encoder, "input_features", "last_hidden_state"), (features,)
 
 
+def _to_bf16(model_and_inputs):
+    """The same with all numbers in bf16, results too."""
+    model, inputs = model_and_inputs
+    return model.bfloat16(), tuple(x.bfloat16() if x.is_floating_point() else x for x in inputs)
+
+
 MODELS = {
     "mlp": lambda: _mlp(1),
     "mlp-64": lambda: _mlp(64),
@@ -152,6 +158,8 @@ MODELS = {
     "llama-135m-decoding": _llama_135m_decoding,
     "llama-135m-decoding-bf16": lambda: _llama_135m_decoding(torch.bfloat16),
     "llama-135m-decoding-int8": lambda: _llama_135m_decoding(torch.int8),
+    "resnet50-bf16": lambda: _to_bf16(_resnet50()),
+    "bert-base-128-bf16": lambda: _to_bf16(_bert_base()),
     "vit-b16": _vit_base,
     "whisper-tiny-encoder": _whisper_tiny_encoder,
 }

@@ -18,6 +18,8 @@ struct TargetInfo {
   CpuVariant variant;
   unsigned vectorBits = 128;
   unsigned vectorRegisters = 16;
+  /// Whether an instruction adds up two products of bf16 in each lane of f32 (AVX512-BF16).
+  bool addsPairsOfBf16 = false;
   /// Small code rather than the last percents of speed.
   bool prefersSize = false;
 

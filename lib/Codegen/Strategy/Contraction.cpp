@@ -27,6 +27,9 @@
 // The last panel's columns beyond n are computed (packing padded them with zeros)
 // and masked when stored.
 //
+// Where the CPU multiplies pairs of bf16, a step is two points of k: the lanes hold two rows of a panel, column by
+// column, and the pair of a row's elements is broadcast.
+//
 // Rows of a matrix whose distance is a multiple of 4096 bytes share the same few lines of the
 // first-level cache: a work group copies them to scratch memory first. So it does with
 // pixels of a strided 1x1 convolution, which lie at several distances.
@@ -121,6 +124,7 @@ private:
   /// Writes the loops over k; `body` gets all loop indices, those of k set.
   Sums emitSteps(Indices loops, ValueRange inits, function_ref<Sums(ArrayRef<Index>, ValueRange)> body);
   Value emitColumns(ArrayRef<Index> loops, Index panel, int64_t number);
+  Value emitRowFactor(ArrayRef<Index> loops, Index row);
   void setPoint(Indices &point, ArrayRef<Dim> dims, Index linear);
   Indices getLoops(ArrayRef<Index> point);
 
@@ -149,6 +153,7 @@ private:
   SmallVector<Value> addends; ///< Bindings that the epilogue reads at the place of the result.
   bool masksLoads = false;
   bool fewRows = false;
+  int64_t stepPoints = 1; ///< Points of k that one step takes: 2 of bf16.
 };
 } // namespace
 
@@ -266,6 +271,7 @@ void ContractionNest::chooseTile() {
     panelWidth = std::gcd(panelWidth, packedWidth);
   }
   tileRows = emitter.getTarget().getTileRows(panelWidth * panelsAtOnce, bits);
+  stepPoints = !steps.empty() && root.takesPairs(emitter.getTarget(), steps.back().last) ? 2 : 1;
 }
 
 /// Sets what `linear` numbers: the coordinates of `dims`.
@@ -324,14 +330,15 @@ ContractionNest::Sums ContractionNest::emitSteps(Indices loops, ValueRange inits
     if (depth == steps.size())
       return body(loops, carried);
     const LoopGroup &step = steps[depth];
+    const int64_t points = depth + 1 == steps.size() ? stepPoints : 1;
     auto emitPart = [&](Index lower, Index upper, ValueRange part) -> Sums {
       if (depth < unrolled)
-        return emitter.emitLoop(lower, upper, 1, part, [&](Index index, ValueRange inner) {
+        return emitter.emitLoop(lower, upper, points, part, [&](Index index, ValueRange inner) {
           loops[step.last] = index;
           return emitFrom(depth + 1, inner);
         });
       Sums sums(part);
-      for (int64_t i = 0; i != step.extent.offset; ++i) {
+      for (int64_t i = 0; i < step.extent.offset; i += points) {
         loops[step.last] = i;
         sums = emitFrom(depth + 1, sums);
       }
@@ -342,7 +349,7 @@ ContractionNest::Sums ContractionNest::emitSteps(Indices loops, ValueRange inits
     const int64_t extent = getConstant(step.extent);
     const int64_t size = !step.extent.isConstant() ? sumBlock
                          : blockSteps <= sumBlock  ? extent
-                                                   : getPartSize(extent, sumBlock);
+                                                   : points * getPartSize(extent / points, sumBlock / points);
     return emitter.emitLoop(0, step.extent, size, carried, [&](Index lower, ValueRange sums) {
       Index end = emitter.add(lower, size);
       const bool isWhole = step.extent.isConstant() && extent % size == 0;
@@ -364,7 +371,25 @@ Value ContractionNest::emitColumns(ArrayRef<Index> loops, Index panel, int64_t n
       step = emitter.add(emitter.mul(step, group.extent), loops[group.last]);
     return emitter.load(*packed, {Index(number), step, lane});
   }
+  if (stepPoints == 2)
+    return root.emitColumnPairs(emitter, loops, panel, panelWidth);
   return root.emitColumns(emitter, loops, panel, panelWidth);
+}
+
+/// What one step takes of row `row` of the matrix, at a point of the loops.
+Value ContractionNest::emitRowFactor(ArrayRef<Index> loops, Index row) {
+  const unsigned step = steps.back().last;
+  if (!copied)
+    return stepPoints == 2 ? root.emitRowPair(emitter, loops, step) : root.emitRowElement(emitter, loops);
+  Index rowInCopy = emitter.sub(row, getFirstRow(tilesLower));
+  if (stepPoints == 1)
+    return emitter.load(*copied, {rowInCopy, loops[step]});
+  Value pair;
+  {
+    ValueEmitter::LanesScope lanes(emitter, 2);
+    pair = emitter.load(*copied, {rowInCopy, emitter.add(loops[step], Index(nullptr, 0, 1))});
+  }
+  return ContractionRoot::repeatPair(emitter, pair);
 }
 
 /// Whether the rows of a tile lie at such distances that they drive one another, and
@@ -416,7 +441,8 @@ void ContractionNest::emitCopyOfRows() {
     Indices loops = getLoops(point);
     emitter.emitLanes(0, steps.front().extent, 2 * emitter.getTarget().getLanes(32), [&](Index step) {
       loops[steps.front().last] = step;
-      emitter.store(emitter.toVector(root.emitRowElement(emitter, loops)), target, {emitter.sub(row, first), step});
+      Value elements = stepPoints == 2 ? root.emitRow(emitter, loops) : root.emitRowElement(emitter, loops);
+      emitter.store(emitter.toVector(elements), target, {emitter.sub(row, first), step});
     });
   });
   copied = target;
@@ -460,13 +486,13 @@ void ContractionNest::emitPrefetch(ArrayRef<Index> loops, Index tile, Index pane
     stepCount = emitter.mul(stepCount, group.extent);
     step = emitter.add(emitter.mul(step, group.extent), loops[group.last]);
   }
-  int64_t stepBytes = panelCount * packedWidth * unpack.getSourceType().getElementTypeBitWidth() / 8;
-  int64_t share = llvm::divideCeil(stepBytes, tilesPerBlock * imageRowsPerBlock);
+  int64_t pointBytes = panelCount * packedWidth * unpack.getSourceType().getElementTypeBitWidth() / 8;
+  int64_t share = llvm::divideCeil(pointBytes, tilesPerBlock * imageRowsPerBlock);
   Index rowInBlock = emitter.sub(imageRow, imageRowsLower);
   Index tileInBlock = emitter.add(emitter.mul(rowInBlock, tilesPerBlock), emitter.sub(tile, tilesLower));
   Index distance = emitter.mul(emitter.add(emitter.mul(tileInBlock, stepCount), step), share);
   Indices next = root.getPackedPoint(emitter, getLoops(at), emitter.add(panel, panelCount), packedWidth);
-  for (int64_t line = 0; line < share; line += kLineBytes)
+  for (int64_t line = 0; line < stepPoints * share; line += kLineBytes)
     emitter.prefetch(unpack.getSource(), next, emitter.add(distance, line));
 }
 
@@ -501,12 +527,11 @@ void ContractionNest::emitTile(Index tile, Index row, int64_t count, Index panel
         Indices position = rowLoops[i];
         for (const LoopGroup &step : steps)
           position[step.last] = loops[step.last];
-        Index rowInCopy = emitter.sub(emitter.add(row, i), getFirstRow(tilesLower));
-        Value factor = copied ? emitter.load(*copied, {rowInCopy, loops[steps.back().last]})
-                              : root.emitRowElement(emitter, position);
+        Value factor = emitRowFactor(position, emitter.add(row, i));
         for (int64_t number = 0; number != panelCount; ++number) {
           Value &sum = sums[number * count + i];
-          sum = root.emitMultiplyAdd(emitter, factor, factors[number], sum);
+          sum = stepPoints == 2 ? ContractionRoot::emitMultiplyAddOfPairs(emitter, factor, factors[number], sum)
+                                : root.emitMultiplyAdd(emitter, factor, factors[number], sum);
         }
       }
       return sums;
@@ -624,6 +649,16 @@ void ContractionNest::splitRows(int64_t columnBlocks, double groupFlops) {
     tilesPerBlock = getPartSize(tiles.offset, llvm::divideCeil(tiles.offset, blocks));
 }
 
+/// Whether a tensor is a binding, not computed of some.
+static bool isInMemory(Value tensor) {
+  while (Operation *op = tensor.getDefiningOp()) {
+    if (!isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
+      return false;
+    tensor = op->getOperand(0);
+  }
+  return true;
+}
+
 Grid ContractionNest::emit() {
   MLIRContext *context = root.op->getContext();
   // The columns' panels: packed already, packed here, or read where they are.
@@ -645,7 +680,8 @@ Grid ContractionNest::emit() {
   tiles = rows.isConstant() ? Index(llvm::divideCeil(rows.offset, tileRows)) : emitter.ceilDiv(rows, tileRows);
   panels = emitter.ceilDiv(columns, panelWidth);
   int64_t blockRows = kBlockRows;
-  bool copiesRows = isMatrix() && (rowDims.size() > 1 || rowsCollide());
+  bool copiesRows =
+      isMatrix() && (rowDims.size() > 1 || rowsCollide() || (stepPoints == 2 && !isInMemory(root.rows->get())));
   if ((copiesRows || root.op.getMatchingIndexingMap(root.rows).isProjectedPermutation()) && stepCount.isConstant())
     blockRows = std::min(blockRows, kBlockBytes / std::max<int64_t>(1, stepCount.offset * panelBytes / panelWidth));
   blockRows = getParameter(emitter.getKernel(), "block_rows", blockRows);
@@ -701,7 +737,7 @@ Grid ContractionNest::emit() {
   Index lower = isOne(grid.x) ? Index(0) : emitter.mul(emitter.getWorkgroup(0), panelsPerBlock);
   Index upper = isOne(grid.x) ? panels : emitter.min(panels, emitter.add(lower, panelsPerBlock));
   if (copiesRows) {
-    Type type = root.getAccumulatorType();
+    Type type = stepPoints == 2 ? getElementTypeOrSelf(root.rows->get().getType()) : root.getAccumulatorType();
     int64_t lineElements = kLineBytes / (type.getIntOrFloatBitWidth() / 8);
     int64_t distance = (llvm::divideCeil(stepCount.offset, lineElements) | 1) * lineElements;
     Value memory = emitter.allocateScratch(tilesPerBlock * tileRows * distance * (type.getIntOrFloatBitWidth() / 8));
