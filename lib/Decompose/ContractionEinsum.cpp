@@ -280,6 +280,24 @@ static FailureOr<Value> DecomposeAtenBilinear(AtenBilinearOp op, Decomposer &b) 
   return isNone(op.getBias()) ? result : b.addTensors(result, op.getBias());
 }
 
+/// The sum over some dims of x1 x2 x3, each of which has new dims of size 1 at some places
+static FailureOr<Value> DecomposeAten_Trilinear(Aten_TrilinearOp op, Decomposer &b) {
+  auto summed = getConstantIntList(op.getSumdim());
+  Value product;
+  for (auto [x, list] :
+       {std::pair(op.getI1(), op.getExpand1()), {op.getI2(), op.getExpand2()}, {op.getI3(), op.getExpand3()}}) {
+    auto places = getConstantIntList(list);
+    if (!places || !summed)
+      return b.unsupported("dims that are not constant");
+    Value factor = x;
+    llvm::sort(*places);
+    for (int64_t place : *places)
+      factor = b.unsqueeze(factor, place);
+    product = product ? b.mulTensors(product, factor) : factor;
+  }
+  return b.sum(product, *summed, /*keepdim=*/false);
+}
+
 /// The product of matrices, from left to right
 static FailureOr<Value> buildProduct(Value list, Decomposer &b) {
   auto tensors = getListElements(list);
@@ -344,7 +362,8 @@ static FailureOr<Value> DecomposeAtenLinalgMatrixExp(AtenLinalgMatrixExpOp op, D
 
 void torchc::populateContractionEinsumPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenEinsum, DecomposeAtenTensordot, DecomposeAtenInner, DecomposeAtenKron,
-                    DecomposeAtenBilinear, DecomposeAtenLinalgMultiDot, DecomposeAtenChainMatmul,
-                    DecomposeAtenLinalgMatrixPower, decomposeAs<AtenLinalgMatrixPowerOp, AtenMatrixPowerOp>,
-                    DecomposeAtenMatrixExp, DecomposeAtenLinalgMatrixExp);
+                    DecomposeAtenBilinear, DecomposeAten_Trilinear, DecomposeAtenLinalgMultiDot,
+                    DecomposeAtenChainMatmul, DecomposeAtenLinalgMatrixPower,
+                    decomposeAs<AtenLinalgMatrixPowerOp, AtenMatrixPowerOp>, DecomposeAtenMatrixExp,
+                    DecomposeAtenLinalgMatrixExp);
 }

@@ -232,6 +232,7 @@ static FailureOr<Value> DecomposeAtenLiftFreshCopy(AtenLiftFreshCopyOp op, Decom
 
 static FailureOr<Value> DecomposeAtenPositive(AtenPositiveOp op, Decomposer &b) { return op.getSelf(); }
 static FailureOr<Value> DecomposeAtenAliasCopy(AtenAliasCopyOp op, Decomposer &b) { return op.getSelf(); }
+static FailureOr<Value> DecomposeAtenDetachCopy(AtenDetachCopyOp op, Decomposer &b) { return op.getSelf(); }
 /// A value is never a lazily conjugated or negated view.
 static FailureOr<Value> DecomposeAtenResolveConj(AtenResolveConjOp op, Decomposer &b) { return op.getSelf(); }
 static FailureOr<Value> DecomposeAtenResolveNeg(AtenResolveNegOp op, Decomposer &b) { return op.getSelf(); }
@@ -284,9 +285,10 @@ void torchc::populateElementwisePatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenPrelu, DecomposeAtenGlu, DecomposeAtenFloatPowerTensorTensor,
                     DecomposeAtenFloatPowerScalar, DecomposeAtenLdexpTensor, DecomposeAtenMvlgamma,
                     DecomposeAtenSpecialPolygamma, DecomposeAtenIsclose, DecomposeAtenIsreal, DecomposeAtenPositive,
-                    DecomposeAtenAliasCopy, DecomposeAtenResolveConj, DecomposeAtenResolveNeg, DecomposeAtenReal,
-                    DecomposeAtenImag, DecomposeAten_Conj, DecomposeAtenConjPhysical, DecomposeAtenComplex,
-                    DecomposeAtenPolar);
+                    DecomposeAtenAliasCopy, DecomposeAtenDetachCopy,
+                    decomposeAs<AtenConjPhysicalOp, Aten_ConjPhysicalOp>, DecomposeAtenResolveConj,
+                    DecomposeAtenResolveNeg, DecomposeAtenReal, DecomposeAtenImag, DecomposeAten_Conj,
+                    DecomposeAtenConjPhysical, DecomposeAtenComplex, DecomposeAtenPolar);
   addDecompositions(patterns, decomposeAs<AtenMaximumOp, AtenMaxOtherOp>, decomposeAs<AtenMinimumOp, AtenMinOtherOp>,
                     decomposeAs<AtenDivTensorOp, AtenDivideTensorOp>, decomposeAs<AtenDivScalarOp, AtenDivideScalarOp>,
                     decomposeAs<AtenDivTensorModeOp, AtenDivideTensorModeOp>,

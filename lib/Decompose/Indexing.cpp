@@ -320,7 +320,9 @@ void torchc::populateIndexingPatterns(RewritePatternSet &patterns) {
                     DecomposeAtenNarrowTensor);
   addDecompositions(patterns, DecomposeAtenDiagEmbed, DecomposeAtenDiag, DecomposeAtenDiagflat, DecomposeAtenTrace,
                     DecomposeAtenDiagonalScatter, decomposeAs<AtenDiagonalOp, AtenDiagonalCopyOp>,
-                    decomposeAs<AtenDiagonalOp, AtenLinalgDiagonalOp>, decomposeAs<AtenNarrowOp, AtenNarrowCopyOp>);
+                    decomposeAs<AtenDiagonalOp, AtenLinalgDiagonalOp>, decomposeAs<AtenNarrowOp, AtenNarrowCopyOp>,
+                    decomposeAs<AtenSelectIntOp, AtenSelectCopyIntOp>,
+                    decomposeAs<AtenSliceTensorOp, AtenSliceCopyTensorOp>);
   addDecompositions(patterns, DecomposeAtenTake, DecomposeAtenTakeAlongDim,
                     decomposeAs<AtenIndexTensorOp, Aten_UnsafeIndexTensorOp>,
                     decomposeAs<AtenIndexPutOp, Aten_UnsafeIndexPutOp>);

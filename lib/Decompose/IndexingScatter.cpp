@@ -270,5 +270,5 @@ void torchc::populateIndexingScatterPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenPut, DecomposeAtenMaskedScatter, DecomposeAten_UnsafeMaskedIndex,
                     DecomposeAten_UnsafeMaskedIndexPutAccumulate, DecomposeAtenMaxUnpool2d, DecomposeAtenMaxUnpool3d);
   addDecompositions(patterns, DecomposeAtenArgwhere, DecomposeAtenNonzeroNumpy, DecomposeAtenNonzeroStatic,
-                    DecomposeAtenMaskedSelect);
+                    DecomposeAtenMaskedSelect, decomposeAs<AtenNonzeroNumpyOp, AtenWhereOp>);
 }

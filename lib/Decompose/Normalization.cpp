@@ -296,30 +296,52 @@ static FailureOr<Value> DecomposeAtenInstanceNorm(AtenInstanceNormOp op, Decompo
   return buildGroupNorm(op.getInput(), b.size(op.getInput(), 1), op.getWeight(), op.getBias(), op.getEps(), b);
 }
 
-/// w = g v / |v|, the norm of what one place of `dim` holds, or of all for -1
-static Value buildWeightNorm(Value v, Value g, int64_t dim, Decomposer &b) {
+/// The sum of what one place of `dim` holds, or of all for -1
+static Value sumOfPlaces(Value x, int64_t dim, Decomposer &b) {
   SmallVector<int64_t> dims;
-  for (int64_t i = 0, rank = getTensorType(v).getRank(); i < rank; ++i)
-    if (i != dim)
+  int64_t rank = getTensorType(x).getRank();
+  for (int64_t i = 0; i < rank; ++i)
+    if (i != (dim < -1 ? dim + rank : dim))
       dims.push_back(i);
-  Value squares = b.mulTensors(v, v);
-  Value norms = b.create<AtenSqrtOp>(dims.empty() ? squares : b.sum(squares, dims, /*keepdim=*/dim != -1));
-  return b.mulTensors(v, b.divTensors(g, norms));
+  return dims.empty() ? x : b.sum(x, dims, /*keepdim=*/dim != -1);
+}
+/// w = g v / |v|, and |v|
+static Decomposed buildWeightNorm(Value v, Value g, Value place, Decomposer &b) {
+  auto dim = getConstantInt(place);
+  if (!dim)
+    return b.unsupported("a dim that is not constant");
+  Value norms = b.create<AtenSqrtOp>(sumOfPlaces(b.mulTensors(v, v), *dim, b));
+  return SmallVector<Value>{b.mulTensors(v, b.divTensors(g, norms)), norms};
 }
 static FailureOr<Value> DecomposeAten_WeightNorm(Aten_WeightNormOp op, Decomposer &b) {
+  Decomposed results = buildWeightNorm(op.getV(), op.getG(), op.getDim(), b);
+  return failed(results) ? FailureOr<Value>() : results->front();
+}
+static Decomposed DecomposeAten_WeightNormInterface(Aten_WeightNormInterfaceOp op, Decomposer &b) {
+  Decomposed results = buildWeightNorm(op.getV(), op.getG(), op.getDim(), b);
+  if (succeeded(results))
+    results->back() = b.convert(results->back(), getResultDtype(op, 1));
+  return results;
+}
+/// dv = g / |v| (dw - v (dw v) / |v|^2), dg = (dw v) / |v|
+static Decomposed DecomposeAten_WeightNormInterfaceBackward(Aten_WeightNormInterfaceBackwardOp op, Decomposer &b) {
   auto dim = getConstantInt(op.getDim());
   if (!dim)
     return b.unsupported("a dim that is not constant");
-  int64_t rank = getTensorType(op.getV()).getRank();
-  return buildWeightNorm(op.getV(), op.getG(), *dim < -1 ? *dim + rank : *dim, b);
+  Value v = op.getSavedV(), norms = op.getSavedNorms();
+  Value dot = sumOfPlaces(b.mulTensors(op.getGradW(), v), *dim, b);
+  Value along = b.mulTensors(v, b.divTensors(dot, b.mulTensors(norms, norms)));
+  Value ofV = b.mulTensors(b.divTensors(op.getSavedG(), norms), b.subTensors(op.getGradW(), along));
+  return SmallVector<Value>{b.convert(ofV, getResultDtype(op)),
+                            b.convert(b.divTensors(dot, norms), getResultDtype(op, 1))};
 }
 
 void torchc::populateNormalizationPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenSoftmaxInt, DecomposeAtenLogSoftmaxInt, DecomposeAtenBatchNorm,
                     DecomposeAten_NativeBatchNormLegitNoTraining, DecomposeAtenNativeLayerNorm, DecomposeAtenGroupNorm,
                     DecomposeAtenNativeGroupNorm, DecomposeAtenInstanceNorm, DecomposeAten_SafeSoftmax,
-                    DecomposeAten_SoftmaxBackwardData, DecomposeAten_WeightNorm,
-                    decomposeAs<AtenSoftmaxIntOp, AtenSpecialSoftmaxOp>,
+                    DecomposeAten_SoftmaxBackwardData, DecomposeAten_WeightNorm, DecomposeAten_WeightNormInterface,
+                    DecomposeAten_WeightNormInterfaceBackward, decomposeAs<AtenSoftmaxIntOp, AtenSpecialSoftmaxOp>,
                     decomposeAs<AtenLogSoftmaxIntOp, AtenSpecialLogSoftmaxOp>);
   addDecompositions(patterns, DecomposeAtenNativeBatchNorm, DecomposeAten_NativeBatchNormLegit,
                     DecomposeAten_NativeBatchNormLegitNoStats, DecomposeAten_NativeBatchNormLegitFunctional,

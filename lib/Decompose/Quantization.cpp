@@ -27,13 +27,17 @@ static Value placeOnAxis(Value numbers, Value tensor, int64_t axis, Decomposer &
   return b.view(numbers, sizes);
 }
 
-/// clamp(round(x scale^-1) + zero point, low, high) as `dtype`
-static Value quantize(Value input, Value inverseScale, Value zeroPoint, Value low, Value high, Type dtype,
-                      Decomposer &b) {
+/// round(x scale^-1) + zero point
+static Value buildRounded(Value input, Value inverseScale, Value zeroPoint, Decomposer &b) {
   if (!getTensorType(input).getDtype().isF64())
     input = b.convert(input, b.getBuilder().getF32Type());
-  Value rounded = b.addTensors(b.create<AtenRoundOp>(b.mulTensors(input, inverseScale)), zeroPoint);
-  return b.convert(b.create<AtenClampOp>(rounded, low, high), dtype);
+  return b.addTensors(b.create<AtenRoundOp>(b.mulTensors(input, inverseScale)), zeroPoint);
+}
+
+/// The same, clamped, as `dtype`
+static Value quantize(Value input, Value inverseScale, Value zeroPoint, Value low, Value high, Type dtype,
+                      Decomposer &b) {
+  return b.convert(b.create<AtenClampOp>(buildRounded(input, inverseScale, zeroPoint, b), low, high), dtype);
 }
 
 static FailureOr<Value> DecomposeQuantizedDecomposedQuantizePerTensor(QuantizedDecomposedQuantizePerTensorOp op,
@@ -133,25 +137,77 @@ DecomposeQuantizedDecomposedChooseQparamsPerTokenAsymmetric(QuantizedDecomposedC
   return SmallVector<Value>{b.convert(scale, getDtype(0)), b.convert(zeroPoint, getDtype(1))};
 }
 
-/// Quantized and back, in floating point
-static FailureOr<Value> DecomposeAtenFakeQuantizePerTensorAffine(AtenFakeQuantizePerTensorAffineOp op, Decomposer &b) {
-  auto scale = getConstantNumber(op.getScale()), zeroPoint = getConstantNumber(op.getZeroPoint());
-  Type dtype = getResultDtype(op);
-  if (!scale || !zeroPoint || dtype.isF64())
-    return b.unsupported("a scale or zero point that is not constant, or on f64");
+//===----------------------------------------------------------------------===//
+// Quantized and back, in floating point
+//===----------------------------------------------------------------------===//
+
+/// The result, and where nothing was clamped. Scales and zero points broadcast against x.
+template <typename Op> static Decomposed fakeQuantize(Op op, Value scale, Value zeroPoint, Decomposer &b) {
+  Value x = op.getSelf(), low = op.getQuantMin(), high = op.getQuantMax();
+  if (getDtype(x).isF64() || isFloatDtype(getDtype(zeroPoint)))
+    return b.unsupported("on f64, or with a zero point that is no integer");
   Type f32 = b.getBuilder().getF32Type();
+  scale = b.convert(scale, f32);
+  zeroPoint = b.convert(zeroPoint, f32);
   // The reciprocal is rounded to f32, as PyTorch does, so that both round the same way.
-  auto inverse = static_cast<double>(1.0f / static_cast<float>(*scale));
-  Value quantized = quantize(op.getSelf(), b.literal(f32, inverse), b.literal(f32, *zeroPoint), op.getQuantMin(),
-                             op.getQuantMax(), f32, b);
-  return b.convert(b.mulNumber(b.addNumber(quantized, -*zeroPoint), *scale), dtype);
+  Value rounded = buildRounded(x, b.create<AtenReciprocalOp>(scale), zeroPoint, b);
+  Value clamped = b.create<AtenClampOp>(rounded, low, high);
+  Value result = b.convert(b.mulTensors(b.subTensors(clamped, zeroPoint), scale), getDtype(x));
+  return SmallVector<Value>{result, b.create<AtenLogicalAndOp>(b.create<AtenGeScalarOp>(rounded, low),
+                                                               b.create<AtenLeScalarOp>(rounded, high))};
+}
+template <typename Op> static Decomposed fakeQuantizeByNumbers(Op op, Decomposer &b) {
+  auto scale = getConstantNumber(op.getScale()), zeroPoint = getConstantNumber(op.getZeroPoint());
+  if (!scale || !zeroPoint)
+    return b.unsupported("a scale or zero point that is not constant");
+  Type si64 = b.getBuilder().getIntegerType(64, /*isSigned=*/true);
+  return fakeQuantize(op, b.literal(b.getBuilder().getF32Type(), *scale), b.literal(si64, *zeroPoint), b);
+}
+template <typename Op> static Decomposed fakeQuantizeByTensors(Op op, Decomposer &b) {
+  return fakeQuantize(op, getOnly(op.getScale(), b), getOnly(op.getZeroPoint(), b), b);
+}
+template <typename Op> static Decomposed fakeQuantizePerChannel(Op op, Decomposer &b) {
+  auto axis = getConstantInt(op.getAxis());
+  if (!axis)
+    return b.unsupported("an axis that is not constant");
+  return fakeQuantize(op, placeOnAxis(op.getScale(), op.getSelf(), *axis, b),
+                      placeOnAxis(op.getZeroPoint(), op.getSelf(), *axis, b), b);
+}
+
+static FailureOr<Value> getFirst(Decomposed results) { return failed(results) ? FailureOr<Value>() : results->front(); }
+static FailureOr<Value> DecomposeAtenFakeQuantizePerTensorAffine(AtenFakeQuantizePerTensorAffineOp op, Decomposer &b) {
+  return getFirst(fakeQuantizeByNumbers(op, b));
+}
+static FailureOr<Value>
+DecomposeAtenFakeQuantizePerTensorAffineTensorQparams(AtenFakeQuantizePerTensorAffineTensorQparamsOp op,
+                                                      Decomposer &b) {
+  return getFirst(fakeQuantizeByTensors(op, b));
+}
+static FailureOr<Value> DecomposeAtenFakeQuantizePerChannelAffine(AtenFakeQuantizePerChannelAffineOp op,
+                                                                  Decomposer &b) {
+  return getFirst(fakeQuantizePerChannel(op, b));
+}
+/// x itself where it is not enabled
+static Decomposed DecomposeAten_FakeQuantizePerTensorAffineCachemaskTensorQparams(
+    Aten_FakeQuantizePerTensorAffineCachemaskTensorQparamsOp op, Decomposer &b) {
+  Decomposed results = fakeQuantizeByTensors(op, b);
+  if (failed(results))
+    return failure();
+  Value isOff = b.create<AtenEqScalarOp>(getOnly(op.getFakeQuantEnabled(), b), b.integer(0));
+  return SmallVector<Value>{b.where(isOff, op.getSelf(), (*results)[0]),
+                            b.create<AtenLogicalOrOp>((*results)[1], isOff)};
 }
 
 void torchc::populateQuantizationPatterns(RewritePatternSet &patterns) {
-  addDecompositions(
-      patterns, DecomposeQuantizedDecomposedQuantizePerTensor, DecomposeQuantizedDecomposedQuantizePerTensorTensor,
-      DecomposeQuantizedDecomposedQuantizePerChannel, DecomposeQuantizedDecomposedQuantizePerToken,
-      DecomposeQuantizedDecomposedDequantizePerTensor, DecomposeQuantizedDecomposedDequantizePerTensorTensor,
-      DecomposeQuantizedDecomposedDequantizePerChannel, DecomposeQuantizedDecomposedDequantizePerToken,
-      DecomposeQuantizedDecomposedChooseQparamsPerTokenAsymmetric, DecomposeAtenFakeQuantizePerTensorAffine);
+  addDecompositions(patterns, DecomposeQuantizedDecomposedQuantizePerTensor,
+                    DecomposeQuantizedDecomposedQuantizePerTensorTensor, DecomposeQuantizedDecomposedQuantizePerChannel,
+                    DecomposeQuantizedDecomposedQuantizePerToken, DecomposeQuantizedDecomposedDequantizePerTensor,
+                    DecomposeQuantizedDecomposedDequantizePerTensorTensor,
+                    DecomposeQuantizedDecomposedDequantizePerChannel, DecomposeQuantizedDecomposedDequantizePerToken,
+                    DecomposeQuantizedDecomposedChooseQparamsPerTokenAsymmetric);
+  addDecompositions(patterns, DecomposeAtenFakeQuantizePerTensorAffine,
+                    DecomposeAtenFakeQuantizePerTensorAffineTensorQparams, DecomposeAtenFakeQuantizePerChannelAffine,
+                    DecomposeAten_FakeQuantizePerTensorAffineCachemaskTensorQparams,
+                    fakeQuantizeByNumbers<AtenFakeQuantizePerTensorAffineCachemaskOp>,
+                    fakeQuantizePerChannel<AtenFakeQuantizePerChannelAffineCachemaskOp>);
 }

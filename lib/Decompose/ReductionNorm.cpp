@@ -165,6 +165,25 @@ template <typename Op> static FailureOr<Value> decomposeCdist(Op op, Decomposer 
                                           b.none());
 }
 
+/// For x1: of each j, the gradient times sign(d) (|d| / |d|_p)^(p - 1), where d = x1[.., i, :] - x2[.., j, :]
+static FailureOr<Value> DecomposeAten_CdistBackward(Aten_CdistBackwardOp op, Decomposer &b) {
+  auto p = getConstantNumber(op.getP());
+  if (!p)
+    return b.unsupported("a norm that is not constant");
+  Value difference = b.subTensors(b.unsqueeze(op.getX1(), -2), b.unsqueeze(op.getX2(), -3));
+  Value magnitude = b.create<AtenAbsOp>(difference), distance = b.unsqueeze(op.getCdist(), -1);
+  Value isZero = b.create<AtenEqScalarOp>(difference, b.integer(0)), share = b.create<AtenSignOp>(difference);
+  if (*p == 0)
+    isZero = b.create<AtenEqTensorOp>(difference, difference);
+  else if (std::isinf(*p))
+    isZero = b.create<AtenNeTensorOp>(magnitude, distance);
+  else if (*p != 1)
+    share = b.mulTensors(share, b.create<AtenPowTensorScalarOp>(b.divTensors(magnitude, distance), b.floating(*p - 1)));
+  Value terms = b.mulTensors(b.unsqueeze(op.getGrad(), -1), share);
+  Value zero = b.literal(getDtype(terms), 0);
+  return b.sum(b.where(isZero, zero, terms), {getRank(terms) - 2}, /*keepdim=*/false);
+}
+
 /// |x[i] - x[j]|_p for i < j
 template <typename Op> static FailureOr<Value> decomposePdist(Op op, Decomposer &b) {
   int64_t count = getTensorType(op.getSelf()).getSizes().front();
@@ -429,7 +448,8 @@ void torchc::populateReductionNormPatterns(RewritePatternSet &patterns) {
                     DecomposeAtenLinalgNorm, DecomposeAtenLinalgNormOrdStr, DecomposeAtenNormScalar,
                     DecomposeAtenNormScalarOptDtype, DecomposeAtenNormScalarOptDimDtype);
   addDecompositions(patterns, DecomposeAtenDist, decomposeCdist<AtenCdistOp>, decomposeCdist<Aten_CdistForwardOp>,
-                    decomposePdist<AtenPdistOp>, decomposePdist<Aten_PdistForwardOp>, DecomposeAtenRenorm);
+                    DecomposeAten_CdistBackward, decomposePdist<AtenPdistOp>, decomposePdist<Aten_PdistForwardOp>,
+                    DecomposeAtenRenorm);
   addDecompositions(patterns, DecomposeAtenTrapezoidX, DecomposeAtenTrapezoidDx, DecomposeAtenTrapzX,
                     DecomposeAtenTrapzDx, DecomposeAtenCumulativeTrapezoidX, DecomposeAtenCumulativeTrapezoidDx,
                     DecomposeAtenGradientScalarint, DecomposeAtenGradientScalararray, DecomposeAtenGradientScalarrayint,

@@ -1,5 +1,6 @@
 """torch.compile(backend="torchc"): what a model and its gradients are is what eager PyTorch says."""
 import copy
+import functools
 import logging
 import os
 import subprocess
@@ -396,6 +397,22 @@ def test_inputs_without_gradients():
             return (x * mask * factor).tanh()
 
     check_training(Scale(), torch.randn(4, requires_grad=True), torch.tensor([1.0, 0, 1, 0]), 3)
+
+
+@pytest.mark.parametrize("make", [functools.partial(torch.optim.SGD, momentum=0.9, weight_decay=0.1), torch.optim.AdamW,
+                                  torch.optim.RMSprop, torch.optim.Rprop, torch.optim.Adamax])
+def test_optimizers(make):
+    """A step on all tensors is one graph."""
+    model, x = nn.Sequential(nn.Linear(5, 4), nn.Linear(4, 3)), torch.randn(2, 5)
+    other = copy.deepcopy(model)
+    optimizer, compiled = (make(own.parameters(), lr=0.01) for own in (model, other))
+    step = compile(compiled.step, options={"fallback": False})
+    for _ in range(3):
+        for own, update in ((model, optimizer.step), (other, step)):
+            own.zero_grad()
+            own(x).square().sum().backward()
+            update()
+    check(list(other.parameters()), list(model.parameters()), 1e-4)
 
 
 # What torchc does not have.

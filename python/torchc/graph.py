@@ -80,7 +80,36 @@ def find_decompositions():
                 continue
             if all(result.alias_info is None for result in op._schema.returns):
                 chosen[op] = decomposition
+    if hasattr(torch.ops.prims, "fma"):  # Dynamo's, for addcmul_ with a factor.
+        chosen[torch.ops.prims.fma.default] = lambda a, b, c: torch.ops.aten.add(torch.ops.aten.mul(a, b), c)
+    return chosen | _find_list_decompositions()
+
+
+def _find_list_decompositions():
+    """Of operators on lists of tensors, `_foreach_add`, which optimizers call: the operator on each tensor."""
+    aten, chosen = torch.ops.aten, {}
+    others = {
+        "addcdiv": lambda x, a, b, value=1: aten.addcdiv(x, a, b, value=value),
+        "addcmul": lambda x, a, b, value=1: aten.addcmul(x, a, b, value=value),
+        "maximum": lambda x, y: aten.maximum(x, y) if isinstance(y, torch.Tensor) else aten.clamp_min(x, y),
+        "minimum": lambda x, y: aten.minimum(x, y) if isinstance(y, torch.Tensor) else aten.clamp_max(x, y),
+        "norm": lambda x, order=2, dtype=None: aten.linalg_vector_norm(x, order, dtype=dtype),
+    }
+    for full_name in torch._C._dispatch_get_all_op_names():
+        name, _, overload = full_name.removeprefix("aten::_foreach_").partition(".")
+        # Not: those in place, with numbers in a tensor, and without an operator on one tensor.
+        if (not full_name.startswith("aten::_foreach_") or name.endswith("_") or "out" in overload
+                or (name.startswith("addc") and overload == "Tensor") or not (name in others or hasattr(aten, name))):
+            continue
+        op = getattr(getattr(aten, f"_foreach_{name}"), overload or "default")
+        chosen[op] = functools.partial(_map_lists, others.get(name) or getattr(aten, name))
     return chosen
+
+
+def _map_lists(function, *arguments, **options):
+    count = next(len(argument) for argument in arguments if isinstance(argument, (list, tuple)))
+    columns = [argument if isinstance(argument, (list, tuple)) else [argument] * count for argument in arguments]
+    return [function(*row, **options) for row in zip(*columns)]
 
 
 def remove_dead_code(module):

@@ -74,6 +74,17 @@ def attention_backward(causal, mask=None, scale=None, dtype=torch.float32):
                     attn_mask=mask, scale=scale)
 
 
+def cdist_backward(x1, x2, p):
+    y = torch.ops.aten._cdist_forward(x1, x2, p, None)
+    return backward("aten._cdist_backward", y, x1, x2, p, y)
+
+
+def weight_norm_backward(v, dim):
+    g = randn(*(size if i == dim else 1 for i, size in enumerate(v.shape)))
+    w, norms = torch.ops.aten._weight_norm_interface(v, g, dim)
+    return backward("aten._weight_norm_interface_backward", w, v, g, norms, dim)
+
+
 SCORES, CLASSES = randn(3, 5).log_softmax(1), torch.tensor([4, -100, 0])
 MAP, MAP_CLASSES = randn(2, 5, 2, 3).log_softmax(1), torch.tensor([[[4, 1, 0], [2, -100, 2]], [[1, 1, 3], [0, 4, 2]]])
 CUBE = randn(2, 3, 5, 6, 7)
@@ -106,6 +117,10 @@ BACKWARD = [
     batch_norm_backward(IMAGE, randn(4), True, [True, True, True]), batch_norm_backward(IMAGE, randn(4), False, [True, True, True]),
     batch_norm_backward(randn(6, 4), randn(4), True, [True, False, True]),
     backward("aten._log_softmax_backward_data", X, X.log_softmax(1), 1, torch.float32),
+    weight_norm_backward(randn(5, 4, 3), 0), weight_norm_backward(randn(5, 4), 1),
+    # Reduction
+    *[cdist_backward(x1, x2, p) for p in (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, INF)
+      for x1, x2 in ((randn(2, 3, 4), randn(2, 5, 4)), (X[0], X[0]))],
     # Pooling
     pool_backward("aten.avg_pool2d_backward", torch.ops.aten.avg_pool2d, IMAGE, [3, 2], [2, 2], [1, 1], False, True, None),
     pool_backward("aten.avg_pool2d_backward", torch.ops.aten.avg_pool2d, IMAGE, [3, 2], [2, 3], [1, 0], True, False, None),
@@ -197,7 +212,15 @@ CASES = [
     ("aten.multiply.Scalar", X, 2), ("aten.subtract.Scalar", X, 2, 3), ("aten.divide.Scalar_mode", X, 0.3, {"rounding_mode": "floor"}),
     ("aten.clip", X, -0.5, 0.7), ("aten.clip.Tensor", X, None, torch.tensor(0.5)), ("aten.special_xlogy.self_scalar", 2, X.abs()),
     ("aten.special_xlogy.other_scalar", X, 2), *[(f"aten.bitwise_{name}.Scalar_Tensor", 6, I) for name in ("and", "or", "xor")],
+    ("aten.detach_copy", X), ("aten._conj_physical", X),
+    # Quantization
     ("aten.fake_quantize_per_tensor_affine", X * 3, 0.07, 3, -20, 20),
+    ("aten.fake_quantize_per_tensor_affine_cachemask", X * 3, 0.07, 3, -20, 20),
+    ("aten.fake_quantize_per_tensor_affine.tensor_qparams", X * 3, torch.tensor([0.07]), torch.tensor([3], dtype=torch.int32), -20, 20),
+    *[("aten._fake_quantize_per_tensor_affine_cachemask_tensor_qparams", X * 3, torch.tensor([0.07]),
+       torch.tensor([3], dtype=torch.int32), torch.tensor([enabled]), -20, 20) for enabled in (0, 1)],
+    *[(f"aten.fake_quantize_per_channel_affine{suffix}", x, torch.tensor([0.07, 0.3, 0.11]),
+       torch.tensor([3, 0, -5], dtype=torch.int32), 1, -20, 20) for suffix in ("", "_cachemask") for x in (X * 3, X.half())],
     # Reduction
     ("aten._cdist_forward", randn(2, 3, 4), randn(2, 5, 4), 2.0, None), ("aten._cdist_forward", randn(3, 4), randn(5, 4), 1.0, None),
     ("aten._pdist_forward", randn(5, 4), 2.0), ("aten.special_logsumexp", X, [1]),
@@ -217,6 +240,7 @@ CASES = [
     ("aten.mv", randn(3, 5), V), ("aten.dot", V, V), ("aten.outer", V, randn(3)),
     ("aten.addbmm", randn(3, 5), randn(2, 3, 4), randn(2, 4, 5), {"beta": 0.5, "alpha": 2}),
     ("aten.linalg_matmul", randn(3, 5), randn(5, 2)),
+    ("aten._trilinear", randn(3, 4), randn(5, 4, 2), randn(3, 2), [1, 3], [0], [1, 2], [2, 3]),
     *[(f"aten.{name}_cell", randn(3, 5), randn(3, 4), randn(gates * 4, 5), randn(gates * 4, 4), randn(gates * 4), randn(gates * 4))
       for name, gates in (("gru", 3), ("rnn_tanh", 1), ("rnn_relu", 1))],
     ("aten.lstm_cell", randn(3, 5), [randn(3, 4), randn(3, 4)], randn(16, 5), randn(16, 4), randn(16), None),
@@ -243,6 +267,7 @@ CASES = [
     ("aten._batch_norm_with_update_functional", IMAGE, randn(4), randn(4), randn(4), randn(4).abs(), 0.1, 1e-5),
     ("aten.batch_norm", IMAGE, randn(4), randn(4), None, None, True, 0.1, 1e-5, False),
     ("aten.native_layer_norm", X, [3, 4], randn(3, 4), randn(3, 4), 1e-5), ("aten.native_layer_norm", X, [4], None, None, 1e-5),
+    ("aten._weight_norm_interface", randn(5, 4, 3), randn(5, 1, 1), 0), ("aten._weight_norm_interface", randn(5, 4), randn(1, 4), 1),
     ("aten.group_norm", IMAGE, 2, randn(4), randn(4)), ("aten.group_norm", IMAGE, 4),
     ("aten.native_group_norm", IMAGE, randn(4), randn(4), 2, 4, 63, 2, 1e-5),
     ("aten.instance_norm", IMAGE, randn(4), randn(4), None, None, True, 0.1, 1e-5, False),
@@ -271,6 +296,7 @@ CASES = [
     ("aten.reflection_pad2d", IMAGE, [8, 8, 6, 6]), ("aten.col2im", randn(2, 12, 8), [5, 6], [2, 3], [1, 1], [0, 0], [1, 2]),
     ("aten.col2im", randn(8, 9), [3, 4], [2, 2], [2, 1], [1, 1], [1, 2]), ("aten.row_stack", [X[0], X[1]]),
     # Indexing
+    ("aten.select_copy.int", X, 1, -1), ("aten.slice_copy.Tensor", X, 2, 1, -1, 2),
     ("aten.narrow", X, 2, 1, 2), ("aten.narrow", X, -1, -2, 2), ("aten.diagonal", X), ("aten.diagonal", X, 1, 1, 2),
     ("aten.diagonal", X, -1, 2, 0), ("aten.one_hot", torch.tensor([[0, 3], [2, 1]]), 5),
     ("aten.diff", X), ("aten.diff", X, 2, 1), ("aten.diff", B, 1, 0), ("aten.diff", X, 1, -1, randn(2, 3, 1), randn(2, 3, 2)),
