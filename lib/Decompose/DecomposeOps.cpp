@@ -70,6 +70,7 @@ struct DecomposeOps : public torchc::impl::DecomposeOpsBase<DecomposeOps> {
         return emitError(UnknownLoc::get(context)) << "the op table does not route " << root << " to Decompose";
     }
     // Other forms of these ops are Lower's, other operators the user's.
+    populateConvolutionDynamicPatterns(owned);
     populateIndexingMaskPatterns(owned);
     populateOperatorPatterns(owned);
     patterns = std::move(owned);

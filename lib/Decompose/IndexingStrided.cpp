@@ -21,22 +21,26 @@ using namespace torchc::torch;
 /// offset + i * strides[0] + j * strides[1] + ..., flat: the place of each element of the view in
 /// the flattened tensor. Null for a view without elements.
 static FailureOr<Value> buildPlaces(Value self, Value sizeList, Value strideList, Value offset, Decomposer &b) {
-  auto sizes = getConstantIntList(sizeList), strides = getConstantIntList(strideList);
-  auto first = isNone(offset) ? std::optional<int64_t>(0) : getConstantInt(offset);
-  ArrayRef<int64_t> shape = getTensorType(self).getSizes();
-  if (!sizes || !strides || !first || sizes->size() != strides->size() || llvm::any_of(shape, ShapedType::isDynamic))
-    return b.unsupported("sizes, strides or an offset that are not constant, or of a tensor that is not static");
-  if (llvm::is_contained(*sizes, 0))
+  auto sizes = getListElements(sizeList), strides = getListElements(strideList);
+  if (!sizes || !strides || sizes->size() != strides->size())
+    return b.unsupported("sizes and strides that are no lists of known length");
+  if (llvm::any_of(*sizes, [](Value size) { return getConstantInt(size) == 0; }))
     return Value();
-  int64_t last = *first, count = llvm::product_of(shape);
+  Value zero = b.integer(0), one = b.integer(1), first = isNone(offset) ? zero : offset, end = b.add(first, one);
+  Value count = one;
   for (auto [size, stride] : llvm::zip_equal(*sizes, *strides))
-    last += (size - 1) * stride;
-  if (*first < 0 || last >= count)
+    end = b.add(end, b.mul(b.sub(size, one), stride));
+  for (Value size : b.sizes(self))
+    count = b.mul(count, size);
+  auto last = getConstantInt(end), elements = getConstantInt(count), start = getConstantInt(first);
+  if ((last && elements && *last > *elements) || (start && *start < 0))
     return b.unsupported("memory behind the end of the tensor");
+  b.checkLessEqual(zero, first, "a view that starts in front of its tensor");
+  b.checkLessEqual(end, count, "a view of memory behind the end of its tensor");
   Type si64 = b.getBuilder().getIntegerType(64, /*isSigned=*/true);
-  Value places = b.literal(si64, static_cast<double>(*first));
+  Value places = b.scalarTensor(first, si64);
   for (auto [size, stride] : llvm::zip_equal(*sizes, *strides)) {
-    Value steps = b.create<AtenMulScalarOp>(b.range(b.integer(size)), b.integer(stride));
+    Value steps = b.create<AtenMulScalarOp>(b.range(size), stride);
     places = b.addTensors(b.unsqueeze(places, -1), steps);
   }
   return b.flatten(places);

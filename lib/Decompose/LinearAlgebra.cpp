@@ -470,13 +470,18 @@ static FailureOr<Value> DecomposeAtenCholeskyInverse(AtenCholeskyInverseOp op, D
 // QR
 //===----------------------------------------------------------------------===//
 
-/// Matrices of static size with zero columns behind their own, or their first columns.
-static Value resizeColumns(Value matrices, int64_t columns, Decomposer &b) {
-  int64_t rank = getRank(matrices), own = getTensorType(matrices).getSizes().back();
-  if (columns <= own)
-    return b.slice(matrices, rank - 1, b.integer(0), b.integer(columns));
+/// Matrices with zero columns behind their own, or their first columns.
+static Value resizeColumns(Value matrices, Value columns, Decomposer &b) {
+  int64_t rank = getRank(matrices);
+  Value more = b.sub(columns, b.size(matrices, -1)), zero = b.integer(0);
+  if (!getConstantInt(more)) {
+    Value widened = b.create<AtenConstantPadNdOp>(matrices, b.list({zero, b.max(more, zero)}), zero);
+    return b.slice(widened, rank - 1, zero, columns);
+  }
+  if (*getConstantInt(more) <= 0)
+    return b.slice(matrices, rank - 1, zero, columns);
   SmallVector<Value> sizes = b.sizes(matrices);
-  sizes.back() = b.integer(columns - own);
+  sizes.back() = more;
   Type dtype = getTensorType(matrices).getDtype();
   return b.cat({matrices, b.full(sizes, b.integer(0), dtype)}, rank - 1);
 }
@@ -485,17 +490,13 @@ enum class QrMode { Reduced, Complete, R };
 
 static Decomposed buildQr(Operation *op, Value matrices, QrMode mode, Decomposer &b) {
   int64_t rank = getRank(matrices);
-  ArrayRef<int64_t> sizes = getTensorType(matrices).getSizes();
-  int64_t rows = sizes[rank - 2], columns = sizes[rank - 1];
-  if (ShapedType::isDynamic(rows) || ShapedType::isDynamic(columns))
-    return b.unsupported("on matrices of dynamic size");
   FailureOr<Value> a = toDouble(matrices, b);
   if (failed(a))
     return failure();
   Operation *factors = b.createOp(AtenGeqrfOp::getOperationName(), {}, {*a});
-  int64_t kept = mode == QrMode::Complete ? rows : std::min(rows, columns);
+  Value rows = b.size(*a, -2), kept = mode == QrMode::Complete ? rows : b.min(rows, b.size(*a, -1));
   Value r = b.create<AtenTriuOp>(factors->getResult(0), b.integer(0));
-  r = b.convert(b.slice(r, rank - 2, b.integer(0), b.integer(kept)), getResultDtype(op, 1));
+  r = b.convert(b.slice(r, rank - 2, b.integer(0), kept), getResultDtype(op, 1));
   if (mode == QrMode::R)
     return SmallVector<Value>{b.full(b.integer(0), b.integer(0), getResultDtype(op)), r};
   Value q =
@@ -524,15 +525,14 @@ static FailureOr<Value> DecomposeAtenOrgqr(AtenOrgqrOp op, Decomposer &b) {
 /// Q C, Q^T C, C Q or C Q^T for the whole Q of a factorization
 static FailureOr<Value> DecomposeAtenOrmqr(AtenOrmqrOp op, Decomposer &b) {
   auto left = getConstantBool(op.getLeft()), transposed = getConstantBool(op.getTranspose());
-  int64_t rows = getTensorType(op.getSelf()).getSizes().end()[-2];
-  if (!left || !transposed || ShapedType::isDynamic(rows) ||
-      ShapedType::isDynamic(getTensorType(op.getSelf()).getSizes().back()))
-    return b.unsupported("an option that is not constant, or on matrices of dynamic size");
+  if (!left || !transposed)
+    return b.unsupported("an option that is not constant");
   FailureOr<Value> vectors = toDouble(op.getSelf(), b);
   if (failed(vectors))
     return failure();
   Type f64 = b.getBuilder().getF64Type();
-  Value q = b.create<AtenLinalgHouseholderProductOp>(resizeColumns(*vectors, rows, b), b.convert(op.getInput2(), f64));
+  Value square = resizeColumns(*vectors, b.size(*vectors, -2), b);
+  Value q = b.create<AtenLinalgHouseholderProductOp>(square, b.convert(op.getInput2(), f64));
   q = *transposed ? transposeMatrices(q, b) : q;
   Value other = b.convert(op.getInput3(), f64);
   return b.convert(*left ? multiplyMatrices(q, other, b) : multiplyMatrices(other, q, b), getResultDtype(op));

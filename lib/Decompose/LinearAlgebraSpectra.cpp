@@ -118,13 +118,15 @@ static Value toTensor(Value tolerance, Decomposer &b) {
 
 /// `values`, of [..., count], not negative, of matrices of dtype `dtype`: [..., 1].
 static Value buildLimit(Value values, Tolerance tolerance, Value matrices, Decomposer &b) {
-  ArrayRef<int64_t> sizes = getTensorType(matrices).getSizes();
+  Value larger = b.max(b.size(matrices, -1), b.size(matrices, -2));
   double epsilon = getPartDtype(getDtype(matrices)).isF64() ? std::numeric_limits<double>::epsilon()
                                                             : std::numeric_limits<float>::epsilon();
   Type f64 = b.getBuilder().getF64Type();
   Value absolute = toTensor(tolerance.absolute, b), relative = toTensor(tolerance.relative, b);
   if (!relative) {
-    relative = b.literal(f64, epsilon * std::max(sizes.end()[-1], sizes.end()[-2]));
+    auto constant = getConstantInt(larger);
+    relative = constant ? b.literal(f64, epsilon * static_cast<double>(*constant))
+                        : b.mulNumber(b.scalarTensor(larger, f64), epsilon);
     if (absolute)
       relative = b.where(b.create<AtenGtScalarOp>(absolute, b.floating(0)), b.literal(f64, 0.0), relative);
   }
@@ -135,11 +137,9 @@ static Value buildLimit(Value values, Tolerance tolerance, Value matrices, Decom
   return b.unsqueeze(limit, -1);
 }
 
-/// Matrices in f64, complex ones as `toReal` has them; null where they have no elements to look at.
+/// Matrices in f64, complex ones as `toReal` has them; null where it is known that there are no elements to look at.
 static FailureOr<Value> toRealUnlessEmpty(Value matrices, bool hermitian, Decomposer &b) {
   ArrayRef<int64_t> sizes = getTensorType(matrices).getSizes();
-  if (ShapedType::isDynamic(sizes.end()[-1]) || ShapedType::isDynamic(sizes.end()[-2]))
-    return b.unsupported("on matrices of dynamic size");
   FailureOr<Value> converted = hermitian ? toRealHermitian(matrices, b) : toReal(matrices, b);
   bool isEmpty = sizes.end()[-1] == 0 || sizes.end()[-2] == 0;
   return succeeded(converted) && isEmpty ? Value() : converted;

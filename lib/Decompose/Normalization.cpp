@@ -153,8 +153,16 @@ static Decomposed buildNativeBatchNorm(Operation *op, Value input, Value weight,
               b.convert(batch.inverse, getTensorType(op->getResult(2)).getDtype())};
     if (givesRunning) {
       Value unbiased = b.create<AtenDivScalarOp>(batch.squares, b.sub(batch.count, b.integer(1)));
-      llvm::append_values(values, buildRunning(runningMean, batch.mean, *momentum, b),
-                          buildRunning(runningVariance, unbiased, *momentum, b));
+      for (auto [running, own] : {std::pair(runningMean, batch.mean), std::pair(runningVariance, unbiased)}) {
+        Value updated = buildRunning(running, own, *momentum, b);
+        // A batch of nothing leaves them as they are.
+        if (!getConstantInt(batch.count)) {
+          Type si64 = b.getBuilder().getIntegerType(64, /*isSigned=*/true);
+          Value isEmpty = b.create<AtenEqScalarOp>(b.scalarTensor(batch.count, si64), b.integer(0));
+          updated = b.where(isEmpty, running, updated);
+        }
+        values.push_back(updated);
+      }
     }
   }
   if (values.size() + 1 == op->getNumResults())

@@ -144,6 +144,8 @@ void populateContractionRecurrentPatterns(mlir::RewritePatternSet &patterns);
 /// Of operators outside of the table.
 void populateOperatorPatterns(mlir::RewritePatternSet &patterns);
 void populateConvolutionPatterns(mlir::RewritePatternSet &patterns);
+/// Of weights whose shape only a call knows; all others are Lower's.
+void populateConvolutionDynamicPatterns(mlir::RewritePatternSet &patterns);
 void populateConvolutionBackwardPatterns(mlir::RewritePatternSet &patterns);
 void populateCreationPatterns(mlir::RewritePatternSet &patterns);
 void populateElementwisePatterns(mlir::RewritePatternSet &patterns);

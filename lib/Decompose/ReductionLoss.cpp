@@ -380,13 +380,22 @@ static FailureOr<Value> DecomposeAtenCrossEntropyLoss(AtenCrossEntropyLossOp op,
   return b.convert(loss, getResultDtype(op));
 }
 
+/// The number of classes, of which a tensor without dims has one.
+static Value getClasses(Value x, Decomposer &b) { return getRank(x) == 0 ? b.integer(1) : b.size(x, -1); }
+/// sum / classes
+static Value divideByClasses(Value sum, Value classes, Decomposer &b) {
+  if (auto constant = getConstantInt(classes))
+    return b.mulNumber(sum, 1.0 / static_cast<double>(*constant));
+  return b.create<AtenDivScalarOp>(sum, classes);
+}
+
 /// sum over j != t of w[t] max(margin - x[t] + x[j], 0)^p / C
 static FailureOr<Value> DecomposeAtenMultiMarginLoss(AtenMultiMarginLossOp op, Decomposer &b) {
   auto p = getConstantNumber(op.getP()), margin = getConstantNumber(op.getMargin());
   Value x = widen(op, op.getSelf(), b), target = op.getTarget();
-  int64_t classes = getTensorType(x).getSizes().empty() ? 1 : getTensorType(x).getSizes().back();
-  if (!p || !margin || ShapedType::isDynamic(classes))
-    return b.unsupported("an option that is not constant, or a number of classes that is not static");
+  if (!p || !margin)
+    return b.unsupported("an option that is not constant");
+  Value classes = getClasses(x, b);
   bool batched = getRank(x) == 2;
   if (getRank(x) == 0)
     x = b.unsqueeze(x, 0);
@@ -401,9 +410,8 @@ static FailureOr<Value> DecomposeAtenMultiMarginLoss(AtenMultiMarginLossOp op, D
   if (!isNone(op.getWeight()))
     terms = b.mulTensors(
         terms, b.unsqueeze(b.create<AtenIndexSelectOp>(widen(op, op.getWeight(), b), b.integer(0), target), 1));
-  Value isOwn = b.create<AtenEqTensorOp>(b.range(b.integer(classes)), column);
-  Value loss =
-      b.mulNumber(b.sum(b.where(isOwn, zeroLike(x, b), terms), {1}, false), 1.0 / static_cast<double>(classes));
+  Value isOwn = b.create<AtenEqTensorOp>(b.range(classes), column);
+  Value loss = divideByClasses(b.sum(b.where(isOwn, zeroLike(x, b), terms), {1}, false), classes, b);
   if (getRank(op.getResult()) == 0 && getReduction(op.getReduction()) == LossReduction::None)
     return b.convert(b.squeeze(loss, 0), getResultDtype(op));
   return reduceLoss(op, loss, op.getReduction(), b);
@@ -413,9 +421,7 @@ static FailureOr<Value> DecomposeAtenMultiMarginLoss(AtenMultiMarginLossOp op, D
 /// max(1 - x[t] + x[j], 0) / C
 static FailureOr<Value> DecomposeAtenMultilabelMarginLoss(AtenMultilabelMarginLossOp op, Decomposer &b) {
   Value x = widen(op, op.getSelf(), b), target = op.getTarget();
-  int64_t classes = getTensorType(x).getSizes().empty() ? 1 : getTensorType(x).getSizes().back();
-  if (ShapedType::isDynamic(classes))
-    return b.unsupported("a number of classes that is not static");
+  Value classes = getClasses(x, b);
   bool batched = getRank(x) == 2;
   for (Value *tensor : {&x, &target})
     while (getRank(*tensor) < 2)
@@ -426,13 +432,13 @@ static FailureOr<Value> DecomposeAtenMultilabelMarginLoss(AtenMultilabelMarginLo
   Value safe = b.where(counts, target, b.literal(getTensorType(target).getDtype(), 0));
   Value own = b.create<AtenGatherOp>(x, b.integer(1), safe, b.boolean(false));
   // [N, target, class]
-  Value isClass = b.create<AtenEqTensorOp>(b.unsqueeze(safe, 2), b.range(b.integer(classes)));
+  Value isClass = b.create<AtenEqTensorOp>(b.unsqueeze(safe, 2), b.range(classes));
   Value isTarget = b.create<AtenAnyDimOp>(b.create<AtenLogicalAndOp>(isClass, b.unsqueeze(counts, 2)), b.integer(1),
                                           b.boolean(true));
   Value terms = clampMin(b.addNumber(b.subTensors(b.unsqueeze(x, 1), b.unsqueeze(own, 2)), 1), 0, b);
   Value isPair = b.create<AtenLogicalAndOp>(b.unsqueeze(counts, 2), b.create<AtenLogicalNotOp>(isTarget));
   Value sum = b.sum(b.where(isPair, terms, b.literal(dtype, 0)), {1, 2}, false);
-  Value loss = b.mulNumber(sum, 1.0 / static_cast<double>(classes));
+  Value loss = divideByClasses(sum, classes, b);
   if (!batched && getReduction(op.getReduction()) == LossReduction::None)
     return b.convert(b.squeeze(loss, 0), getResultDtype(op));
   return reduceLoss(op, loss, op.getReduction(), b);

@@ -109,15 +109,14 @@ static FailureOr<Value> DecomposeAten_ChunkCat(Aten_ChunkCatOp op, Decomposer &b
     return b.unsupported("a dim or a number that is not constant");
   for (Value &tensor : *tensors) {
     tensor = b.convert(tensor, getResultDtype(op));
-    int64_t extent = getTensorType(tensor).getSizes()[*dim];
-    if (ShapedType::isDynamic(extent))
-      return b.unsupported("of a dim that is not static");
-    SmallVector<int64_t> padding(2 * (getRank(tensor) - *dim), 0);
-    padding.back() = llvm::alignTo(extent, *chunks) - extent;
+    Value extent = b.size(tensor, *dim), count = b.integer(*chunks);
+    Value length = b.floordiv(b.add(extent, b.integer(*chunks - 1)), count);
+    SmallVector<Value> padding(2 * (getRank(tensor) - *dim), b.integer(0));
+    padding.back() = b.sub(b.mul(length, count), extent);
     tensor = b.create<AtenConstantPadNdOp>(tensor, b.list(padding), b.integer(0));
     SmallVector<Value> sizes = b.sizes(tensor);
     sizes.resize(*dim);
-    llvm::append_values(sizes, b.integer(*chunks), b.integer(-1));
+    llvm::append_values(sizes, count, b.integer(-1));
     tensor = b.create<AtenReshapeOp>(tensor, b.list(sizes));
   }
   return b.cat(*tensors, *dim + 1);

@@ -26,20 +26,28 @@ using namespace torchc::torch;
 
 /// Up to this length, one product of matrices.
 static constexpr int64_t kLongestDirect = 32;
+/// What a transform of a length that only a call knows may have: it is such a product, too.
+static constexpr int64_t kLongestDynamic = 8192;
 
 namespace {
 
-/// A transform along the last dim, of static size.
+/// A transform along the last dim.
 class Transform {
 public:
   /// `inverse`: roots turn the other way round. Nothing is scaled.
   Transform(bool inverse, Decomposer &b) : direction(inverse ? 1 : -1), b(b) {}
-  Complex run(Complex x, int64_t n);
+  Complex run(Complex x, Value n);
 
 private:
+  Complex run(Complex x, int64_t n);
   /// [rows, columns] of exp(direction 2 pi i angle(row, column) / n).
   Complex makeRoots(int64_t rows, int64_t columns, int64_t n, function_ref<int64_t(int64_t, int64_t)> angle);
-  Complex runDirect(Complex x, int64_t n);
+  /// The same of i k, i and k below n.
+  Complex buildRoots(Value n);
+  Complex runDirect(Complex x, Complex roots);
+  Complex runDirect(Complex x, int64_t n) {
+    return runDirect(x, makeRoots(n, n, n, [](int64_t i, int64_t k) { return i * k; }));
+  }
   Complex runComposite(Complex x, int64_t first, int64_t second);
   Complex runConvolution(Complex x, int64_t n);
   Complex apply(Complex x, function_ref<Value(Value)> function) {
@@ -69,8 +77,15 @@ Complex Transform::makeRoots(int64_t rows, int64_t columns, int64_t n, function_
   return {b.literal(f64, re, {rows, columns}), b.literal(f64, im, {rows, columns})};
 }
 
-Complex Transform::runDirect(Complex x, int64_t n) {
-  Complex roots = makeRoots(n, n, n, [](int64_t i, int64_t k) { return i * k; });
+Complex Transform::buildRoots(Value n) {
+  Type f64 = b.getBuilder().getF64Type();
+  Value i = b.range(n);
+  Value angle = b.create<AtenRemainderScalarOp>(b.mulTensors(b.unsqueeze(i, 1), i), n);
+  Value turn = b.divTensors(b.mulNumber(b.convert(angle, f64), 2 * std::numbers::pi), b.scalarTensor(n, f64));
+  return {b.create<AtenCosOp>(turn), b.mulNumber(b.create<AtenSinOp>(turn), direction)};
+}
+
+Complex Transform::runDirect(Complex x, Complex roots) {
   auto product = [&](Value a, Value matrix) { return b.create<AtenMatmulOp>(a, matrix); };
   Value re = product(x.re, roots.re), im = product(x.re, roots.im);
   if (x.im) {
@@ -128,6 +143,13 @@ Complex Transform::runConvolution(Complex x, int64_t n) {
   return multiply(result, chirp, b);
 }
 
+Complex Transform::run(Complex x, Value n) {
+  if (auto constant = getConstantInt(n))
+    return run(x, *constant);
+  b.checkLessEqual(n, b.integer(kLongestDynamic), "a Fourier transform of dynamic size is too long");
+  return runDirect(x, buildRoots(n));
+}
+
 Complex Transform::run(Complex x, int64_t n) {
   if (n <= kLongestDirect)
     return runDirect(x, n);
@@ -151,17 +173,16 @@ class Spectrum {
 public:
   Spectrum(Operation *op, Decomposer &b) : op(op), b(b) {}
 
-  /// `dims`: those that are transformed, whose sizes have to be static.
-  LogicalResult start(Value self, ArrayRef<int64_t> dims);
-  /// n, or the size that the dim has; refuses what is not static.
-  FailureOr<int64_t> getLength(Value n, int64_t dim);
+  void start(Value self);
+  /// n, or the size that the dim has.
+  Value getLength(Value n, int64_t dim);
 
   /// Complex to complex.
-  LogicalResult transform(int64_t dim, int64_t n, bool inverse, Scale scale);
+  LogicalResult transform(int64_t dim, Value n, bool inverse, Scale scale);
   /// Keeps the first half of a transform of real numbers.
-  void halve(int64_t dim, int64_t n);
+  void halve(int64_t dim);
   /// The inverse of that: real results.
-  LogicalResult transformToReal(int64_t dim, int64_t n, bool inverse, Scale scale);
+  LogicalResult transformToReal(int64_t dim, Value n, bool inverse, Scale scale);
   FailureOr<Value> finish();
 
   int64_t getRank() { return getTensorType(x.re).getRank(); }
@@ -172,23 +193,22 @@ private:
     x.im = x.im ? function(x.im) : Value();
   }
   /// Cuts off or appends zeros.
-  LogicalResult resize(int64_t dim, int64_t n);
+  LogicalResult resize(int64_t dim, Value n);
+  Value getHalf(Value n) { return b.add(b.floordiv(n, b.integer(2)), b.integer(1)); }
 
   Operation *op;
   Decomposer &b;
   Complex x;
+  SmallVector<Value> sizes; ///< Of x.
 };
 
 } // namespace
 
-LogicalResult Spectrum::start(Value self, ArrayRef<int64_t> dims) {
-  ArrayRef<int64_t> sizes = getTensorType(self).getSizes();
-  if (llvm::any_of(dims, [&](int64_t dim) { return ShapedType::isDynamic(sizes[dim]); }))
-    return b.unsupported("along a dim of dynamic size");
+void Spectrum::start(Value self) {
   Type f64 = b.getBuilder().getF64Type();
   x = splitComplex(self, b);
   forParts([&](Value part) { return b.convert(part, f64); });
-  return success();
+  sizes = b.sizes(x.re);
 }
 
 /// How a transform of `norm` scales.
@@ -203,31 +223,29 @@ static FailureOr<Scale> getScale(Value norm, bool inverse, Decomposer &b) {
   return b.unsupported("an unknown norm");
 }
 
-FailureOr<int64_t> Spectrum::getLength(Value n, int64_t dim) {
-  int64_t own = getTensorType(x.re).getSizes()[dim];
-  if (!n || isNone(n))
-    return own;
-  auto length = getConstantInt(n);
-  if (!length)
-    return b.unsupported("a length that is not constant");
-  return *length == -1 ? own : *length;
-}
+Value Spectrum::getLength(Value n, int64_t dim) { return !n || isNone(n) || getConstantInt(n) == -1 ? sizes[dim] : n; }
 
-LogicalResult Spectrum::resize(int64_t dim, int64_t n) {
-  if (n < 1)
+LogicalResult Spectrum::resize(int64_t dim, Value n) {
+  Value zero = b.integer(0), one = b.integer(1), own = sizes[dim];
+  auto length = getConstantInt(n), ownLength = getConstantInt(own);
+  if (length && *length < 1)
     return b.unsupported("a length below 1");
-  int64_t own = getTensorType(x.re).getSizes()[dim];
+  b.checkLessEqual(one, n, "a Fourier transform of a length below 1");
   forParts([&](Value part) -> Value {
-    if (own >= n)
-      return own == n ? part : b.slice(part, dim, b.integer(0), b.integer(n));
-    SmallVector<Value> sizes = b.sizes(part);
-    sizes[dim] = b.integer(n - own);
-    return b.cat({part, b.full(sizes, b.integer(0), b.getBuilder().getF64Type())}, dim);
+    if (n == own || (length && length == ownLength))
+      return part;
+    if (length && ownLength && *ownLength > *length)
+      return b.slice(part, dim, zero, n);
+    SmallVector<Value> more = b.sizes(part);
+    more[dim] = b.max(b.sub(n, own), zero);
+    Value longer = b.cat({part, b.full(more, zero, b.getBuilder().getF64Type())}, dim);
+    return length && ownLength ? longer : b.slice(longer, dim, zero, n);
   });
+  sizes[dim] = n;
   return success();
 }
 
-LogicalResult Spectrum::transform(int64_t dim, int64_t n, bool inverse, Scale scale) {
+LogicalResult Spectrum::transform(int64_t dim, Value n, bool inverse, Scale scale) {
   if (failed(resize(dim, n)))
     return failure();
   int64_t last = getRank() - 1;
@@ -238,33 +256,42 @@ LogicalResult Spectrum::transform(int64_t dim, int64_t n, bool inverse, Scale sc
   moveDim();
   x = Transform(inverse, b).run(x, n);
   moveDim();
-  if (scale != Scale::None) {
-    double factor = 1 / (scale == Scale::Root ? std::sqrt(static_cast<double>(n)) : static_cast<double>(n));
+  if (scale == Scale::None)
+    return success();
+  if (auto constant = getConstantInt(n)) {
+    auto length = static_cast<double>(*constant);
+    double factor = 1 / (scale == Scale::Root ? std::sqrt(length) : length);
     forParts([&](Value part) { return b.mulNumber(part, factor); });
+    return success();
   }
+  Value divisor = b.scalarTensor(n, b.getBuilder().getF64Type());
+  divisor = scale == Scale::Root ? b.create<AtenSqrtOp>(divisor) : divisor;
+  forParts([&](Value part) { return b.divTensors(part, divisor); });
   return success();
 }
 
-void Spectrum::halve(int64_t dim, int64_t n) {
-  forParts([&](Value part) { return b.slice(part, dim, b.integer(0), b.integer(n / 2 + 1)); });
+void Spectrum::halve(int64_t dim) {
+  sizes[dim] = getHalf(sizes[dim]);
+  forParts([&](Value part) { return b.slice(part, dim, b.integer(0), sizes[dim]); });
 }
 
 /// The other half of the spectrum of real numbers is the conjugate, in reverse.
-LogicalResult Spectrum::transformToReal(int64_t dim, int64_t n, bool inverse, Scale scale) {
-  if (n < 1)
+LogicalResult Spectrum::transformToReal(int64_t dim, Value n, bool inverse, Scale scale) {
+  if (auto constant = getConstantInt(n); constant && *constant < 1)
     return b.unsupported("a length below 1");
-  int64_t half = n / 2 + 1;
+  Value half = getHalf(n), rest = b.sub(n, half), one = b.integer(1);
   if (failed(resize(dim, half)))
     return failure();
   auto mirror = [&](Value part, bool negate) -> Value {
-    if (n - half == 0)
+    if (getConstantInt(rest) == 0)
       return part;
-    Value tail = b.slice(part, dim, b.integer(1), b.integer(n - half + 1));
+    Value tail = b.slice(part, dim, one, b.add(rest, one));
     tail = b.create<AtenFlipOp>(tail, b.list(ArrayRef<int64_t>{dim}));
     return b.cat({part, negate ? b.create<AtenNegOp>(tail) : tail}, dim);
   };
   x.re = mirror(x.re, /*negate=*/false);
   x.im = x.im ? mirror(x.im, /*negate=*/true) : Value();
+  sizes[dim] = n;
   if (failed(transform(dim, n, inverse, scale)))
     return failure();
   x.im = {};
@@ -286,18 +313,17 @@ enum class Kind { ComplexToComplex, RealToComplex, ComplexToReal };
 static FailureOr<Value> buildTransform(Operation *op, Value self, ArrayRef<Value> lengths, ArrayRef<int64_t> dims,
                                        FailureOr<Scale> scale, Kind kind, bool inverse, Decomposer &b) {
   Spectrum spectrum(op, b);
-  if (failed(scale) || failed(spectrum.start(self, dims)))
+  if (failed(scale))
     return failure();
-  SmallVector<int64_t> sizes;
+  spectrum.start(self);
+  SmallVector<Value> sizes;
   for (auto [i, dim] : llvm::enumerate(dims)) {
     bool isLast = i + 1 == dims.size();
     Value given = lengths.empty() ? Value() : lengths[i];
-    FailureOr<int64_t> n = spectrum.getLength(given, dim);
-    if (failed(n))
-      return failure();
+    Value n = spectrum.getLength(given, dim);
     if (kind == Kind::ComplexToReal && isLast && (!given || isNone(given) || getConstantInt(given) == -1))
-      *n = 2 * (*n - 1);
-    sizes.push_back(*n);
+      n = b.mul(b.integer(2), b.sub(n, b.integer(1)));
+    sizes.push_back(n);
   }
   auto transformOthers = [&]() -> LogicalResult {
     for (size_t i = 0; i + 1 < dims.size(); ++i)
@@ -307,7 +333,8 @@ static FailureOr<Value> buildTransform(Operation *op, Value self, ArrayRef<Value
   };
   if (dims.empty())
     return spectrum.finish();
-  int64_t last = dims.back(), n = sizes.back();
+  int64_t last = dims.back();
+  Value n = sizes.back();
   LogicalResult done = success();
   switch (kind) {
   case Kind::ComplexToComplex:
@@ -317,7 +344,7 @@ static FailureOr<Value> buildTransform(Operation *op, Value self, ArrayRef<Value
     // ihfft is the conjugate of rfft: the inverse transform of real numbers.
     done = spectrum.transform(last, n, inverse, *scale);
     if (succeeded(done)) {
-      spectrum.halve(last, n);
+      spectrum.halve(last);
       done = transformOthers();
     }
     break;

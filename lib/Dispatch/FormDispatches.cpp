@@ -360,6 +360,13 @@ static void cloneInits(Operation *op, OpBuilder &builder, IRMapping &mapping) {
   });
 }
 
+/// Whether a batch writes `result` for itself alone, to memory of a size that only a call knows: that is the
+/// host's to plan, and the result is one of the group's that nobody reads.
+static bool isDynamicScratch(OpResult result) {
+  return isa<dispatch::BatchOp>(result.getOwner()) &&
+         llvm::any_of(cast<RankedTensorType>(result.getType()).getShape().drop_front(), ShapedType::isDynamic);
+}
+
 void BlockGrouper::emit(ArrayRef<Operation *> unit) {
   Operation *terminator = block.getTerminator();
   if (!groupOf.contains(unit.front())) {
@@ -369,14 +376,18 @@ void BlockGrouper::emit(ArrayRef<Operation *> unit) {
   llvm::SmallPtrSet<Operation *, 8> members(unit.begin(), unit.end());
   SmallVector<Value> escaping;
   SmallVector<Location> locations;
+  bool anyRead = false;
   for (Operation *op : unit) {
     locations.push_back(op->getLoc());
-    for (Value result : op->getResults())
-      if (llvm::any_of(result.getUsers(),
-                       [&](Operation *user) { return !members.contains(block.findAncestorOpInBlock(*user)); }))
+    for (OpResult result : op->getResults()) {
+      bool isRead = llvm::any_of(
+          result.getUsers(), [&](Operation *user) { return !members.contains(block.findAncestorOpInBlock(*user)); });
+      if (isRead || isDynamicScratch(result))
         escaping.push_back(result);
+      anyRead |= isRead;
+    }
   }
-  if (escaping.empty()) {
+  if (!anyRead) {
     for (Operation *op : llvm::reverse(unit))
       op->erase();
     return;

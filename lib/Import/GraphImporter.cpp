@@ -129,8 +129,7 @@ LogicalResult GraphImporter::checkStrided(Location loc, const CapturedNode &node
   if (type != scope.types.end() && type->second.kind == ValueType::Kind::Tensor && isContiguous(type->second.tensor) &&
       type->second.tensor.storageOffset.value == 0)
     return success();
-  return fail(loc, "unsupported op " + node.target + ": of a tensor that is not row-major, or of dynamic sizes",
-              ExitCode::UnsupportedOp);
+  return fail(loc, "unsupported op " + node.target + ": of a tensor that is not row-major", ExitCode::UnsupportedOp);
 }
 
 LogicalResult GraphImporter::importNode(const CapturedNode &node, Scope &scope) {

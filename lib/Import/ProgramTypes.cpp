@@ -95,12 +95,54 @@ Type torchc::convertType(const ValueType &type, bool isMutable, MLIRContext *con
   return {};
 }
 
+namespace {
+/// A product of a number and expressions, these in alphabetical order.
+struct Product {
+  int64_t number = 1;
+  std::vector<std::string> factors;
+
+  bool operator==(const Product &) const = default;
+  void multiply(const SymInt &size);
+};
+} // namespace
+
+void Product::multiply(const SymInt &size) {
+  if (size.isConstant()) {
+    number *= size.value;
+    return;
+  }
+  // The factors of "2*s0*(s1 + 1)"; a sum is one without parentheses.
+  int depth = 0;
+  bool isSum = false;
+  SmallVector<std::string> own(1);
+  for (char c : size.expression) {
+    depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+    isSum |= depth == 0 && c == '+';
+    if (depth == 0 && c == '*')
+      own.emplace_back();
+    else
+      own.back() += c;
+  }
+  if (isSum)
+    own = {"(" + size.expression + ")"};
+  for (std::string &factor : own) {
+    int64_t constant;
+    if (!StringRef(factor).getAsInteger(10, constant))
+      number *= constant;
+    else
+      factors.push_back(factor);
+  }
+  llvm::sort(factors);
+}
+
 bool torchc::isContiguous(const TensorMeta &meta) {
-  int64_t expected = 1;
+  Product expected;
   for (auto [size, stride] : llvm::reverse(llvm::zip_equal(meta.sizes, meta.strides))) {
-    if (!size.isConstant() || !stride.isConstant() || (size.value != 1 && stride.value != expected))
+    Product own;
+    own.multiply(stride);
+    if (own != expected && !(size.isConstant() && size.value == 1))
       return false;
-    expected *= size.value;
+    expected.multiply(size);
   }
   return meta.storageOffset.isConstant();
 }

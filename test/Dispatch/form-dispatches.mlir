@@ -191,6 +191,29 @@ func.func @control_flow(%x: tensor<4x?xf32>, %c: i1) -> tensor<4x?xf32> {
   return %r : tensor<4x?xf32>
 }
 
+// What a batch writes for itself alone is memory of the host's, where only a call knows how much.
+// CHECK-LABEL: func.func @batch_scratch
+// CHECK: %[[GROUP:.*]]:2 = dispatch.group
+// CHECK: %[[BATCH:.*]]:2 = dispatch.batch
+// CHECK: dispatch.return %[[BATCH]]#0, %[[BATCH]]#1 : tensor<4x?xf32>, tensor<4x?xf32>
+// CHECK: return %[[GROUP]]#1
+func.func @batch_scratch(%x: tensor<4x?xf32>) -> tensor<4x?xf32> {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %n = tensor.dim %x, %c1 : tensor<4x?xf32>
+  %e = tensor.empty(%n) : tensor<4x?xf32>
+  %both:2 = dispatch.batch %c4(%e, %e) : (tensor<4x?xf32>, tensor<4x?xf32>) -> (tensor<4x?xf32>, tensor<4x?xf32>) {
+  ^bb0(%row: index, %first: tensor<4x?xf32>, %second: tensor<4x?xf32>):
+    %v = tensor.extract %x[%row, %c0] : tensor<4x?xf32>
+    %a = tensor.insert %v into %first[%row, %c0] : tensor<4x?xf32>
+    %w = tensor.extract %a[%row, %c0] : tensor<4x?xf32>
+    %b = tensor.insert %w into %second[%row, %c0] : tensor<4x?xf32>
+    dispatch.return %a, %b : tensor<4x?xf32>, tensor<4x?xf32>
+  }
+  return %both#1 : tensor<4x?xf32>
+}
+
 // A window that keeps channels apart takes the pad before it; a convolution across
 // channels reads the padded image from memory.
 // CHECK-LABEL: func.func @pads

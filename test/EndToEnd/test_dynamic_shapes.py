@@ -192,3 +192,82 @@ def test_runs_of_equal_elements():
     for values in ([1, 1, 2, 2, 2], [3], [], [1, 2, 2, 1]):
         x = torch.tensor(values, dtype=torch.int64)
         torch.testing.assert_close(program(x), Runs()(x))
+
+
+class Views(nn.Module):
+    """Views by strides, one of them written."""
+
+    def forward(self, x):
+        y = x * 2
+        y.as_strided((x.shape[0],), (4,), 1).mul_(3)
+        windows = torch.as_strided(y, (4 * x.shape[0] - 2, 3), (1, 1))
+        return windows, y.as_strided((2, 2), (2, 1), 4 * x.shape[0] - 4), torch.as_strided_scatter(x, x[:, 0], (x.shape[0],), (4,)), y
+
+
+class Losses(nn.Module):
+    def forward(self, x):
+        places = torch.arange(x.shape[1])
+        return (nn.functional.multi_margin_loss(x.T, torch.zeros(4, dtype=torch.long)),
+                nn.functional.multilabel_margin_loss(x.T, (torch.arange(x.shape[0]) % 3 - 1).expand(4, -1)),
+                torch._chunk_cat([x, x * 2], 0, 3), places)
+
+
+class Correlations(nn.Module):
+    """Convolutions with a filter, and a number of filters, that only a call knows."""
+
+    def forward(self, x):
+        line, image = torch.arange(120.0).sin().view(2, 4, 15), torch.arange(240.0).cos().view(1, 4, 12, 5)
+        filters = x[:, :, None].expand(-1, -1, 3)
+        return (nn.functional.conv1d(line[:, :1], x.T[:, None], padding=3, stride=2), nn.functional.conv1d(line, filters, x[:, 0]),
+                nn.functional.conv2d(image, x.view(1, 1, -1, 4).expand(6, 2, -1, -1), groups=2, padding=(8, 1), dilation=(1, 2)),
+                nn.functional.conv_transpose1d(line, filters.transpose(0, 1), stride=2, padding=1, output_padding=1),
+                nn.functional.conv_transpose2d(image, x.view(1, 1, -1, 4).expand(4, 3, -1, -1), groups=2, stride=(2, 1), dilation=(1, 2)))
+
+
+class Spectra(nn.Module):
+    def forward(self, x):
+        x, n = x.T, x.shape[0]
+        spectrum = torch.fft.rfft(x, norm="ortho")
+        smooth = torch.fft.irfft(torch.fft.rfft(x, n=2 * n) * torch.fft.rfft(x + 1, n=2 * n), n=2 * n)
+        return torch.view_as_real(spectrum), smooth, torch.fft.irfft(spectrum), torch.view_as_real(torch.fft.fft2(x, norm="forward"))
+
+
+@pytest.mark.parametrize("make", [Views, Losses, Correlations, Spectra])
+def test_operators(make):
+    program = compile_model(make(), (random(7, 4),), {"x": {0: Dim.AUTO}})
+    for size in (7, 10, 8):
+        torch.testing.assert_close(program(random(size, 4)), make()(random(size, 4)), rtol=1e-4, atol=1e-5)
+
+
+def test_views_behind_the_end():
+    class View(nn.Module):
+        def forward(self, x):
+            return x.as_strided((3, 4), (4, 1), x.shape[0] - 2)
+
+    program = compile_model(View(), (random(20),), {"x": {0: Dim("n", min=2)}})
+    with pytest.raises(torchc.RunError, match="a view of memory behind the end of its tensor"):
+        program(random(20))
+
+
+def test_correlation_with_a_filter_that_is_too_large():
+    class Correlation(nn.Module):
+        def forward(self, x, w):
+            return nn.functional.conv1d(x, w)
+
+    program = compile_model(Correlation(), (random(1, 2, 9), random(3, 2, 4)), {"x": {}, "w": {2: Dim.AUTO}})
+    torch.testing.assert_close(program(random(1, 2, 9), random(3, 2, 7)), Correlation()(random(1, 2, 9), random(3, 2, 7)))
+    with pytest.raises(torchc.RunError, match="must be 0 to 9"):
+        program(random(1, 2, 9), random(3, 2, 10))
+
+
+def test_training_with_an_empty_batch():
+    """Running statistics stay as they are."""
+    torch.manual_seed(0)
+    model = nn.BatchNorm2d(3).train()
+    program = compile_model(model, (random(4, 3, 2, 2),), {"input": {0: Dim.AUTO}})
+    for size in (4, 0, 1, 5):
+        x = random(size, 3, 2, 2)
+        torch.testing.assert_close(program(x), model(x).detach(), rtol=1e-4, atol=1e-5)
+    state = program.state()
+    for name, expected in model.named_buffers():
+        torch.testing.assert_close(torch.as_tensor(state[name]), expected)

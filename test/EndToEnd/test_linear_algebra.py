@@ -183,3 +183,51 @@ def test_complex_matrices_that_are_singular():
 def test_what_complex_matrices_have_not(function):
     with pytest.raises(torchc.UnsupportedOpError, match="complex numbers"):
         torchc.compile(function, (random_matrices(3, 3, dtype=torch.complex64),))
+
+
+def check_dynamic(function, shapes, make=lambda a: a):
+    class Apply(torch.nn.Module):
+        def forward(self, a):
+            return function(a)
+
+    dims = {len(shapes[0]) - 2: torch.export.Dim.AUTO, len(shapes[0]) - 1: torch.export.Dim.AUTO}
+    program = torchc.compile(torch.export.export(Apply(), (make(random_matrices(*shapes[0])),), dynamic_shapes=(dims,)))
+    for shape in shapes:
+        a = make(random_matrices(*shape))
+        torch.testing.assert_close(program(a), function(a))
+
+
+SHAPES = [(2, 4, 6), (2, 7, 3), (2, 2, 3), (2, 5, 5)]
+
+
+def multiply_svd(a):
+    u, s, vh = torch.linalg.svd(a[0])
+    return u[:, :s.shape[0]] * s @ vh[:s.shape[0]]
+
+
+@pytest.mark.parametrize("name", ["lu", "svdvals"])
+def test_matrices_of_dynamic_size(name):
+    check_dynamic(getattr(torch.linalg, name), SHAPES)
+
+
+@pytest.mark.parametrize("mode", ["reduced", "complete", "r"])
+def test_qr_of_dynamic_size(mode):
+    check_dynamic(lambda a: [part.abs() for part in torch.linalg.qr(a, mode)], SHAPES)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_svd_of_dynamic_size(full):
+    check_dynamic(lambda a: [part.abs() for part in torch.linalg.svd(a, full_matrices=full)][full:2], SHAPES)
+
+
+def test_products_of_dynamic_size():
+    check_dynamic(multiply_svd, SHAPES)
+    # The exporter fixes which of its sides is the longer one.
+    for function in (torch.linalg.pinv, torch.linalg.matrix_rank):
+        check_dynamic(function, [(2, 4, 6), (2, 2, 3), (2, 5, 5)])
+
+
+@pytest.mark.parametrize("function", [torch.linalg.eigvalsh, torch.linalg.cond, lambda a: torch.linalg.pinv(a, hermitian=True),
+                                      lambda a: torch.linalg.eigh(a)[1].abs()], ids=range(4))
+def test_square_matrices_of_dynamic_size(function):
+    check_dynamic(function, [(2, 4, 4), (2, 7, 7), (2, 1, 1)], lambda a: a + a.mT)

@@ -14,6 +14,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "MatrixLoops.h"
+#include "Reshape.h"
 #include "Sizes.h"
 
 using namespace mlir;
@@ -78,11 +79,12 @@ struct LowerAten_LinalgEigh : LowerMultiResultOp<LowerAten_LinalgEigh, Aten_Lina
     std::optional<StringRef> triangle = getConstantString(op.getUPLO());
     std::optional<bool> vectors = getConstantBool(op.getComputeV());
     RankedTensorType type = b.getTensorType(op.getA());
-    if (!triangle || !vectors || type.getRank() < 2 || type.isDynamicDim(type.getRank() - 1))
-      return b.refuse("an option that is not constant, or matrices of dynamic size");
+    if (!triangle || !vectors || type.getRank() < 2)
+      return b.refuse("an option that is not constant, or a tensor that is no matrix");
     FailureOr<Matrices> a = getMatrices(b, op.getA());
     if (failed(a))
       return failure();
+    assertEqualSizes(b, a->rows, a->columns, "eigenvalues of matrices that are not square");
     bool isLower = triangle->lower() == "l";
     Value symmetric =
         createMatrices(b, a->count, a->rows, a->columns, [&](ImplicitLocOpBuilder &body, ValueRange at) -> Value {
@@ -136,40 +138,87 @@ struct LowerAten_LinalgEigh : LowerMultiResultOp<LowerAten_LinalgEigh, Aten_Lina
   }
 };
 
+/// Whether matrices are wider than high: known, or what a call says.
+class Orientation {
+public:
+  Orientation(OpFoldResult rows, OpFoldResult columns)
+      : rows(rows), columns(columns), staticRows(getConstantIntValue(rows)),
+        staticColumns(getConstantIntValue(columns)) {}
+
+  bool isKnown() const { return staticRows && staticColumns; }
+  bool isSurelyWide() const { return isKnown() && *staticColumns > *staticRows; }
+  Value get(ImplicitLocOpBuilder &body) const { return compare(body, arith::CmpIPredicate::sgt); }
+  Value getInverse(ImplicitLocOpBuilder &body) const { return compare(body, arith::CmpIPredicate::sle); }
+
+private:
+  Value compare(ImplicitLocOpBuilder &body, arith::CmpIPredicate predicate) const {
+    return arith::CmpIOp::create(body, predicate, toIndex(body, columns), toIndex(body, rows));
+  }
+
+  OpFoldResult rows, columns;
+  std::optional<int64_t> staticRows, staticColumns;
+};
+
+/// That of `size` elements, of which there is one at least.
+static Value getLastIndex(ImplicitLocOpBuilder &body, OpFoldResult size) {
+  Value one = arith::ConstantIndexOp::create(body, 1);
+  if (getConstantIntValue(size))
+    return arith::SubIOp::create(body, toIndex(body, size), one);
+  return arith::SubIOp::create(body, arith::MaxSIOp::create(body, toIndex(body, size), one), one);
+}
+
+/// What the rotations start from, [m, columns]: the matrix, or its transpose where it is wide, and zeros behind its n
+/// columns.
+static Value createLeft(Lowering &b, const Matrices &a, const Orientation &wide, OpFoldResult m, OpFoldResult n,
+                        OpFoldResult columns) {
+  bool isWhole = areEqualSizes(columns, n);
+  Value matrices = a.tensor;
+  if (!isWhole && !wide.isKnown()) {
+    // There is an element to read for those outside.
+    OpFoldResult zero = b.getIndexAttr(0), one = b.getIndexAttr(1);
+    SmallVector<OpFoldResult> sizes = getDims(b, matrices),
+                              grown{sizes[0], maxSizes(b, sizes[1], one), maxSizes(b, sizes[2], one)};
+    Value zeros = createFilled(b, grown, b.getF64FloatAttr(0));
+    matrices = insertSlice(b, matrices, zeros, {zero, zero, zero}, sizes, {one, one, one});
+  }
+  return createMatrices(b, a.count, m, columns, [&](ImplicitLocOpBuilder &body, ValueRange at) -> Value {
+    Value row = at[1], column = at[2], zero = arith::ConstantOp::create(body, body.getF64FloatAttr(0));
+    if (!isWhole && getConstantIntValue(n) == 0)
+      return zero;
+    if (!isWhole)
+      column = arith::MinSIOp::create(body, column, getLastIndex(body, n));
+    if (!wide.isKnown()) {
+      Value isWide = wide.get(body), i = row;
+      row = arith::SelectOp::create(body, isWide, column, i);
+      column = arith::SelectOp::create(body, isWide, i, column);
+    }
+    Value element = tensor::ExtractOp::create(body, matrices, ValueRange{at[0], row, column});
+    if (isWhole)
+      return element;
+    Value isInside = arith::CmpIOp::create(body, arith::CmpIPredicate::slt, at[2], toIndex(body, n));
+    return arith::SelectOp::create(body, isInside, element, zero);
+  });
+}
+
 /// U, the singular values in descending order, and V^T.
 struct LowerAten_LinalgSvd : LowerMultiResultOp<LowerAten_LinalgSvd, Aten_LinalgSvdOp> {
   using LowerMultiResultOp::LowerMultiResultOp;
   FailureOr<SmallVector<Value>> lower(Aten_LinalgSvdOp op, Lowering &b) const {
     std::optional<bool> full = getConstantBool(op.getFullMatrices()), vectors = getConstantBool(op.getComputeUv());
     RankedTensorType type = b.getTensorType(op.getA());
-    if (!full || !vectors || type.getRank() < 2 || type.isDynamicDim(type.getRank() - 1) ||
-        type.isDynamicDim(type.getRank() - 2))
-      return b.refuse("an option that is not constant, or matrices of dynamic size");
+    if (!full || !vectors || type.getRank() < 2)
+      return b.refuse("an option that is not constant, or a tensor that is no matrix");
     // Rotations work on the columns of a matrix that is no wider than high.
-    int64_t rows = type.getDimSize(type.getRank() - 2), columns = type.getDimSize(type.getRank() - 1);
-    bool isWide = columns > rows;
-    FailureOr<Matrices> a = getMatrices(b, op.getA(), isWide);
+    SmallVector<OpFoldResult> sizes = getDims(b, b.get(op.getA()));
+    OpFoldResult rows = sizes.end()[-2], columns = sizes.end()[-1];
+    Orientation wide(rows, columns);
+    FailureOr<Matrices> a = getMatrices(b, op.getA(), wide.isSurelyWide());
     if (failed(a))
       return failure();
-    int64_t m = std::max(rows, columns), n = std::min(rows, columns), leftColumns = *full ? m : n;
-    Value left =
-        createMatrices(b, a->count, b.getIndexAttr(m), b.getIndexAttr(leftColumns),
-                       [&](ImplicitLocOpBuilder &body, ValueRange at) -> Value {
-                         if (leftColumns == n)
-                           return tensor::ExtractOp::create(body, a->tensor, at);
-                         Value end = arith::ConstantIndexOp::create(body, std::max<int64_t>(n, 1));
-                         Value isInside = arith::CmpIOp::create(body, arith::CmpIPredicate::slt, at[2],
-                                                                arith::ConstantIndexOp::create(body, n));
-                         if (n == 0)
-                           return arith::ConstantOp::create(body, body.getF64FloatAttr(0));
-                         Value column = arith::MinSIOp::create(
-                             body, at[2], arith::SubIOp::create(body, end, arith::ConstantIndexOp::create(body, 1)));
-                         Value element = tensor::ExtractOp::create(body, a->tensor, ValueRange{at[0], at[1], column});
-                         Value zero = arith::ConstantOp::create(body, body.getF64FloatAttr(0));
-                         return arith::SelectOp::create(body, isInside, element, zero);
-                       });
-    Value values = createEmpty(b, {a->count, b.getIndexAttr(n)}, b.getF64Type());
-    SmallVector<Value> inits{values, left, createIdentity(b, a->count, b.getIndexAttr(n))};
+    OpFoldResult m = maxSizes(b, rows, columns), n = minSizes(b, rows, columns), leftColumns = *full ? m : n;
+    Value values = createEmpty(b, {a->count, n}, b.getF64Type());
+    SmallVector<Value> inits{values, createLeft(b, *a, wide, m, n, leftColumns),
+                             createIdentity(b, a->count, wide.isKnown() ? n : maxSizes(b, n, b.getIndexAttr(1)))};
     SmallVector<Value> results = MatrixLoops::run(b, a->count, inits, [&](MatrixLoops &loops) {
       decompose(loops, loops.at(m), loops.at(n), loops.at(leftColumns));
     });
@@ -179,12 +228,31 @@ struct LowerAten_LinalgSvd : LowerMultiResultOp<LowerAten_LinalgSvd, Aten_Linalg
     Value s = restoreBatch(b, results[0], a->batch, op.getResult1());
     if (!*vectors)
       return SmallVector<Value>{createAbsent(op.getResult0()), s, createAbsent(op.getResult2())};
-    Value u = isWide ? results[2] : results[1], v = isWide ? results[1] : results[2];
-    auto type3 = cast<RankedTensorType>(v.getType());
-    Value vh = createMatrices(b, a->count, b.getIndexAttr(type3.getDimSize(2)), b.getIndexAttr(type3.getDimSize(1)),
-                              [&](ImplicitLocOpBuilder &body, ValueRange at) -> Value {
-                                return tensor::ExtractOp::create(body, v, ValueRange{at[0], at[2], at[1]});
-                              });
+    Value u, vh;
+    if (wide.isKnown()) {
+      u = results[wide.isSurelyWide() ? 2 : 1];
+      Value v = results[wide.isSurelyWide() ? 1 : 2];
+      SmallVector<OpFoldResult> own = getDims(b, v);
+      vh = createMatrices(b, a->count, own[2], own[1], [&](ImplicitLocOpBuilder &body, ValueRange at) -> Value {
+        return tensor::ExtractOp::create(body, v, ValueRange{at[0], at[2], at[1]});
+      });
+    } else {
+      // Either is the one or the other result. The small one may have fewer rows and columns than are asked for.
+      auto choose = [&](ImplicitLocOpBuilder &body, Value isSmall, Value member, Value i, Value j) -> Value {
+        Value last = getLastIndex(body, n);
+        Value small = tensor::ExtractOp::create(
+            body, results[2],
+            ValueRange{member, arith::MinSIOp::create(body, i, last), arith::MinSIOp::create(body, j, last)});
+        Value large = tensor::ExtractOp::create(body, results[1], ValueRange{member, i, j});
+        return arith::SelectOp::create(body, isSmall, small, large);
+      };
+      u = createMatrices(b, a->count, rows, *full ? rows : n, [&](ImplicitLocOpBuilder &body, ValueRange at) {
+        return choose(body, wide.get(body), at[0], at[1], at[2]);
+      });
+      vh = createMatrices(b, a->count, *full ? columns : n, columns, [&](ImplicitLocOpBuilder &body, ValueRange at) {
+        return choose(body, wide.getInverse(body), at[0], at[2], at[1]);
+      });
+    }
     return SmallVector<Value>{restoreBatch(b, u, a->batch, op.getResult0()), s,
                               restoreBatch(b, vh, a->batch, op.getResult2())};
   }
