@@ -70,8 +70,8 @@ echo "the wheel works without PyTorch"
 # PyTorch, which is large, is linked instead of installed again; pip adds what it depends on.
 site=$("$python" -c "import pathlib, torch; print(pathlib.Path(torch.__file__).parents[1])")
 ln -s "$site"/{torch,torchgen,functorch,torch-*.dist-info} venv/lib/python*/site-packages/
-pip install --quiet --disable-pip-version-check "$wheel[torch,dtypes]" safetensors pytest hypothesis mypy
+pip install --quiet --disable-pip-version-check "$wheel[torch,dtypes]" safetensors pytest pytest-xdist hypothesis mypy
 python -m torchc compile relu.pt --input=4xf32 -o relu.vmfb
 python -m torchc run relu.vmfb --input=4xf32=-1
-python -m pytest -q -p no:cacheprovider python/test
+python -m pytest -q -n 2 -p no:cacheprovider python/test
 echo "the wheel passes its tests"
