@@ -141,11 +141,17 @@ static FailureOr<Value> DecomposeAtenBaddbmmDtype(AtenBaddbmmDtypeOp op, Decompo
   return decomposeWidenedSum<AtenBaddbmmOp>(op, op.getBatch1(), op.getBatch2(), b);
 }
 
+/// The product of matrices of eight bits, in 32
+static FailureOr<Value> DecomposeAten_IntMm(Aten_IntMmOp op, Decomposer &b) {
+  Type dtype = getResultDtype(op);
+  return b.create<AtenMmOp>(b.convert(op.getSelf(), dtype), b.convert(op.getMat2(), dtype));
+}
+
 void torchc::populateContractionPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenMv, DecomposeAtenDot, DecomposeAtenOuter, DecomposeAtenAddbmm);
   addDecompositions(patterns, DecomposeAtenAddmv, DecomposeAtenAddr, DecomposeAtenVdot, DecomposeAtenLinalgVecdot,
                     DecomposeAtenLinalgCross, DecomposeAtenCross, DecomposeAtenLinalgVander, DecomposeAtenVander,
                     decomposeAs<AtenOuterOp, AtenGerOp>, decomposeAs<AtenMatmulOp, AtenLinalgMatmulOp>);
-  addDecompositions(patterns, decomposeWidened<AtenMmOp, AtenMmDtypeOp>, decomposeWidened<AtenBmmOp, AtenBmmDtypeOp>,
-                    DecomposeAtenAddmmDtype, DecomposeAtenBaddbmmDtype);
+  addDecompositions(patterns, DecomposeAten_IntMm, decomposeWidened<AtenMmOp, AtenMmDtypeOp>,
+                    decomposeWidened<AtenBmmOp, AtenBmmDtypeOp>, DecomposeAtenAddmmDtype, DecomposeAtenBaddbmmDtype);
 }

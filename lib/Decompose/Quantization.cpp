@@ -114,6 +114,41 @@ static FailureOr<Value> DecomposeQuantizedDecomposedDequantizePerToken(Quantized
   return b.convert(b.mulTensors(shifted, op.getScales()), getResultDtype(op));
 }
 
+/// The least and the largest number of all, or 0 if that is less or larger; f32.
+static std::pair<Value, Value> buildRange(Value x, Decomposer &b) {
+  x = b.convert(b.flatten(x), b.getBuilder().getF32Type());
+  Value all = b.list(ArrayRef<int64_t>{0}), zero = b.integer(0);
+  return {b.create<AtenClampOp>(b.create<AtenAminOp>(x, all, b.boolean(true)), b.none(), zero),
+          b.create<AtenClampOp>(b.create<AtenAmaxOp>(x, all, b.boolean(true)), zero, b.none())};
+}
+
+/// (high - low) / (quant_max - quant_min), not below eps; the zero point is the lowest value less low / scale.
+static Decomposed DecomposeQuantizedDecomposedChooseQparamsTensor(QuantizedDecomposedChooseQparamsTensorOp op,
+                                                                  Decomposer &b) {
+  auto [low, high] = buildRange(op.getInput(), b);
+  Value range = b.create<AtenDivScalarOp>(b.subTensors(high, low), b.sub(op.getQuantMax(), op.getQuantMin()));
+  Value scale = b.create<AtenClampMinOp>(range, op.getEps());
+  Value zeroPoint =
+      b.create<AtenRsubScalarOp>(b.create<AtenRoundOp>(b.divTensors(low, scale)), op.getQuantMin(), b.integer(1));
+  zeroPoint = b.create<AtenClampOp>(zeroPoint, op.getQuantMin(), op.getQuantMax());
+  return SmallVector<Value>{b.convert(scale, getResultDtype(op, 0)), b.convert(zeroPoint, getResultDtype(op, 1))};
+}
+
+/// max(-low, high) 2 / (quant_max - quant_min), not below eps; zero is in the middle.
+static Decomposed
+DecomposeQuantizedDecomposedChooseQparamsSymmetricTensor(QuantizedDecomposedChooseQparamsSymmetricTensorOp op,
+                                                         Decomposer &b) {
+  auto [low, high] = buildRange(op.getInput(), b);
+  Value largest = b.create<AtenMaximumOp>(b.create<AtenNegOp>(low), high);
+  Value half = b.create<AtenDivScalarOp>(b.scalarTensor(b.sub(op.getQuantMax(), op.getQuantMin()), getDtype(largest)),
+                                         b.integer(2));
+  Value scale = b.create<AtenClampMinOp>(b.divTensors(largest, half), op.getEps());
+  constexpr int64_t kByte = 0; // c10::ScalarType
+  Value zeroPoint =
+      b.full({b.integer(1)}, b.integer(getConstantInt(op.getDtype()) == kByte ? 128 : 0), getResultDtype(op, 1));
+  return SmallVector<Value>{b.convert(scale, getResultDtype(op, 0)), zeroPoint};
+}
+
 /// A scale and a zero point for each row, so that its least and its largest number, and 0, lie within
 /// the 256 values of eight bits.
 static Decomposed
@@ -199,12 +234,13 @@ static Decomposed DecomposeAten_FakeQuantizePerTensorAffineCachemaskTensorQparam
 }
 
 void torchc::populateQuantizationPatterns(RewritePatternSet &patterns) {
-  addDecompositions(patterns, DecomposeQuantizedDecomposedQuantizePerTensor,
-                    DecomposeQuantizedDecomposedQuantizePerTensorTensor, DecomposeQuantizedDecomposedQuantizePerChannel,
-                    DecomposeQuantizedDecomposedQuantizePerToken, DecomposeQuantizedDecomposedDequantizePerTensor,
-                    DecomposeQuantizedDecomposedDequantizePerTensorTensor,
-                    DecomposeQuantizedDecomposedDequantizePerChannel, DecomposeQuantizedDecomposedDequantizePerToken,
-                    DecomposeQuantizedDecomposedChooseQparamsPerTokenAsymmetric);
+  addDecompositions(
+      patterns, DecomposeQuantizedDecomposedQuantizePerTensor, DecomposeQuantizedDecomposedQuantizePerTensorTensor,
+      DecomposeQuantizedDecomposedQuantizePerChannel, DecomposeQuantizedDecomposedQuantizePerToken,
+      DecomposeQuantizedDecomposedDequantizePerTensor, DecomposeQuantizedDecomposedDequantizePerTensorTensor,
+      DecomposeQuantizedDecomposedDequantizePerChannel, DecomposeQuantizedDecomposedDequantizePerToken,
+      DecomposeQuantizedDecomposedChooseQparamsTensor, DecomposeQuantizedDecomposedChooseQparamsSymmetricTensor,
+      DecomposeQuantizedDecomposedChooseQparamsPerTokenAsymmetric);
   addDecompositions(patterns, DecomposeAtenFakeQuantizePerTensorAffine,
                     DecomposeAtenFakeQuantizePerTensorAffineTensorQparams, DecomposeAtenFakeQuantizePerChannelAffine,
                     DecomposeAten_FakeQuantizePerTensorAffineCachemaskTensorQparams,

@@ -82,6 +82,7 @@ static void addDispatchOptimizations(OpPassManager &manager) {
   // Once more, as the reshapes that stood between transposes and products are gone.
   manager.addNestedPass<func::FuncOp>(createPropagateTransposes());
   manager.addNestedPass<func::FuncOp>(createFoldScales());
+  manager.addNestedPass<func::FuncOp>(createNarrowFactors());
   manager.addNestedPass<func::FuncOp>(createPackWeights());
   // No canonicalizer in between: it takes packing and unpacking for nothing.
   manager.addPass(createFoldConstants());

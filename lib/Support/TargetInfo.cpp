@@ -34,6 +34,7 @@ FailureOr<TargetInfo> TargetInfo::get(const CpuVariant &variant, EmitErrorFn emi
     info.vectorBits = avx512 ? 512 : subtarget.checkFeatures("+avx") ? 256 : 128;
     info.vectorRegisters = avx512 ? 32 : 16;
     info.addsPairsOfBf16 = avx512 && subtarget.checkFeatures("+avx512bf16");
+    info.addsFoursOfBytes = avx512 && subtarget.checkFeatures("+avx512vnni");
   } else {
     info.vectorBits = 128;
     info.vectorRegisters = 32;

@@ -84,6 +84,63 @@ def test_dynamic_linear():
     check(DynamicLinear(), torch.randn(4, 16) * 3)
 
 
+class DynamicTensor(nn.Module):
+    """The same with one scale for all of the activations."""
+
+    def __init__(self, symmetric):
+        super().__init__()
+        self.linear = Quantized(nn.Linear(16, 6))
+        self.choose = Q.choose_qparams_symmetric.tensor if symmetric else Q.choose_qparams.tensor
+
+    def forward(self, x):
+        scale, zero = self.choose(x, 0, 255, 1e-6, torch.uint8)
+        quantized = Q.quantize_per_tensor.tensor(x, scale, zero, 0, 255, torch.uint8)
+        back = Q.dequantize_per_tensor.tensor(quantized, scale, zero, 0, 255, torch.uint8)
+        return scale, zero, quantized, F.linear(back, self.linear.get_weight(), self.linear.bias)
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_dynamic_tensor(symmetric):
+    torch.manual_seed(0)
+    check(DynamicTensor(symmetric), torch.randn(4, 16) * 3, others=[(torch.rand(4, 16) + 1,), (torch.zeros(4, 16),)])
+
+
+class IntegerProduct(nn.Module):
+    """Sums of products of eight bits, which are scaled."""
+
+    def __init__(self, inner, columns):
+        super().__init__()
+        weight, scales, _ = quantize_weight(torch.randn(columns, inner))
+        self.register_buffer("weight", weight)
+        self.register_buffer("scales", scales)
+
+    def forward(self, x):
+        scales = x.abs().amax(-1, keepdim=True).clamp(min=1e-5) / 127
+        quantized = (x / scales).round().clamp(-128, 127).to(torch.int8)
+        product = torch._int_mm(quantized, self.weight.t())
+        return product, product.float() * scales * self.scales + x[:, :1]
+
+
+@pytest.mark.parametrize("rows,inner,columns", [(1, 64, 48), (2, 8, 16), (33, 768, 80), (128, 300, 33), (17, 30, 32), (5, 4096, 64)])
+def test_products_of_integers(rows, inner, columns):
+    torch.manual_seed(0)
+    check(IntegerProduct(inner, columns), torch.randn(rows, inner))
+
+
+def test_products_of_extreme_integers():
+    class Product(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("weight", torch.tensor([-128, 127], dtype=torch.int8).repeat(512, 16))
+
+        def forward(self, x):
+            return torch._int_mm(x, self.weight)
+
+    x = torch.full((6, 512), -128, dtype=torch.int8)
+    x[1], x[2], x[3, ::2] = 127, 0, 127
+    check(Product(), x)
+
+
 class ByTensors(nn.Module):
     """Scale and zero point of the whole tensor are tensors."""
 

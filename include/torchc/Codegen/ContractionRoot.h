@@ -42,13 +42,6 @@ struct ContractionRoot {
   /// Elements of `columns` at a point of the loops, but for n: the `width` columns of
   /// number `panel`. If `columns` is packed, `width` divides its panels.
   mlir::Value emitColumns(ValueEmitter &emitter, llvm::ArrayRef<Index> loops, Index panel, int64_t width) const;
-  /// Whether one step of the tile can take two neighbouring points of loop `step` at once: an instruction of the CPU
-  /// multiplies pairs of such elements, and both operands have them side by side.
-  bool takesPairs(const TargetInfo &target, unsigned step) const;
-  /// Two neighbouring elements of `rows` along loop `step`, repeated in all lanes.
-  mlir::Value emitRowPair(ValueEmitter &emitter, llvm::ArrayRef<Index> loops, unsigned step) const;
-  /// What one row of a panel and the next one have, by columns: two elements a lane.
-  mlir::Value emitColumnPairs(ValueEmitter &emitter, llvm::ArrayRef<Index> loops, Index panel, int64_t width) const;
   /// Where these columns are in the packed tensor.
   Indices getPackedPoint(ValueEmitter &emitter, llvm::ArrayRef<Index> loops, Index panel, int64_t width) const;
   /// Computes the kernel's `results` at a point of theirs from `sum`, an element of the
@@ -59,11 +52,6 @@ struct ContractionRoot {
   /// An element of the operand with the casts of the body, in the accumulator's type.
   mlir::Value emitFactor(ValueEmitter &emitter, mlir::OpOperand *operand, mlir::Value element) const;
   mlir::Value emitMultiplyAdd(ValueEmitter &emitter, mlir::Value row, mlir::Value column, mlir::Value sum) const;
-  /// The same of pairs: sum + row[0] * column[0] + row[1] * column[1] in each lane.
-  static mlir::Value emitMultiplyAddOfPairs(ValueEmitter &emitter, mlir::Value row, mlir::Value column,
-                                            mlir::Value sum);
-  /// Two elements as what lies in each lane.
-  static mlir::Value repeatPair(ValueEmitter &emitter, mlir::Value pair);
 
 private:
   mlir::linalg::LinalgOp linalg() const { return op; }

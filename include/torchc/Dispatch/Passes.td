@@ -92,6 +92,15 @@ def FoldScales : Pass<"torchc-fold-scales", "mlir::func::FuncOp"> {
   let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
 }
 
+def NarrowFactors : Pass<"torchc-narrow-factors", "mlir::func::FuncOp"> {
+  let summary = "Let products of eight bits read eight bits";
+  let description = [{
+    Before: products both of whose factors were widened from eight bits. After: they
+    read what it was before, and widen it themselves.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
+}
+
 def PackWeights : Pass<"torchc-pack-weights", "mlir::func::FuncOp"> {
   let summary = "Bring weights into the order in which kernels read them";
   let description = [{

@@ -20,6 +20,8 @@ struct TargetInfo {
   unsigned vectorRegisters = 16;
   /// Whether an instruction adds up two products of bf16 in each lane of f32 (AVX512-BF16).
   bool addsPairsOfBf16 = false;
+  /// Whether one adds up four products of eight bits, the first without a sign, in each lane of i32 (AVX512-VNNI).
+  bool addsFoursOfBytes = false;
   /// Small code rather than the last percents of speed.
   bool prefersSize = false;
 

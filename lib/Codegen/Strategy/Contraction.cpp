@@ -27,8 +27,8 @@
 // The last panel's columns beyond n are computed (packing padded them with zeros)
 // and masked when stored.
 //
-// Where the CPU multiplies pairs of bf16, a step is two points of k: the lanes hold two rows of a panel, column by
-// column, and the pair of a row's elements is broadcast.
+// Where an instruction adds up several products of bf16 or of eight bits (DotProduct), a step is as many points of k:
+// the lanes hold some rows of a panel, column by column, and as many of a row's elements are broadcast.
 //
 // Rows of a matrix whose distance is a multiple of 4096 bytes share the same few lines of the
 // first-level cache: a work group copies them to scratch memory first. So it does with
@@ -50,6 +50,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "torchc/Codegen/ContractionRoot.h"
+#include "torchc/Codegen/DotProduct.h"
 #include "torchc/Codegen/Strategy.h"
 
 #include <numeric>
@@ -104,6 +105,9 @@ private:
   using Sums = SmallVector<Value>;
 
   void chooseTile();
+  int64_t getMostRows(int64_t panels) const;
+  /// Of a tile's accumulators.
+  Type getSumType() const { return dot ? dot->getSumType() : root.getAccumulatorType(); }
   void findAddends();
   /// Whether k is one dim: no window. Rows may then be copied together.
   bool isMatrix() const { return steps.size() == 1 && steps.front().extent.isConstant(); }
@@ -118,7 +122,6 @@ private:
   void emitPrefetch(ArrayRef<Index> loops, Index tile, Index panel, int64_t panels);
   void emitPrefetchOfAddends(ArrayRef<Indices> points, Index panel, int64_t panels);
   void emitResults(ArrayRef<Indices> points, const Sums &sums, Index panel, int64_t panels);
-  void emitResultRows(ArrayRef<Indices> points, ValueRange sums, Index panel, bool masked);
   int64_t chooseImageRows(Index stepCount) const;
   void splitRows(int64_t columnBlocks, double groupFlops);
   /// Writes the loops over k; `body` gets all loop indices, those of k set.
@@ -153,7 +156,8 @@ private:
   SmallVector<Value> addends; ///< Bindings that the epilogue reads at the place of the result.
   bool masksLoads = false;
   bool fewRows = false;
-  int64_t stepPoints = 1; ///< Points of k that one step takes: 2 of bf16.
+  std::optional<DotProduct> dot; ///< If one instruction takes several points of k.
+  int64_t stepPoints = 1;        ///< Points of k that one step takes.
 };
 } // namespace
 
@@ -223,20 +227,17 @@ bool ContractionNest::analyze() {
   }
   columns = columnDim->group.extent;
   findAddends();
-  auto getTileRows = [&](int64_t panels) {
-    return emitter.getTarget().getTileRows(panelWidth * panels, root.getAccumulatorType().getIntOrFloatBitWidth());
-  };
   if (rows.isConstant() && rows.offset * 2 <= tileRows) {
     fewRows = around.empty();
     for (int64_t more : {4, 2})
-      if (rows.offset * more <= tileRows && rows.offset <= getTileRows(panelsAtOnce * more)) {
+      if (rows.offset * more <= tileRows && rows.offset <= getMostRows(panelsAtOnce * more)) {
         panelsAtOnce *= more;
         tileRows /= more;
         break;
       }
   } else if (rows.isConstant() && rows.offset > tileRows && panelsAtOnce > 1) {
     // One tile of all rows, rather than two that each read the panels.
-    const int64_t most = getTileRows(1);
+    const int64_t most = getMostRows(1);
     if (rows.offset <= most) {
       panelsAtOnce = 1;
       tileRows = most;
@@ -270,8 +271,15 @@ void ContractionNest::chooseTile() {
     panelsAtOnce = std::max<int64_t>(1, panelWidth / packedWidth);
     panelWidth = std::gcd(panelWidth, packedWidth);
   }
-  tileRows = emitter.getTarget().getTileRows(panelWidth * panelsAtOnce, bits);
-  stepPoints = !steps.empty() && root.takesPairs(emitter.getTarget(), steps.back().last) ? 2 : 1;
+  dot = steps.empty() ? std::nullopt : DotProduct::find(root, emitter.getTarget(), steps.back().last);
+  stepPoints = dot ? dot->getPoints() : 1;
+  tileRows = getMostRows(panelsAtOnce);
+}
+
+/// Rows of a tile that registers hold beside `panels`.
+int64_t ContractionNest::getMostRows(int64_t panels) const {
+  const int64_t bits = root.getAccumulatorType().getIntOrFloatBitWidth();
+  return emitter.getTarget().getTileRows(panelWidth * panels, bits) - (dot && dot->hasOffset() ? 1 : 0);
 }
 
 /// Sets what `linear` numbers: the coordinates of `dims`.
@@ -324,8 +332,7 @@ ContractionNest::Sums ContractionNest::emitSteps(Indices loops, ValueRange inits
   int64_t blockSteps = steps.empty() ? 1 : getConstant(steps.back().extent);
   while (blockDepth != 0 && blockSteps * getConstant(steps[blockDepth - 1].extent) <= sumBlock)
     blockSteps *= getConstant(steps[--blockDepth].extent);
-  const bool isInBlocks =
-      !inits.empty() && isa<FloatType>(root.getAccumulatorType()) && (blockDepth != 0 || blockSteps > sumBlock);
+  const bool isInBlocks = !inits.empty() && isa<FloatType>(getSumType()) && (blockDepth != 0 || blockSteps > sumBlock);
   std::function<Sums(size_t, ValueRange)> emitFrom = [&](size_t depth, ValueRange carried) -> Sums {
     if (depth == steps.size())
       return body(loops, carried);
@@ -371,25 +378,24 @@ Value ContractionNest::emitColumns(ArrayRef<Index> loops, Index panel, int64_t n
       step = emitter.add(emitter.mul(step, group.extent), loops[group.last]);
     return emitter.load(*packed, {Index(number), step, lane});
   }
-  if (stepPoints == 2)
-    return root.emitColumnPairs(emitter, loops, panel, panelWidth);
+  if (dot)
+    return dot->emitColumns(emitter, loops, panel, panelWidth);
   return root.emitColumns(emitter, loops, panel, panelWidth);
 }
 
 /// What one step takes of row `row` of the matrix, at a point of the loops.
 Value ContractionNest::emitRowFactor(ArrayRef<Index> loops, Index row) {
-  const unsigned step = steps.back().last;
   if (!copied)
-    return stepPoints == 2 ? root.emitRowPair(emitter, loops, step) : root.emitRowElement(emitter, loops);
-  Index rowInCopy = emitter.sub(row, getFirstRow(tilesLower));
-  if (stepPoints == 1)
-    return emitter.load(*copied, {rowInCopy, loops[step]});
-  Value pair;
+    return dot ? dot->emitRowGroup(emitter, loops) : root.emitRowElement(emitter, loops);
+  Index rowInCopy = emitter.sub(row, getFirstRow(tilesLower)), step = loops[steps.back().last];
+  if (!dot)
+    return emitter.load(*copied, {rowInCopy, step});
+  Value group;
   {
-    ValueEmitter::LanesScope lanes(emitter, 2);
-    pair = emitter.load(*copied, {rowInCopy, emitter.add(loops[step], Index(nullptr, 0, 1))});
+    ValueEmitter::LanesScope lanes(emitter, stepPoints);
+    group = emitter.load(*copied, {rowInCopy, emitter.add(step, Index(nullptr, 0, 1))});
   }
-  return ContractionRoot::repeatPair(emitter, pair);
+  return dot->repeat(emitter, group);
 }
 
 /// Whether the rows of a tile lie at such distances that they drive one another, and
@@ -441,8 +447,8 @@ void ContractionNest::emitCopyOfRows() {
     Indices loops = getLoops(point);
     emitter.emitLanes(0, steps.front().extent, 2 * emitter.getTarget().getLanes(32), [&](Index step) {
       loops[steps.front().last] = step;
-      Value elements = stepPoints == 2 ? root.emitRow(emitter, loops) : root.emitRowElement(emitter, loops);
-      emitter.store(emitter.toVector(elements), target, {emitter.sub(row, first), step});
+      Value elements = dot ? dot->emitRow(emitter, loops) : emitter.toVector(root.emitRowElement(emitter, loops));
+      emitter.store(elements, target, {emitter.sub(row, first), step});
     });
   });
   copied = target;
@@ -515,27 +521,44 @@ void ContractionNest::emitTile(Index tile, Index row, int64_t count, Index panel
   for (int64_t i = 0; i != count; ++i)
     setPoint(points[i], rowDims, emitter.add(row, i));
   auto emitSums = [&]() -> Sums {
-    Type type = emitter.getVectorType(root.getAccumulatorType());
-    Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
+    Value zero = arith::ConstantOp::create(b, b.getZeroAttr(emitter.getVectorType(getSumType())));
     SmallVector<Indices> rowLoops = llvm::map_to_vector(points, [&](const Indices &point) { return getLoops(point); });
-    return emitSteps(getLoops(at), Sums(count * panelCount, zero), [&](ArrayRef<Index> loops, ValueRange carried) {
-      Sums sums(carried), factors;
-      emitPrefetch(loops, tile, panel, panelCount);
-      for (int64_t number = 0; number != panelCount; ++number)
-        factors.push_back(emitColumns(loops, emitter.add(panel, number), number));
-      for (int64_t i = 0; i != count; ++i) {
-        Indices position = rowLoops[i];
-        for (const LoopGroup &step : steps)
-          position[step.last] = loops[step.last];
-        Value factor = emitRowFactor(position, emitter.add(row, i));
-        for (int64_t number = 0; number != panelCount; ++number) {
-          Value &sum = sums[number * count + i];
-          sum = stepPoints == 2 ? ContractionRoot::emitMultiplyAddOfPairs(emitter, factor, factors[number], sum)
-                                : root.emitMultiplyAdd(emitter, factor, factors[number], sum);
-        }
-      }
+    const bool hasOffset = dot && dot->hasOffset();
+    const int64_t rowCount = count + hasOffset;
+    Sums sums =
+        emitSteps(getLoops(at), Sums(rowCount * panelCount, zero), [&](ArrayRef<Index> loops, ValueRange carried) {
+          Sums sums(carried), factors;
+          emitPrefetch(loops, tile, panel, panelCount);
+          for (int64_t number = 0; number != panelCount; ++number)
+            factors.push_back(emitColumns(loops, emitter.add(panel, number), number));
+          auto addProducts = [&](int64_t i, Value factor) {
+            for (int64_t number = 0; number != panelCount; ++number) {
+              Value &sum = sums[number * rowCount + i];
+              sum = dot ? dot->emitMultiplyAdd(emitter, factor, factors[number], sum)
+                        : root.emitMultiplyAdd(emitter, factor, factors[number], sum);
+            }
+          };
+          for (int64_t i = 0; i != count; ++i) {
+            Indices position = rowLoops[i];
+            for (const LoopGroup &step : steps)
+              position[step.last] = loops[step.last];
+            addProducts(i, emitRowFactor(position, emitter.add(row, i)));
+          }
+          if (hasOffset)
+            addProducts(count, dot->emitOffset(emitter));
+          return sums;
+        });
+    if (!dot)
       return sums;
-    });
+    Sums results;
+    for (int64_t number = 0; number != panelCount; ++number)
+      for (int64_t i = 0; i != count; ++i) {
+        Value sum = sums[number * rowCount + i];
+        if (hasOffset)
+          sum = arith::SubIOp::create(b, sum, sums[number * rowCount + count]);
+        results.push_back(dot->convertSum(emitter, sum));
+      }
+    return results;
   };
   auto emitAll = [&] {
     emitPrefetchOfAddends(points, panel, panelCount);
@@ -649,16 +672,6 @@ void ContractionNest::splitRows(int64_t columnBlocks, double groupFlops) {
     tilesPerBlock = getPartSize(tiles.offset, llvm::divideCeil(tiles.offset, blocks));
 }
 
-/// Whether a tensor is a binding, not computed of some.
-static bool isInMemory(Value tensor) {
-  while (Operation *op = tensor.getDefiningOp()) {
-    if (!isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
-      return false;
-    tensor = op->getOperand(0);
-  }
-  return true;
-}
-
 Grid ContractionNest::emit() {
   MLIRContext *context = root.op->getContext();
   // The columns' panels: packed already, packed here, or read where they are.
@@ -680,8 +693,7 @@ Grid ContractionNest::emit() {
   tiles = rows.isConstant() ? Index(llvm::divideCeil(rows.offset, tileRows)) : emitter.ceilDiv(rows, tileRows);
   panels = emitter.ceilDiv(columns, panelWidth);
   int64_t blockRows = kBlockRows;
-  bool copiesRows =
-      isMatrix() && (rowDims.size() > 1 || rowsCollide() || (stepPoints == 2 && !isInMemory(root.rows->get())));
+  bool copiesRows = isMatrix() && (rowDims.size() > 1 || rowsCollide() || (dot && dot->needsCopyOfRows()));
   if ((copiesRows || root.op.getMatchingIndexingMap(root.rows).isProjectedPermutation()) && stepCount.isConstant())
     blockRows = std::min(blockRows, kBlockBytes / std::max<int64_t>(1, stepCount.offset * panelBytes / panelWidth));
   blockRows = getParameter(emitter.getKernel(), "block_rows", blockRows);
@@ -737,7 +749,7 @@ Grid ContractionNest::emit() {
   Index lower = isOne(grid.x) ? Index(0) : emitter.mul(emitter.getWorkgroup(0), panelsPerBlock);
   Index upper = isOne(grid.x) ? panels : emitter.min(panels, emitter.add(lower, panelsPerBlock));
   if (copiesRows) {
-    Type type = stepPoints == 2 ? getElementTypeOrSelf(root.rows->get().getType()) : root.getAccumulatorType();
+    Type type = dot ? dot->getRowType() : root.getAccumulatorType();
     int64_t lineElements = kLineBytes / (type.getIntOrFloatBitWidth() / 8);
     int64_t distance = (llvm::divideCeil(stepCount.offset, lineElements) | 1) * lineElements;
     Value memory = emitter.allocateScratch(tilesPerBlock * tileRows * distance * (type.getIntOrFloatBitWidth() / 8));

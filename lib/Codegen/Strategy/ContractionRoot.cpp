@@ -8,8 +8,6 @@
 
 #include "torchc/Codegen/ContractionRoot.h"
 
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
-
 using namespace mlir;
 using namespace torchc;
 
@@ -134,60 +132,6 @@ Value ContractionRoot::emitMultiplyAdd(ValueEmitter &emitter, Value row, Value c
     // Fused where the CPU has the instruction, else a product and a sum.
     return LLVM::FMulAddOp::create(b, row, emitter.toVector(column), sum);
   return arith::AddIOp::create(b, sum, arith::MulIOp::create(b, row, emitter.toVector(column)));
-}
-
-bool ContractionRoot::takesPairs(const TargetInfo &target, unsigned step) const {
-  auto isOfBf16 = [](OpOperand *operand) { return getElementTypeOrSelf(operand->get().getType()).isBF16(); };
-  auto unpack = columns->get().getDefiningOp<linalg::UnPackOp>();
-  if (!target.addsPairsOfBf16 || !getAccumulatorType().isF32() || !isOfBf16(rows) || !isOfBf16(columns) || !unpack ||
-      unpack != getUnpack() || unpack.getStaticInnerTiles()[0] != target.getLanes(32))
-    return false;
-  AffineExpr loop = getAffineDimExpr(step, op->getContext());
-  AffineMap rowMap = linalg().getMatchingIndexingMap(rows), columnMap = linalg().getMatchingIndexingMap(columns);
-  ArrayRef<int64_t> order = unpack.getOuterDimsPerm();
-  unsigned innermost = order.empty() ? columnMap.getNumResults() - 1 : order.back();
-  return rowMap.getResults().back() == loop && columnMap.getResult(innermost) == loop &&
-         !llvm::any_of(rowMap.getResults().drop_back(), [&](AffineExpr expr) { return expr.isFunctionOfDim(step); }) &&
-         linalg().getStaticLoopRanges()[step] % 2 == 0;
-}
-
-Value ContractionRoot::repeatPair(ValueEmitter &emitter, Value pair) {
-  ImplicitLocOpBuilder &b = emitter.getBuilder();
-  Type element = getElementTypeOrSelf(pair.getType());
-  const int64_t lanes = emitter.getWidth();
-  Value both = vector::BitCastOp::create(b, VectorType::get(1, b.getI32Type()), pair);
-  Value repeated = vector::BroadcastOp::create(b, VectorType::get(lanes, b.getI32Type()),
-                                               vector::ExtractOp::create(b, both, ArrayRef<int64_t>{0}));
-  return vector::BitCastOp::create(b, VectorType::get(2 * lanes, element), repeated);
-}
-
-Value ContractionRoot::emitRowPair(ValueEmitter &emitter, ArrayRef<Index> loops, unsigned step) const {
-  Indices position(loops);
-  position[step] = emitter.add(loops[step], Index(nullptr, 0, 1));
-  Value pair;
-  {
-    ValueEmitter::LanesScope lanes(emitter, 2);
-    pair = emitter.toVector(emitRow(emitter, position));
-  }
-  return repeatPair(emitter, pair);
-}
-
-Value ContractionRoot::emitColumnPairs(ValueEmitter &emitter, ArrayRef<Index> loops, Index panel, int64_t width) const {
-  // Rows of a panel follow each other: the lanes of two of them are one load.
-  Indices point = getPackedPoint(emitter, loops, panel, width);
-  ValueEmitter::LanesScope lanes(emitter, 2 * width);
-  Value rows = emitter.emit(getUnpack().getSource(), point);
-  SmallVector<int64_t> order;
-  for (int64_t column = 0; column != width; ++column)
-    order.append({column, column + width});
-  return vector::ShuffleOp::create(emitter.getBuilder(), rows, rows, order);
-}
-
-Value ContractionRoot::emitMultiplyAddOfPairs(ValueEmitter &emitter, Value row, Value column, Value sum) {
-  ImplicitLocOpBuilder &b = emitter.getBuilder();
-  return LLVM::CallIntrinsicOp::create(b, sum.getType(), b.getStringAttr("llvm.x86.avx512bf16.dpbf16ps.512"),
-                                       ValueRange{sum, row, column})
-      .getResult(0);
 }
 
 Value ContractionRoot::emitRow(ValueEmitter &emitter, ArrayRef<Index> loops) const {

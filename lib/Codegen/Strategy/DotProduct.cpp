@@ -1,0 +1,179 @@
+//===- DotProduct.cpp - products of few bits that one instruction adds up ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Codegen/DotProduct.h"
+
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace torchc;
+
+/// Of products of eight bits, which a sum of 32 bits holds.
+static constexpr int64_t kMostProducts = 1 << 16;
+
+static bool isOfBf16(OpOperand *operand) { return getElementTypeOrSelf(operand->get().getType()).isBF16(); }
+
+/// Whether eight bits are widened as a number with a sign; none if `op` is no such cast.
+static std::optional<bool> getSign(Operation *op) {
+  if (!op || op->getNumOperands() != 1 || !getElementTypeOrSelf(op->getOperand(0).getType()).isInteger(8))
+    return std::nullopt;
+  if (isa<arith::ExtSIOp, arith::SIToFPOp>(op))
+    return true;
+  if (isa<arith::ExtUIOp, arith::UIToFPOp>(op))
+    return false;
+  return std::nullopt;
+}
+
+/// The elementwise op that an operand is computed by.
+static linalg::GenericOp getProducer(OpOperand *operand) {
+  auto op = operand->get().getDefiningOp<linalg::GenericOp>();
+  return op && op.getNumReductionLoops() == 0 && op.getNumDpsInits() == 1 ? op : linalg::GenericOp();
+}
+
+/// Whether what eight bits are is a number with a sign, where the factors of `operand` are nothing but these.
+static std::optional<bool> getSignOfBytes(const ContractionRoot &root, OpOperand *operand) {
+  if (getElementTypeOrSelf(operand->get().getType()).isInteger(8)) {
+    // The body widens them.
+    auto linalgOp = cast<linalg::LinalgOp>(operand->getOwner());
+    Value argument = linalgOp.getMatchingBlockArgument(operand);
+    return argument.hasOneUse() ? getSign(*argument.user_begin()) : std::nullopt;
+  }
+  linalg::GenericOp producer = getProducer(operand);
+  return producer ? getSign(producer.getBody()->getTerminator()->getOperand(0).getDefiningOp()) : std::nullopt;
+}
+
+/// Whether the columns are packed weights, and nothing but that.
+static bool arePackedAlone(const ContractionRoot &root) {
+  Value tensor = root.columns->get();
+  if (linalg::GenericOp producer = getProducer(root.columns)) {
+    if (producer.getNumDpsInputs() != 1 ||
+        !llvm::all_of(producer.getIndexingMapsArray(), [](AffineMap map) { return map.isIdentity(); }))
+      return false;
+    Value widened = producer.getBody()->getTerminator()->getOperand(0);
+    if (!widened.getDefiningOp() || widened.getDefiningOp()->getOperand(0) != producer.getBody()->getArgument(0))
+      return false;
+    tensor = producer.getDpsInputs()[0];
+  }
+  auto unpack = tensor.getDefiningOp<linalg::UnPackOp>();
+  return unpack && unpack == root.getUnpack();
+}
+
+/// Whether the points of loop `step` are neighbours in both operands.
+static bool hasNeighbours(const ContractionRoot &root, unsigned step) {
+  auto op = cast<linalg::LinalgOp>(root.rows->getOwner());
+  AffineExpr loop = getAffineDimExpr(step, op->getContext());
+  AffineMap rowMap = op.getMatchingIndexingMap(root.rows), columnMap = op.getMatchingIndexingMap(root.columns);
+  ArrayRef<int64_t> order = root.getUnpack().getOuterDimsPerm();
+  unsigned innermost = order.empty() ? columnMap.getNumResults() - 1 : order.back();
+  return rowMap.getResults().back() == loop && columnMap.getResult(innermost) == loop &&
+         llvm::none_of(rowMap.getResults().drop_back(), [&](AffineExpr expr) { return expr.isFunctionOfDim(step); });
+}
+
+std::optional<DotProduct> DotProduct::find(const ContractionRoot &root, const TargetInfo &target, unsigned step) {
+  auto op = cast<linalg::LinalgOp>(root.rows->getOwner());
+  MLIRContext *context = op->getContext();
+  if (!arePackedAlone(root) || root.getUnpack().getStaticInnerTiles()[0] != target.getLanes(32) ||
+      !hasNeighbours(root, step))
+    return std::nullopt;
+  const int64_t extent = op.getStaticLoopRanges()[step];
+  Type sum = root.getAccumulatorType();
+  if (target.addsPairsOfBf16 && sum.isF32() && isOfBf16(root.rows) && isOfBf16(root.columns) && extent % 2 == 0)
+    return DotProduct(root, step, BFloat16Type::get(context), false);
+  std::optional<bool> rows = getSignOfBytes(root, root.rows), columns = getSignOfBytes(root, root.columns);
+  // A copy of signed rows is one of a matrix.
+  if (target.addsFoursOfBytes && (sum.isF32() || sum.isInteger(32)) && rows && columns && *columns &&
+      op.getNumReductionLoops() == 1 && extent % 4 == 0 && extent <= kMostProducts)
+    return DotProduct(root, step, IntegerType::get(context, 8), *rows);
+  return std::nullopt;
+}
+
+Type DotProduct::getSumType() const {
+  MLIRContext *context = element.getContext();
+  return element.isBF16() ? Type(Float32Type::get(context)) : IntegerType::get(context, 32);
+}
+
+bool DotProduct::needsCopyOfRows() const {
+  Value tensor = root.rows->get();
+  while (isa_and_present<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(tensor.getDefiningOp()))
+    tensor = tensor.getDefiningOp()->getOperand(0);
+  return rowsAreSigned || tensor.getDefiningOp() || getElementTypeOrSelf(tensor.getType()) != element;
+}
+
+Value DotProduct::emitRow(ValueEmitter &emitter, ArrayRef<Index> loops) const {
+  ImplicitLocOpBuilder &b = emitter.getBuilder();
+  Value row = emitter.toVector(root.emitRow(emitter, loops));
+  if (getElementTypeOrSelf(row.getType()) == element)
+    return rowsAreSigned ? addOffset(emitter, row) : row;
+  // Eight bits that were widened already.
+  if (isa<FloatType>(getElementTypeOrSelf(row.getType())))
+    row = arith::FPToSIOp::create(b, emitter.getVectorType(b.getI32Type()), row);
+  row = arith::TruncIOp::create(b, emitter.getVectorType(element), row);
+  return rowsAreSigned ? addOffset(emitter, row) : row;
+}
+
+Value DotProduct::emitRowGroup(ValueEmitter &emitter, ArrayRef<Index> loops) const {
+  Indices position(loops);
+  position[step] = emitter.add(loops[step], Index(nullptr, 0, 1));
+  Value group;
+  {
+    ValueEmitter::LanesScope lanes(emitter, getPoints());
+    group = emitRow(emitter, position);
+  }
+  return repeat(emitter, group);
+}
+
+Value DotProduct::repeat(ValueEmitter &emitter, Value group) const {
+  ImplicitLocOpBuilder &b = emitter.getBuilder();
+  const int64_t lanes = emitter.getWidth();
+  Value whole = vector::BitCastOp::create(b, VectorType::get(1, b.getI32Type()), group);
+  Value repeated = vector::BroadcastOp::create(b, VectorType::get(lanes, b.getI32Type()),
+                                               vector::ExtractOp::create(b, whole, ArrayRef<int64_t>{0}));
+  return vector::BitCastOp::create(b, VectorType::get(getPoints() * lanes, element), repeated);
+}
+
+Value DotProduct::emitColumns(ValueEmitter &emitter, ArrayRef<Index> loops, Index panel, int64_t width) const {
+  Indices point = root.getPackedPoint(emitter, loops, panel, width);
+  ValueEmitter::LanesScope lanes(emitter, getPoints() * width);
+  Value rows = emitter.emit(root.getUnpack().getSource(), point);
+  SmallVector<int64_t> order;
+  for (int64_t column = 0; column != width; ++column)
+    for (int64_t i = 0; i != getPoints(); ++i)
+      order.push_back(column + i * width);
+  return vector::ShuffleOp::create(emitter.getBuilder(), rows, rows, order);
+}
+
+Value DotProduct::emitMultiplyAdd(ValueEmitter &emitter, Value row, Value column, Value sum) const {
+  ImplicitLocOpBuilder &b = emitter.getBuilder();
+  StringRef name = element.isBF16() ? "llvm.x86.avx512bf16.dpbf16ps.512" : "llvm.x86.avx512.vpdpbusd.512";
+  return LLVM::CallIntrinsicOp::create(b, sum.getType(), b.getStringAttr(name), ValueRange{sum, row, column})
+      .getResult(0);
+}
+
+static constexpr int64_t kOffset = 128;
+
+/// A vector of the offset.
+static Value getOffsets(ValueEmitter &emitter, VectorType type) {
+  APInt offset(8, kOffset);
+  return arith::ConstantOp::create(emitter.getBuilder(), DenseElementsAttr::get(type, offset));
+}
+
+Value DotProduct::addOffset(ValueEmitter &emitter, Value row) const {
+  Value offsets = getOffsets(emitter, cast<VectorType>(row.getType()));
+  return arith::XOrIOp::create(emitter.getBuilder(), row, offsets);
+}
+
+Value DotProduct::emitOffset(ValueEmitter &emitter) const {
+  return getOffsets(emitter, VectorType::get(getPoints() * emitter.getWidth(), element));
+}
+
+Value DotProduct::convertSum(ValueEmitter &emitter, Value sum) const {
+  Type type = root.getAccumulatorType();
+  if (type == getElementTypeOrSelf(sum.getType()))
+    return sum;
+  return arith::SIToFPOp::create(emitter.getBuilder(), emitter.getVectorType(type), sum);
+}
