@@ -418,7 +418,7 @@ def main():
     parser.add_argument("--count", type=int, default=1, help="number of graphs")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first; the others follow")
     parser.add_argument("--jobs", type=int, default=2, help="worker processes")
-    parser.add_argument("--timeout", type=int, default=120, help="seconds for one graph")
+    parser.add_argument("--timeout", type=int, default=300, help="seconds for one graph")
     parser.add_argument("--trace", action="store_true", help="trace all graphs, not every third")
     parser.add_argument("--no-reduce", action="store_true", help="print failures as they are")
     parser.add_argument("--output", metavar="DIR", help="write a file for each failure, SEED.py")

@@ -17,7 +17,13 @@ class Worker:
         if self.process is None:
             self.process = subprocess.Popen(self.command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                             stderr=subprocess.DEVNULL, text=True)
-        watch = threading.Timer(self.timeout, self.process.kill)
+        late = threading.Event()
+
+        def stop():
+            late.set()
+            self.process.kill()
+
+        watch = threading.Timer(self.timeout, stop)
         watch.start()
         try:
             self.process.stdin.write(json.dumps(request) + "\n")
@@ -29,7 +35,7 @@ class Worker:
         if line:
             return json.loads(line), ""
         code, self.process = self.process.wait(), None
-        return None, f"the process ended with {code}"
+        return None, f"no answer within {self.timeout} seconds" if late.is_set() else f"the process ended with {code}"
 
     def close(self):
         if self.process is not None:
