@@ -143,9 +143,9 @@ DecomposeQuantizedDecomposedChooseQparamsSymmetricTensor(QuantizedDecomposedChoo
   Value half = b.create<AtenDivScalarOp>(b.scalarTensor(b.sub(op.getQuantMax(), op.getQuantMin()), getDtype(largest)),
                                          b.integer(2));
   Value scale = b.create<AtenClampMinOp>(b.divTensors(largest, half), op.getEps());
-  constexpr int64_t kByte = 0; // c10::ScalarType
-  Value zeroPoint =
-      b.full({b.integer(1)}, b.integer(getConstantInt(op.getDtype()) == kByte ? 128 : 0), getResultDtype(op, 1));
+  std::optional<int64_t> code = getConstantInt(op.getDtype());
+  bool isByte = code == getDtypeCode(IntegerType::get(op.getContext(), 8, IntegerType::Unsigned));
+  Value zeroPoint = b.full({b.integer(1)}, b.integer(isByte ? 128 : 0), getResultDtype(op, 1));
   return SmallVector<Value>{b.convert(scale, getResultDtype(op, 0)), zeroPoint};
 }
 

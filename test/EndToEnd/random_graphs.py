@@ -31,8 +31,6 @@ import warnings
 from pathlib import Path
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_map_only
 
 import torchc
 from graph_builder import DTYPES, NAME, Builder, Graph, NoFit, Statement, Tensor
@@ -96,23 +94,6 @@ def remove_dead(graph):
 # ------------------------------------------------------------------------------------------------
 # One graph
 # ------------------------------------------------------------------------------------------------
-
-
-class Rounding(TorchDispatchMode):
-    """Eager, in which each operator that makes floats gives them one rounding up, down or as they are."""
-
-    def __torch_dispatch__(self, function, types, arguments=(), options=None):
-        result = function(*arguments, **(options or {}))
-        if function._schema.is_mutable or any(r.alias_info for r in function._schema.returns):
-            return result
-        return tree_map_only(torch.Tensor, self.round, result)
-
-    @staticmethod
-    def round(x):
-        if not x.is_floating_point():
-            return x
-        steps = torch.randint(-1, 2, x.shape, generator=torch.Generator().manual_seed(0))
-        return x * (1 + steps * torch.finfo(x.dtype).eps).to(x.dtype)
 
 
 class Judge:

@@ -108,6 +108,8 @@ private:
   int64_t getMostRows(int64_t panels) const;
   /// Of a tile's accumulators.
   Type getSumType() const { return dot ? dot->getSumType() : root.getAccumulatorType(); }
+  /// Points of k that one step takes.
+  int64_t getStepPoints() const { return dot ? dot->getPoints() : 1; }
   void findAddends();
   /// Whether k is one dim: no window. Rows may then be copied together.
   bool isMatrix() const { return steps.size() == 1 && steps.front().extent.isConstant(); }
@@ -157,7 +159,6 @@ private:
   bool masksLoads = false;
   bool fewRows = false;
   std::optional<DotProduct> dot; ///< If one instruction takes several points of k.
-  int64_t stepPoints = 1;        ///< Points of k that one step takes.
 };
 } // namespace
 
@@ -272,7 +273,6 @@ void ContractionNest::chooseTile() {
     panelWidth = std::gcd(panelWidth, packedWidth);
   }
   dot = steps.empty() ? std::nullopt : DotProduct::find(root, emitter.getTarget(), steps.back().last);
-  stepPoints = dot ? dot->getPoints() : 1;
   tileRows = getMostRows(panelsAtOnce);
 }
 
@@ -337,7 +337,7 @@ ContractionNest::Sums ContractionNest::emitSteps(Indices loops, ValueRange inits
     if (depth == steps.size())
       return body(loops, carried);
     const LoopGroup &step = steps[depth];
-    const int64_t points = depth + 1 == steps.size() ? stepPoints : 1;
+    const int64_t points = depth + 1 == steps.size() ? getStepPoints() : 1;
     auto emitPart = [&](Index lower, Index upper, ValueRange part) -> Sums {
       if (depth < unrolled)
         return emitter.emitLoop(lower, upper, points, part, [&](Index index, ValueRange inner) {
@@ -392,7 +392,7 @@ Value ContractionNest::emitRowFactor(ArrayRef<Index> loops, Index row) {
     return emitter.load(*copied, {rowInCopy, step});
   Value group;
   {
-    ValueEmitter::LanesScope lanes(emitter, stepPoints);
+    ValueEmitter::LanesScope lanes(emitter, dot->getPoints());
     group = emitter.load(*copied, {rowInCopy, emitter.add(step, Index(nullptr, 0, 1))});
   }
   return dot->repeat(emitter, group);
@@ -498,7 +498,7 @@ void ContractionNest::emitPrefetch(ArrayRef<Index> loops, Index tile, Index pane
   Index tileInBlock = emitter.add(emitter.mul(rowInBlock, tilesPerBlock), emitter.sub(tile, tilesLower));
   Index distance = emitter.mul(emitter.add(emitter.mul(tileInBlock, stepCount), step), share);
   Indices next = root.getPackedPoint(emitter, getLoops(at), emitter.add(panel, panelCount), packedWidth);
-  for (int64_t line = 0; line < stepPoints * share; line += kLineBytes)
+  for (int64_t line = 0; line < getStepPoints() * share; line += kLineBytes)
     emitter.prefetch(unpack.getSource(), next, emitter.add(distance, line));
 }
 

@@ -18,49 +18,17 @@ static constexpr int64_t kMostProducts = 1 << 16;
 
 static bool isOfBf16(OpOperand *operand) { return getElementTypeOrSelf(operand->get().getType()).isBF16(); }
 
-/// Whether eight bits are widened as a number with a sign; none if `op` is no such cast.
-static std::optional<bool> getSign(Operation *op) {
-  if (!op || op->getNumOperands() != 1 || !getElementTypeOrSelf(op->getOperand(0).getType()).isInteger(8))
+/// Whether an operand of eight bits, which the body widens, has a sign; none if it is no such operand.
+static std::optional<bool> getSignOfBytes(OpOperand *operand) {
+  Value argument = cast<linalg::LinalgOp>(operand->getOwner()).getMatchingBlockArgument(operand);
+  if (!getElementTypeOrSelf(operand->get().getType()).isInteger(8) || !argument.hasOneUse())
     return std::nullopt;
-  if (isa<arith::ExtSIOp, arith::SIToFPOp>(op))
+  Operation *user = *argument.user_begin();
+  if (isa<arith::ExtSIOp, arith::SIToFPOp>(user))
     return true;
-  if (isa<arith::ExtUIOp, arith::UIToFPOp>(op))
+  if (isa<arith::ExtUIOp, arith::UIToFPOp>(user))
     return false;
   return std::nullopt;
-}
-
-/// The elementwise op that an operand is computed by.
-static linalg::GenericOp getProducer(OpOperand *operand) {
-  auto op = operand->get().getDefiningOp<linalg::GenericOp>();
-  return op && op.getNumReductionLoops() == 0 && op.getNumDpsInits() == 1 ? op : linalg::GenericOp();
-}
-
-/// Whether what eight bits are is a number with a sign, where the factors of `operand` are nothing but these.
-static std::optional<bool> getSignOfBytes(const ContractionRoot &root, OpOperand *operand) {
-  if (getElementTypeOrSelf(operand->get().getType()).isInteger(8)) {
-    // The body widens them.
-    auto linalgOp = cast<linalg::LinalgOp>(operand->getOwner());
-    Value argument = linalgOp.getMatchingBlockArgument(operand);
-    return argument.hasOneUse() ? getSign(*argument.user_begin()) : std::nullopt;
-  }
-  linalg::GenericOp producer = getProducer(operand);
-  return producer ? getSign(producer.getBody()->getTerminator()->getOperand(0).getDefiningOp()) : std::nullopt;
-}
-
-/// Whether the columns are packed weights, and nothing but that.
-static bool arePackedAlone(const ContractionRoot &root) {
-  Value tensor = root.columns->get();
-  if (linalg::GenericOp producer = getProducer(root.columns)) {
-    if (producer.getNumDpsInputs() != 1 ||
-        !llvm::all_of(producer.getIndexingMapsArray(), [](AffineMap map) { return map.isIdentity(); }))
-      return false;
-    Value widened = producer.getBody()->getTerminator()->getOperand(0);
-    if (!widened.getDefiningOp() || widened.getDefiningOp()->getOperand(0) != producer.getBody()->getArgument(0))
-      return false;
-    tensor = producer.getDpsInputs()[0];
-  }
-  auto unpack = tensor.getDefiningOp<linalg::UnPackOp>();
-  return unpack && unpack == root.getUnpack();
 }
 
 /// Whether the points of loop `step` are neighbours in both operands.
@@ -77,14 +45,15 @@ static bool hasNeighbours(const ContractionRoot &root, unsigned step) {
 std::optional<DotProduct> DotProduct::find(const ContractionRoot &root, const TargetInfo &target, unsigned step) {
   auto op = cast<linalg::LinalgOp>(root.rows->getOwner());
   MLIRContext *context = op->getContext();
-  if (!arePackedAlone(root) || root.getUnpack().getStaticInnerTiles()[0] != target.getLanes(32) ||
-      !hasNeighbours(root, step))
-    return std::nullopt;
+  linalg::UnPackOp unpack = root.getUnpack();
   const int64_t extent = op.getStaticLoopRanges()[step];
+  if (!unpack || root.columns->get().getDefiningOp() != unpack || ShapedType::isDynamic(extent) ||
+      unpack.getStaticInnerTiles()[0] != target.getLanes(32) || !hasNeighbours(root, step))
+    return std::nullopt;
   Type sum = root.getAccumulatorType();
   if (target.addsPairsOfBf16 && sum.isF32() && isOfBf16(root.rows) && isOfBf16(root.columns) && extent % 2 == 0)
     return DotProduct(root, step, BFloat16Type::get(context), false);
-  std::optional<bool> rows = getSignOfBytes(root, root.rows), columns = getSignOfBytes(root, root.columns);
+  std::optional<bool> rows = getSignOfBytes(root.rows), columns = getSignOfBytes(root.columns);
   // A copy of signed rows is one of a matrix.
   if (target.addsFoursOfBytes && (sum.isF32() || sum.isInteger(32)) && rows && columns && *columns &&
       op.getNumReductionLoops() == 1 && extent % 4 == 0 && extent <= kMostProducts)
@@ -101,18 +70,11 @@ bool DotProduct::needsCopyOfRows() const {
   Value tensor = root.rows->get();
   while (isa_and_present<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(tensor.getDefiningOp()))
     tensor = tensor.getDefiningOp()->getOperand(0);
-  return rowsAreSigned || tensor.getDefiningOp() || getElementTypeOrSelf(tensor.getType()) != element;
+  return rowsAreSigned || tensor.getDefiningOp();
 }
 
 Value DotProduct::emitRow(ValueEmitter &emitter, ArrayRef<Index> loops) const {
-  ImplicitLocOpBuilder &b = emitter.getBuilder();
   Value row = emitter.toVector(root.emitRow(emitter, loops));
-  if (getElementTypeOrSelf(row.getType()) == element)
-    return rowsAreSigned ? addOffset(emitter, row) : row;
-  // Eight bits that were widened already.
-  if (isa<FloatType>(getElementTypeOrSelf(row.getType())))
-    row = arith::FPToSIOp::create(b, emitter.getVectorType(b.getI32Type()), row);
-  row = arith::TruncIOp::create(b, emitter.getVectorType(element), row);
   return rowsAreSigned ? addOffset(emitter, row) : row;
 }
 
