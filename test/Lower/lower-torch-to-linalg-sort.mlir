@@ -15,9 +15,16 @@ func.func @sort(%x: !torch.vtensor<[3,5],f32>) -> (!torch.vtensor<[3,5],f32>, !t
 
 // -----
 
-// A dim whose size is not known takes as many passes as it may need at most.
+// A dim whose size is not known takes as many passes as it needs, and one kernel for them: the search takes as many steps as
+// a run's width has bits.
 // CHECK-LABEL: func.func @dynamic(
-// CHECK: cf.assert %{{.*}}, "a dim of more than 2^24 elements to sort in aten.sort.stable"
+// CHECK: scf.while (%[[WIDTH:.*]] = %{{.*}}, %{{.*}} = %{{.*}}) : (index, tensor<?xi64>)
+// CHECK: arith.cmpi slt, %[[WIDTH]]
+// CHECK: linalg.generic
+// CHECK: math.ctlz
+// CHECK: scf.for
+// CHECK: arith.addi %[[OLD:.*]], %[[OLD]] : index
+// CHECK-NEXT: scf.yield
 func.func @dynamic(%x: !torch.vtensor<[?],si64>) -> !torch.vtensor<[?],si64> {
   %true = torch.constant.bool true
   %false = torch.constant.bool false

@@ -29,6 +29,9 @@ mlir::Value checkIndices(Lowering &b, mlir::Value index, mlir::Type dtype, mlir:
 /// theirs. NaN is larger than all numbers.
 mlir::Value sortPlaces(Lowering &b, mlir::Value tensor, mlir::Type dtype, int64_t dim, bool descending);
 
+/// How many bits a number has, as an index: 0 for 0.
+mlir::Value countBits(mlir::ImplicitLocOpBuilder &b, mlir::Value number);
+
 /// The first of `extent` places where `isReached`, which then holds for all after it; `extent` where
 /// it holds for none. By bisection.
 mlir::Value searchFirst(mlir::ImplicitLocOpBuilder &body, mlir::Value extent,

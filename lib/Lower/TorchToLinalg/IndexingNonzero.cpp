@@ -27,16 +27,19 @@ using arith::CmpIPredicate;
 
 static Value constantIndex(ImplicitLocOpBuilder &b, int64_t value) { return arith::ConstantIndexOp::create(b, value); }
 
+Value torchc::countBits(ImplicitLocOpBuilder &b, Value number) {
+  Type i64 = b.getI64Type();
+  Value zeros = math::CountLeadingZerosOp::create(b, arith::IndexCastOp::create(b, i64, number));
+  Value bits = arith::SubIOp::create(b, arith::ConstantIntOp::create(b, i64, 64), zeros);
+  return arith::IndexCastOp::create(b, b.getIndexType(), bits);
+}
+
 Value torchc::searchFirst(ImplicitLocOpBuilder &body, Value extent,
                           function_ref<Value(ImplicitLocOpBuilder &, Value place)> isReached) {
   Value zero = constantIndex(body, 0), one = constantIndex(body, 1), last = arith::SubIOp::create(body, extent, one);
   // As many steps as the extent has bits: a kernel has no loops that end early.
-  Type i64 = body.getI64Type();
-  Value width = arith::IndexCastOp::create(body, i64, extent);
-  Value bits = arith::SubIOp::create(body, arith::ConstantIntOp::create(body, i64, 64),
-                                     math::CountLeadingZerosOp::create(body, width));
   auto loop = scf::ForOp::create(
-      body, zero, arith::IndexCastOp::create(body, body.getIndexType(), bits), one, ValueRange{zero, extent},
+      body, zero, countBits(body, extent), one, ValueRange{zero, extent},
       [&](OpBuilder &nested, Location loc, Value, ValueRange carried) {
         ImplicitLocOpBuilder inner(loc, nested);
         Value low = carried[0], high = carried[1];

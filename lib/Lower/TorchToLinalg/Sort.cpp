@@ -13,27 +13,27 @@
 // (S. Odeh et al., Merge Path, 2012). That is n log(n)^2 steps without an order between
 // them, stable, and reads only.
 //
+// Passes over a static dim are written out. Over another they are a loop of the program: as many as the dim needs, and
+// one kernel for all of them, of which the width of the runs is an argument.
+//
 //===----------------------------------------------------------------------===//
 
 #include "Indexing.h"
 #include "Sizes.h"
 
-#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
 using arith::CmpIPredicate;
 
-/// The number of passes for a dim that is not static, and what they suffice for.
-static constexpr int64_t kDynamicPasses = 24;
-
 namespace {
 
 /// Merges runs of `width` places of `tensor` along `dim`.
 class Merge {
 public:
-  Merge(Lowering &b, Value tensor, Type dtype, int64_t dim, bool descending, int64_t width)
+  Merge(Lowering &b, Value tensor, Type dtype, int64_t dim, bool descending, OpFoldResult width)
       : b(b), tensor(tensor), dtype(dtype), dim(dim), descending(descending), width(width),
         extent(toIndex(b, getDim(b, tensor, dim))) {}
 
@@ -48,13 +48,17 @@ private:
   Value getKey(ImplicitLocOpBuilder &body, SmallVector<Value> indices, Value place);
   /// Whether a key has to stand before another: NaN is larger than all numbers.
   Value isBefore(ImplicitLocOpBuilder &body, Value key, Value other);
+  /// Halves the range [low, high) as often as a run's width takes; `isBeyond`: whether what is searched lies before the
+  /// middle.
+  Value search(ImplicitLocOpBuilder &body, Value low, Value high,
+               function_ref<Value(ImplicitLocOpBuilder &, Value middle)> isBeyond);
 
   Lowering &b;
   Value tensor;
   Type dtype;
   int64_t dim;
   bool descending;
-  int64_t width;
+  OpFoldResult width;
   Value extent;
 };
 
@@ -85,33 +89,51 @@ Value Merge::isBefore(ImplicitLocOpBuilder &body, Value key, Value other) {
   return arith::OrIOp::create(body, before, byNan);
 }
 
+Value Merge::search(ImplicitLocOpBuilder &body, Value low, Value high,
+                    function_ref<Value(ImplicitLocOpBuilder &, Value middle)> isBeyond) {
+  auto halve = [&](ImplicitLocOpBuilder &inner, Value low, Value high) -> std::pair<Value, Value> {
+    Value mid = arith::DivUIOp::create(inner, arith::AddIOp::create(inner, low, high), constant(inner, 2));
+    Value isOpen = arith::CmpIOp::create(inner, CmpIPredicate::slt, low, high);
+    Value isLater = isBeyond(inner, mid);
+    Value newHigh = arith::SelectOp::create(inner, isLater, mid, high);
+    Value newLow = arith::SelectOp::create(inner, isLater, low, arith::AddIOp::create(inner, mid, constant(inner, 1)));
+    return {arith::SelectOp::create(inner, isOpen, newLow, low), arith::SelectOp::create(inner, isOpen, newHigh, high)};
+  };
+  if (std::optional<int64_t> known = getConstantIntValue(width)) {
+    for (int64_t range = *known; range > 0; range /= 2)
+      std::tie(low, high) = halve(body, low, high);
+    return low;
+  }
+  auto loop = scf::ForOp::create(body, constant(body, 0), countBits(body, toIndex(body, width)), constant(body, 1),
+                                 ValueRange{low, high}, [&](OpBuilder &nested, Location loc, Value, ValueRange range) {
+                                   ImplicitLocOpBuilder inner(loc, nested);
+                                   auto [newLow, newHigh] = halve(inner, range[0], range[1]);
+                                   scf::YieldOp::create(inner, ValueRange{newLow, newHigh});
+                                 });
+  return loop.getResult(0);
+}
+
 Value Merge::run(Value places) {
   return createFromIndices(b, getDims(b, tensor), b.getI64Type(), [&](ImplicitLocOpBuilder &body, ValueRange at) {
     SmallVector<Value> indices(at);
     // Two neighbouring runs, and the number k of the element in both.
-    Value pair = constant(body, 2 * width);
+    Value run = toIndex(body, width), pair = arith::AddIOp::create(body, run, run);
     Value start = arith::MulIOp::create(body, arith::DivUIOp::create(body, at[dim], pair), pair);
-    Value middle = min(body, arith::AddIOp::create(body, start, constant(body, width)), extent);
+    Value middle = min(body, arith::AddIOp::create(body, start, run), extent);
     Value end = min(body, arith::AddIOp::create(body, start, pair), extent);
     Value left = arith::SubIOp::create(body, middle, start), right = arith::SubIOp::create(body, end, middle);
     Value k = arith::SubIOp::create(body, at[dim], start);
-    auto keyOf = [&](Value run, Value number) {
-      Value position = arith::AddIOp::create(body, run, number);
-      return getKey(body, indices, getPlace(body, places, indices, position));
+    auto keyOf = [&](ImplicitLocOpBuilder &inner, Value first, Value number) {
+      Value position = arith::AddIOp::create(inner, first, number);
+      return getKey(inner, indices, getPlace(inner, places, indices, position));
     };
 
     // How many of the first k come from the left run.
     Value low = max(body, constant(body, 0), arith::SubIOp::create(body, k, right)), high = min(body, k, left);
-    for (int64_t range = width; range > 0; range /= 2) {
-      Value mid = arith::DivUIOp::create(body, arith::AddIOp::create(body, low, high), constant(body, 2));
-      Value opposite = arith::SubIOp::create(body, arith::SubIOp::create(body, k, constant(body, 1)), mid);
-      Value isOpen = arith::CmpIOp::create(body, CmpIPredicate::slt, low, high);
-      Value isLater = isBefore(body, keyOf(middle, opposite), keyOf(start, mid));
-      Value newHigh = arith::SelectOp::create(body, isLater, mid, high);
-      Value newLow = arith::SelectOp::create(body, isLater, low, arith::AddIOp::create(body, mid, constant(body, 1)));
-      high = arith::SelectOp::create(body, isOpen, newHigh, high);
-      low = arith::SelectOp::create(body, isOpen, newLow, low);
-    }
+    low = search(body, low, high, [&](ImplicitLocOpBuilder &inner, Value mid) {
+      Value opposite = arith::SubIOp::create(inner, arith::SubIOp::create(inner, k, constant(inner, 1)), mid);
+      return isBefore(inner, keyOf(inner, middle, opposite), keyOf(inner, start, mid));
+    });
     Value other = arith::SubIOp::create(body, k, low);
     Value leftPosition = arith::AddIOp::create(body, start, low);
     Value rightPosition = arith::AddIOp::create(body, middle, other);
@@ -130,19 +152,28 @@ Value Merge::run(Value places) {
 Value torchc::sortPlaces(Lowering &b, Value tensor, Type dtype, int64_t dim, bool descending) {
   SmallVector<OpFoldResult> sizes = getDims(b, tensor);
   std::optional<int64_t> known = getConstantIntValue(sizes[dim]);
-  int64_t extent = known ? *known : int64_t(1) << kDynamicPasses;
-  if (!known) {
-    Value fits =
-        arith::CmpIOp::create(b, CmpIPredicate::sle, toIndex(b, sizes[dim]), arith::ConstantIndexOp::create(b, extent));
-    cf::AssertOp::create(b, fits,
-                         "a dim of more than 2^24 elements to sort in " + b.getOp()->getName().stripDialect().str());
-  }
   Value places = createFromIndices(b, sizes, b.getI64Type(), [&](ImplicitLocOpBuilder &body, ValueRange indices) {
     return arith::IndexCastOp::create(body, body.getI64Type(), indices[dim]).getResult();
   });
-  for (int64_t width = 1; width < extent; width *= 2)
-    places = Merge(b, tensor, dtype, dim, descending, width).run(places);
-  return places;
+  if (known) {
+    for (int64_t width = 1; width < *known; width *= 2)
+      places = Merge(b, tensor, dtype, dim, descending, b.getIndexAttr(width)).run(places);
+    return places;
+  }
+  Value one = arith::ConstantIndexOp::create(b, 1), extent = toIndex(b, sizes[dim]);
+  auto loop = scf::WhileOp::create(
+      b, TypeRange{one.getType(), places.getType()}, ValueRange{one, places},
+      [&](OpBuilder &nested, Location loc, ValueRange state) {
+        Value isShort = arith::CmpIOp::create(nested, loc, CmpIPredicate::slt, state[0], extent);
+        scf::ConditionOp::create(nested, loc, isShort, state);
+      },
+      [&](OpBuilder &nested, Location loc, ValueRange state) {
+        OpBuilder::InsertionGuard guard(b);
+        b.restoreInsertionPoint(nested.saveInsertionPoint());
+        Value merged = Merge(b, tensor, dtype, dim, descending, state[0]).run(state[1]);
+        scf::YieldOp::create(b, ValueRange{arith::AddIOp::create(b, state[0], state[0]), merged});
+      });
+  return loop.getResult(1);
 }
 
 namespace {
