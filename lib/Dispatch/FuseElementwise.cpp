@@ -95,10 +95,29 @@ static bool shouldMoveBehindExpand(OpOperand *operand) {
   return reshape && isa<linalg::GenericOp>(operand->getOwner()) && getComputer(reshape.getSrc());
 }
 
+/// True if all operands know the same extents, where their indices are loops.
+static bool agreesOnExtents(linalg::GenericOp op) {
+  SmallVector<std::optional<int64_t>> extents(op.getNumLoops());
+  for (OpOperand &operand : op->getOpOperands())
+    for (auto [index, extent] :
+         llvm::zip_equal(op.getMatchingIndexingMap(&operand).getResults(), op.getShape(&operand)))
+      if (auto loop = dyn_cast<AffineDimExpr>(index)) {
+        std::optional<int64_t> &known = extents[loop.getPosition()];
+        if (known && *known != extent)
+          return false;
+        known = extent;
+      }
+  return true;
+}
+
 static bool shouldMoveBehindCollapse(OpOperand *operand) {
   auto reshape = operand->get().getDefiningOp<tensor::CollapseShapeOp>();
   auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
   if (!reshape || !consumer || !getComputer(reshape.getSrc()))
+    return false;
+  // Of an extent that only some operands know, the new reshapes would be no valid ones: MLIR sees that when it has
+  // changed the program, and tries again without end.
+  if (!agreesOnExtents(consumer))
     return false;
   // Another operand that fits as it is would need a reshape then.
   return llvm::all_of(consumer.getDpsInputOperands(), [&](OpOperand *other) {

@@ -1,6 +1,7 @@
 // RUN: torchc-opt %s --torchc-fuse-elementwise | FileCheck %s
 
 #id1 = affine_map<(d0) -> (d0)>
+#id3 = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
 #id2 = affine_map<(d0, d1) -> (d0, d1)>
 #row = affine_map<(d0, d1) -> (d0)>
 
@@ -109,4 +110,26 @@ func.func @gather(%table: tensor<10x8xf32>, %ids: tensor<4xi64>) -> tensor<4x8xf
     linalg.yield %r : f32
   } -> tensor<4x8xf32>
   return %u : tensor<4x8xf32>
+}
+
+// Where only one operand knows an extent, the reshape stays.
+// CHECK-LABEL: func.func @reshapeOfUnknownExtent
+// CHECK: linalg.generic
+// CHECK: tensor.collapse_shape
+// CHECK: linalg.generic
+func.func @reshapeOfUnknownExtent(%x: tensor<3x?x1xf32>, %y: tensor<3xf32>, %n: index) -> tensor<3x4xf32> {
+  %e = tensor.empty(%n) : tensor<3x?x1xf32>
+  %t = linalg.generic {indexing_maps = [#id3, #id3], iterator_types = ["parallel", "parallel", "parallel"]} ins(%x : tensor<3x?x1xf32>) outs(%e : tensor<3x?x1xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = math.tanh %a : f32
+    linalg.yield %r : f32
+  } -> tensor<3x?x1xf32>
+  %c = tensor.collapse_shape %t [[0], [1, 2]] : tensor<3x?x1xf32> into tensor<3x?xf32>
+  %e2 = tensor.empty() : tensor<3x4xf32>
+  %s = linalg.generic {indexing_maps = [#id2, #row, #id2], iterator_types = ["parallel", "parallel"]} ins(%c, %y : tensor<3x?xf32>, tensor<3xf32>) outs(%e2 : tensor<3x4xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %r = arith.mulf %a, %b : f32
+    linalg.yield %r : f32
+  } -> tensor<3x4xf32>
+  return %s : tensor<3x4xf32>
 }
