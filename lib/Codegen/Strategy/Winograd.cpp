@@ -11,12 +11,15 @@
 // a patch of 2 x 2 output pixels comes of 4 x 4 input pixels by 16 multiplications instead
 // of 36. In each of the 16 positions it is a matrix product of patches and channels:
 //
-//   for a work group's columns:   weights G g G^T to scratch       [panel][16][c][NR]
-//   for block of MR patches:
-//     image B^T d B to scratch                                     [16][patch][c]
-//     for panel of columns:
-//       16 products, each in registers, to scratch                 [16][patch][NR]
-//       A^T m A, epilogue and store, patch by patch
+//   for kSumBlock channels:
+//     for a work group's columns: weights G g G^T to scratch         [panel][16][c][NR]
+//     for block of MR patches:
+//       image B^T d B to scratch                                     [16][patch][c]
+//       for panel of columns:
+//         16 products, each in registers, added to those in scratch  [block][panel][16][patch][NR]
+//         after the last channels: A^T m A, epilogue and store, patch by patch
+//
+// What is transformed is thus read from the second-level cache, however many channels there are.
 //
 // The transforms add and halve, nothing else. Larger patches multiply less, but their
 // error is ten times that of the direct sum; that of this one is at most twice.
@@ -50,7 +53,6 @@ static constexpr int64_t kSumBlock = 64;
 static constexpr int64_t kPaddedElements = 16;
 /// Positions of a transformed patch; those of the window.
 static constexpr int64_t kPositions = 16, kTaps = 9;
-static constexpr int64_t kLineBytes = 64;
 /// The loops of the convolution.
 enum Loop : unsigned { kImage, kRow, kPixel, kColumn, kWindowRow, kWindowPixel, kChannel, kLoops };
 
@@ -66,10 +68,13 @@ public:
 private:
   void emitWeights(Index panel, Index number);
   void emitImage(Index first, int64_t count);
-  void emitPrefetch(Index step);
-  void emitProducts(Index number, int64_t count, Index firstStep);
-  void emitPixels(Index first, int64_t count, Index panel);
+  void emitPrefetch(Index panel, Index position, Index channel);
+  void emitProducts(Index panel, Index number, Index block, int64_t count);
+  void emitPixels(Index panel, Index number, Index block, Index first, int64_t count);
+  Indices getPlace(Index number, Index block, Index position, Index patch, int64_t panel);
   void emitBlock(Index block, Index first, int64_t count);
+  void emitBlocks();
+  void emitChannels(Index chunk);
   /// Sets the loops of the top left pixel of a patch.
   void setPatch(Indices &loops, Index patch);
   void emitGroupsOfPanels(function_ref<void(Index panel, Index number)> body);
@@ -91,9 +96,13 @@ private:
   int64_t panelsAtOnce = 0; ///< Panels of a product.
   int64_t panelsOfGroup = 0;
   int64_t patchesAtOnce = 0; ///< Rows of a product, at most.
-  int64_t stepsOfGroup = 0;  ///< Of all products of a work group.
-  bool fetchesNext = false;  ///< Whether the work group after this one needs other weights.
+  int64_t blocksAtOnce = 0;  ///< Of patches, of a work group.
+  int64_t channelsAtOnce = 0, chunks = 0;
+  bool fetchesNext = false; ///< Whether other weights are transformed next.
   Index firstPanel, firstBlock;
+  Index firstChannel, channelCount; ///< Of the current chunk.
+  Index nextPanel, nextChannel;     ///< What weights are transformed next; the panel, from the current one.
+  Value isFirst, isLast;            ///< Of the chunks; null if there is only one.
   Buffer weights, image, products;
 };
 } // namespace
@@ -165,10 +174,10 @@ void WinogradNest::emitWeights(Index panel, Index number) {
     return {first, half(add(outer, second)), half(sub(outer, second)), third};
   };
   ValueEmitter::LanesScope lanes(emitter, panelWidth);
-  emitter.emitLoop(0, channels, 1, [&](Index channel) {
+  emitter.emitLoop(0, channelCount, 1, [&](Index channel) {
     for (int64_t i = 0; i != panelsAtOnce; ++i) {
       Indices loops(kLoops, Index(0));
-      loops[kChannel] = channel;
+      loops[kChannel] = emitter.add(firstChannel, channel);
       std::array<Four, 3> across; // By column of the window.
       for (int64_t x = 0; x != 3; ++x) {
         Value taps[3];
@@ -204,9 +213,9 @@ void WinogradNest::emitImage(Index first, int64_t count) {
       rows[i] = getPlace(loops[kRow], i, pixelRows);
       pixels[i] = getPlace(loops[kPixel], i, pixelColumns);
     }
-    emitter.emitLanes(0, channels, emitter.getTarget().getLanes(32), [&](Index channel) {
+    emitter.emitLanes(0, channelCount, emitter.getTarget().getLanes(32), [&](Index channel) {
       Indices position(loops);
-      position[kChannel] = channel;
+      position[kChannel] = emitter.add(firstChannel, channel);
       std::array<Four, 4> across; // By column of the patch.
       for (int64_t x = 0; x != 4; ++x) {
         Four column;
@@ -224,60 +233,70 @@ void WinogradNest::emitImage(Index first, int64_t count) {
   });
 }
 
-/// At one step of a product, fetches an equal part of the weights that the next work group transforms.
-void WinogradNest::emitPrefetch(Index step) {
+/// At one step of a product in `position`, fetches weights of one tap that are transformed next.
+void WinogradNest::emitPrefetch(Index panel, Index position, Index channel) {
   linalg::UnPackOp unpack = root.getUnpack();
   if (!fetchesNext || unpack.getStaticInnerTiles()[0] != panelWidth)
     return;
-  const int64_t bytes = kTaps * panelsOfGroup * channels * panelWidth * sizeof(float);
-  const int64_t share = llvm::divideCeil(bytes, stepsOfGroup);
-  Indices next =
-      root.getPackedPoint(emitter, Indices(kLoops, Index(0)), emitter.add(firstPanel, panelsOfGroup), panelWidth);
-  for (int64_t line = 0; line < share; line += kLineBytes)
-    emitter.prefetch(unpack.getSource(), next, emitter.add(emitter.mul(step, share), line));
+  const Index tap = emitter.min(position, kTaps - 1);
+  Indices loops(kLoops, Index(0));
+  loops[kWindowRow] = emitter.div(tap, 3);
+  loops[kWindowPixel] = emitter.mod(tap, 3);
+  loops[kChannel] = emitter.add(nextChannel, channel);
+  for (int64_t i = 0; i != panelsAtOnce; ++i) {
+    const Index next = emitter.add(emitter.add(panel, nextPanel), i);
+    emitter.prefetch(unpack.getSource(), root.getPackedPoint(emitter, loops, next, panelWidth), 0);
+  }
 }
 
-/// The 16 products of a block of patches and a group of panels.
-void WinogradNest::emitProducts(Index number, int64_t count, Index firstStep) {
+/// A product's row in scratch memory. Where all channels are in one chunk, it is not kept for the next.
+Indices WinogradNest::getPlace(Index number, Index block, Index position, Index patch, int64_t panel) {
+  const bool isKept = chunks != 1;
+  return {isKept ? emitter.sub(block, firstBlock) : Index(0),
+          isKept ? number : Index(0),
+          position,
+          patch,
+          Index(panel),
+          Index(nullptr, 0, 1)};
+}
+
+/// The 16 products of a block of patches and a group of panels, for some channels.
+void WinogradNest::emitProducts(Index panel, Index number, Index block, int64_t count) {
   ImplicitLocOpBuilder &b = emitter.getBuilder();
   ValueEmitter::LanesScope lanes(emitter, panelWidth);
   Index lane(nullptr, 0, 1);
   Value zero = arith::ConstantOp::create(b, b.getZeroAttr(emitter.getVectorType(b.getF32Type())));
   const SmallVector<Value> zeros(count * panelsAtOnce, zero);
   emitter.emitLoop(0, kPositions, 1, [&](Index position) {
-    auto emitChannels = [&](Index lower, Index upper) {
-      return emitter.emitLoop(lower, upper, 1, zeros, [&](Index channel, ValueRange carried) {
-        emitPrefetch(emitter.add(firstStep, emitter.add(emitter.mul(position, channels), channel)));
-        SmallVector<Value> sums(carried), factors;
-        for (int64_t panel = 0; panel != panelsAtOnce; ++panel)
-          factors.push_back(emitter.load(weights, {number, position, channel, Index(panel), lane}));
-        for (int64_t patch = 0; patch != count; ++patch) {
-          Value factor = emitter.load(image, {position, Index(patch), channel});
-          for (int64_t panel = 0; panel != panelsAtOnce; ++panel) {
-            Value &sum = sums[patch * panelsAtOnce + panel];
-            sum = root.emitMultiplyAdd(emitter, factor, factors[panel], sum);
-          }
+    auto parts = emitter.emitLoop(0, channelCount, 1, zeros, [&](Index channel, ValueRange carried) {
+      emitPrefetch(panel, position, channel);
+      SmallVector<Value> sums(carried), factors;
+      for (int64_t i = 0; i != panelsAtOnce; ++i)
+        factors.push_back(emitter.load(weights, {number, position, channel, Index(i), lane}));
+      for (int64_t patch = 0; patch != count; ++patch) {
+        Value factor = emitter.load(image, {position, Index(patch), channel});
+        for (int64_t i = 0; i != panelsAtOnce; ++i) {
+          Value &sum = sums[patch * panelsAtOnce + i];
+          sum = root.emitMultiplyAdd(emitter, factor, factors[i], sum);
         }
-        return sums;
-      });
+      }
+      return sums;
+    });
+    auto storeSums = [&](bool adds) {
+      for (auto [i, part] : llvm::enumerate(parts)) {
+        Indices at = getPlace(number, block, position, Index(i / panelsAtOnce), i % panelsAtOnce);
+        emitter.store(adds ? add(emitter.load(products, at), part) : part, products, at);
+      }
     };
-    const int64_t block = llvm::divideCeil(channels, llvm::divideCeil(channels, kSumBlock));
-    auto emitBlocks = [&] {
-      return emitter.emitLoop(0, channels, block, zeros, [&](Index lower, ValueRange carried) {
-        Index upper = emitter.add(lower, block);
-        SmallVector<Value> parts = emitChannels(lower, channels % block == 0 ? upper : emitter.min(upper, channels));
-        for (auto [sum, part] : llvm::zip_equal(carried, parts))
-          part = add(sum, part);
-        return parts;
-      });
-    };
-    for (auto [i, sum] : llvm::enumerate(block == channels ? emitChannels(0, channels) : emitBlocks()))
-      emitter.store(sum, products, {position, Index(i / panelsAtOnce), Index(i % panelsAtOnce), lane});
+    if (isFirst)
+      emitter.emitIf(isFirst, [&] { storeSums(false); }, [&] { storeSums(true); });
+    else
+      storeSums(false);
   });
 }
 
 /// A^T m A: the four pixels of each patch, with the kernel's epilogue.
-void WinogradNest::emitPixels(Index first, int64_t count, Index panel) {
+void WinogradNest::emitPixels(Index panel, Index number, Index block, Index first, int64_t count) {
   auto transform = [&](const Four &m) -> std::array<Value, 2> {
     return {add(add(m[0], m[1]), m[2]), sub(sub(m[1], m[2]), m[3])};
   };
@@ -291,7 +310,7 @@ void WinogradNest::emitPixels(Index first, int64_t count, Index panel) {
         for (int64_t x = 0; x != 4; ++x) {
           Four values;
           for (int64_t y = 0; y != 4; ++y)
-            values[y] = emitter.load(products, {Index(4 * y + x), patch, Index(i), Index(nullptr, 0, 1)});
+            values[y] = emitter.load(products, getPlace(number, block, Index(4 * y + x), patch, i));
           across[x] = transform(values);
         }
         auto store = [&](int64_t y, int64_t x, Value value) {
@@ -326,10 +345,43 @@ void WinogradNest::emitPixels(Index first, int64_t count, Index panel) {
 void WinogradNest::emitBlock(Index block, Index first, int64_t count) {
   emitImage(first, count);
   emitGroupsOfPanels([&](Index panel, Index number) {
-    Index product = emitter.add(emitter.mul(emitter.sub(block, firstBlock), panelsOfGroup / panelsAtOnce), number);
-    emitProducts(number, count, emitter.mul(product, kPositions * channels));
-    emitPixels(first, count, panel);
+    emitProducts(panel, number, block, count);
+    auto emitAll = [&] { emitPixels(panel, number, block, first, count); };
+    if (isLast)
+      emitter.emitIf(isLast, emitAll);
+    else
+      emitAll();
   });
+}
+
+/// The blocks of a work group; those of one patch more come first.
+void WinogradNest::emitBlocks() {
+  const int64_t blocks = llvm::divideCeil(patches, patchesAtOnce), least = patches / blocks, larger = patches % blocks;
+  Index upper = blocksAtOnce >= blocks ? Index(blocks) : emitter.min(blocks, emitter.add(firstBlock, blocksAtOnce));
+  if (larger != 0)
+    emitter.emitLoop(firstBlock, emitter.min(upper, larger), 1,
+                     [&](Index block) { emitBlock(block, emitter.mul(block, least + 1), least + 1); });
+  emitter.emitLoop(emitter.max(firstBlock, larger), upper, 1,
+                   [&](Index block) { emitBlock(block, emitter.add(emitter.mul(block, least), larger), least); });
+}
+
+void WinogradNest::emitChannels(Index chunk) {
+  ImplicitLocOpBuilder &b = emitter.getBuilder();
+  firstChannel = emitter.mul(chunk, channelsAtOnce);
+  channelCount = channels % channelsAtOnce == 0 ? Index(channelsAtOnce)
+                                                : emitter.min(channelsAtOnce, emitter.sub(channels, firstChannel));
+  const Index next = emitter.add(chunk, 1);
+  nextChannel = emitter.mul(emitter.mod(next, chunks), channelsAtOnce);
+  nextPanel = emitter.mul(emitter.div(next, chunks), panelsOfGroup);
+  if (chunks != 1) {
+    auto isEqual = [&](int64_t number) -> Value {
+      return arith::CmpIOp::create(b, arith::CmpIPredicate::eq, emitter.toValue(chunk), emitter.emitConstant(number));
+    };
+    isFirst = isEqual(0);
+    isLast = isEqual(chunks - 1);
+  }
+  emitGroupsOfPanels([&](Index panel, Index number) { emitWeights(panel, number); });
+  emitBlocks();
 }
 
 Grid WinogradNest::emit() {
@@ -344,7 +396,7 @@ Grid WinogradNest::emit() {
   panelsOfGroup = groupsAtOnce * panelsAtOnce;
   int64_t blocks = llvm::divideCeil(patches, patchesAtOnce);
   const int64_t wanted = getParameter(emitter.getKernel(), "block_patches", kBlocksPerGroup);
-  int64_t blocksAtOnce = llvm::divideCeil(blocks, llvm::divideCeil(blocks, wanted));
+  blocksAtOnce = llvm::divideCeil(blocks, llvm::divideCeil(blocks, wanted));
 
   auto allocate = [&](ArrayRef<Index> extents) {
     int64_t bytes = sizeof(float);
@@ -352,24 +404,19 @@ Grid WinogradNest::emit() {
       bytes *= extent.offset;
     return emitter.getBuffer(emitter.allocateScratch(bytes), b.getF32Type(), extents, /*readOnly=*/false);
   };
-  weights = allocate({groupsAtOnce, kPositions, channels, panelsAtOnce, panelWidth});
-  image = allocate({kPositions, patchesAtOnce, llvm::alignTo(channels, kPaddedElements) + kPaddedElements});
-  products = allocate({kPositions, patchesAtOnce, panelsAtOnce, panelWidth});
+  channelsAtOnce = std::min<int64_t>(
+      channels, llvm::alignTo(llvm::divideCeil(channels, llvm::divideCeil(channels, kSumBlock)), kPaddedElements));
+  chunks = llvm::divideCeil(channels, channelsAtOnce);
+  // One channel more: else the 16 positions would share lines of the first-level cache.
+  weights = allocate({groupsAtOnce, kPositions, channelsAtOnce + 1, panelsAtOnce, panelWidth});
+  image = allocate({kPositions, patchesAtOnce, llvm::alignTo(channelsAtOnce, kPaddedElements) + kPaddedElements});
+  products = allocate({chunks == 1 ? 1 : blocksAtOnce, chunks == 1 ? 1 : groupsAtOnce, kPositions, patchesAtOnce,
+                       panelsAtOnce, panelWidth});
 
-  stepsOfGroup = blocksAtOnce * groupsAtOnce * kPositions * channels;
-  fetchesNext = columnBlocks != 1;
+  fetchesNext = chunks != 1 || columnBlocks != 1;
   firstPanel = columnBlocks == 1 ? Index(0) : emitter.mul(emitter.getWorkgroup(0), panelsOfGroup);
-  emitGroupsOfPanels([&](Index panel, Index number) { emitWeights(panel, number); });
-  // Blocks of one patch more come first.
-  int64_t least = patches / blocks, larger = patches % blocks;
-  bool single = blocksAtOnce >= blocks;
-  firstBlock = single ? Index(0) : emitter.mul(emitter.getWorkgroup(1), blocksAtOnce);
-  Index upper = single ? Index(blocks) : emitter.min(blocks, emitter.add(firstBlock, blocksAtOnce));
-  if (larger != 0)
-    emitter.emitLoop(firstBlock, emitter.min(upper, larger), 1,
-                     [&](Index block) { emitBlock(block, emitter.mul(block, least + 1), least + 1); });
-  emitter.emitLoop(emitter.max(firstBlock, larger), upper, 1,
-                   [&](Index block) { emitBlock(block, emitter.add(emitter.mul(block, least), larger), least); });
+  firstBlock = blocksAtOnce >= blocks ? Index(0) : emitter.mul(emitter.getWorkgroup(1), blocksAtOnce);
+  emitter.emitLoop(0, chunks, 1, [&](Index chunk) { emitChannels(chunk); });
   return {b.getAffineConstantExpr(columnBlocks), b.getAffineConstantExpr(llvm::divideCeil(blocks, blocksAtOnce)),
           b.getAffineConstantExpr(1)};
 }
