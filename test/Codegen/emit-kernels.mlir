@@ -93,3 +93,33 @@ dispatch.kernel @row_maximum(%x: tensor<4x64xf32>) -> tensor<4xf32> attributes {
   } -> tensor<4xf32>
   dispatch.return %y : tensor<4xf32>
 }
+
+// A depthwise convolution multiplies and adds at once, and fetches what the next row of results reads first:
+// one pixel of the image for each of 4 results, at stride 2 four.
+// CHECK-LABEL: llvm.func @depthwise(
+// CHECK-COUNT-4: llvm.intr.prefetch
+// CHECK-NOT: llvm.intr.prefetch
+// CHECK-COUNT-36: llvm.intr.fmuladd{{.*}} -> vector<8xf32>
+// CHECK-NOT: arith.addf
+dispatch.kernel @depthwise(%x: tensor<1x14x14x32xf32>, %w: tensor<3x3x32xf32>) -> tensor<1x12x12x32xf32>
+    attributes {dims = [array<i64>, array<i64>, array<i64>]} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1x12x12x32xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<1x12x12x32xf32>) -> tensor<1x12x12x32xf32>
+  %y = linalg.depthwise_conv_2d_nhwc_hwc ins(%x, %w : tensor<1x14x14x32xf32>, tensor<3x3x32xf32>)
+      outs(%f : tensor<1x12x12x32xf32>) -> tensor<1x12x12x32xf32>
+  dispatch.return %y : tensor<1x12x12x32xf32>
+}
+
+// CHECK-LABEL: llvm.func @strided(
+// CHECK-COUNT-16: llvm.intr.prefetch
+// CHECK-NOT: llvm.intr.prefetch
+dispatch.kernel @strided(%x: tensor<1x17x17x32xf32>, %w: tensor<3x3x32xf32>) -> tensor<1x8x8x32xf32>
+    attributes {dims = [array<i64>, array<i64>, array<i64>]} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1x8x8x32xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<1x8x8x32xf32>) -> tensor<1x8x8x32xf32>
+  %y = linalg.depthwise_conv_2d_nhwc_hwc {strides = dense<2> : tensor<2xi64>}
+      ins(%x, %w : tensor<1x17x17x32xf32>, tensor<3x3x32xf32>) outs(%f : tensor<1x8x8x32xf32>) -> tensor<1x8x8x32xf32>
+  dispatch.return %y : tensor<1x8x8x32xf32>
+}

@@ -49,6 +49,9 @@ inline constexpr llvm::StringLiteral kParametersAttrName = "dispatch.parameters"
 /// What is set for `kernel`, or `otherwise`.
 int64_t getParameter(dispatch::KernelOp kernel, llvm::StringRef name, int64_t otherwise);
 
+/// How far the result `result` of `map` moves when `dim` does by 1; nothing if that is not a constant.
+std::optional<int64_t> getStep(mlir::AffineMap map, unsigned result, unsigned dim);
+
 /// The first strategy that fits; kRows fits every kernel.
 const Strategy &chooseStrategy(dispatch::KernelOp kernel, const TargetInfo &target);
 

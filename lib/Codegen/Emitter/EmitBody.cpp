@@ -21,6 +21,26 @@ static bool isHalf(Type type) {
 /// Rounding to and from half types; all other arithmetic on them is done in f32.
 static bool keepsHalf(Operation *op) { return isa<arith::SelectOp, arith::BitcastOp, vector::BroadcastOp>(op); }
 
+/// Which of two zeros is the larger one would take most of the instructions of a maximum, and PyTorch does not say.
+static void ignoreSignOfZero(Operation *op) {
+  if (!isa<arith::MaximumFOp, arith::MinimumFOp>(op))
+    return;
+  auto maximum = cast<arith::ArithFastMathInterface>(op);
+  const arith::FastMathFlags flags = maximum.getFastMathFlagsAttr().getValue() | arith::FastMathFlags::nsz;
+  op->setAttr(maximum.getFastMathAttrName(), arith::FastMathFlagsAttr::get(op->getContext(), flags));
+}
+
+/// The product that `op` adds to the sum of a convolution.
+static arith::MulFOp findProduct(Operation &op) {
+  if (!isa<arith::AddFOp>(op) || !isa<linalg::ConvolutionOpInterface>(op.getParentOp()) ||
+      isHalf(op.getResult(0).getType()))
+    return {};
+  for (Value operand : op.getOperands())
+    if (auto product = operand.getDefiningOp<arith::MulFOp>(); product && product->hasOneUse())
+      return product;
+  return {};
+}
+
 Value ValueEmitter::cloneOp(Operation *op, ArrayRef<Value> operands) {
   Location loc = op->getLoc();
   Type resultType = op->getResult(0).getType();
@@ -100,6 +120,7 @@ Value ValueEmitter::cloneOp(Operation *op, ArrayRef<Value> operands) {
   state.addTypes(typed(narrow ? f32 : resultType));
   state.propertiesAttr = op->getPropertiesAsAttribute();
   Value value = b.create(state)->getResult(0);
+  ignoreSignOfZero(value.getDefiningOp());
   return narrow ? arith::TruncFOp::create(b, loc, typed(resultType), value).getResult() : value;
 }
 
@@ -187,6 +208,14 @@ SmallVector<Value> ValueEmitter::emitBlock(Block &block, DenseMap<Value, Value> 
       continue;
     } else if (op.getNumResults() != 1 || !isa_and_present<arith::ArithDialect, math::MathDialect>(op.getDialect())) {
       value = fail(&op, "no code for " + op.getName().getStringRef() + " in the body of an op");
+    } else if (arith::MulFOp product = findProduct(op)) {
+      Value sum = op.getOperand(op.getOperand(0) == product ? 1 : 0);
+      // Fused where the CPU has the instruction. The product alone is not used then.
+      SmallVector<Value> terms = {get(product.getLhs()), get(product.getRhs()), get(sum)};
+      if (llvm::any_of(terms, [](Value term) { return isa<VectorType>(term.getType()); }))
+        for (Value &term : terms)
+          term = toVector(term);
+      value = LLVM::FMulAddOp::create(b, terms[0], terms[1], terms[2]);
     } else {
       value = cloneOp(&op, llvm::map_to_vector(op.getOperands(), get));
     }

@@ -97,16 +97,6 @@ static Operation *getCombiner(linalg::LinalgOp op) {
   return combiner;
 }
 
-/// Which of two zeros is the larger one would take most of the instructions of a maximum, and PyTorch does not say.
-static void ignoreSignOfZero(Operation *combiner) {
-  if (isa_and_nonnull<arith::MaximumFOp, arith::MinimumFOp>(combiner)) {
-    auto op = cast<arith::ArithFastMathInterface>(combiner);
-    combiner->setAttr(op.getFastMathAttrName(),
-                      arith::FastMathFlagsAttr::get(combiner->getContext(),
-                                                    op.getFastMathFlagsAttr().getValue() | arith::FastMathFlags::nsz));
-  }
-}
-
 /// What one accumulator adds up before it is added to a sum of sums: the rounding errors of n terms
 /// grow with the block and the number of blocks, not with n.
 static constexpr int64_t kSumBlock = 256;
@@ -160,7 +150,6 @@ Value ValueEmitter::emitReduction(linalg::LinalgOp op, unsigned result, ArrayRef
   Indices loops = getLoopIndices(op, result, at);
   bool uniform = llvm::all_of(at, [](const Index &index) { return index.isUniform(); });
   Operation *combiner = getCombiner(op);
-  ignoreSignOfZero(combiner);
   if (uniform && combiner && getInnermostReducedLoop(op) && canVectorize(kernel))
     return emitReductionAlongLanes(op, combiner, loops);
 

@@ -418,13 +418,10 @@ bool ContractionNest::rowsCollide() {
     AffineExpr expr = map.getResult(position);
     if (expr.isFunctionOfDim(dim)) {
       // A stride moves rows further apart by its factor.
-      SmallVector<AffineExpr> zeros(map.getNumDims(), getAffineConstantExpr(0, map.getContext())), ones = zeros;
-      ones[dim] = getAffineConstantExpr(1, map.getContext());
-      auto at0 = dyn_cast<AffineConstantExpr>(expr.replaceDims(zeros)),
-           at1 = dyn_cast<AffineConstantExpr>(expr.replaceDims(ones));
-      if (!at0 || !at1)
+      std::optional<int64_t> step = getStep(map, position, dim);
+      if (!step)
         return false;
-      distance *= at1.getValue() - at0.getValue();
+      distance *= *step;
       int64_t sets = kCacheSetDistance / std::gcd(distance, kCacheSetDistance);
       return llvm::divideCeil(tileRows, sets) + panelsAtOnce > kCacheWays;
     }

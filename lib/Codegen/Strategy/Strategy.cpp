@@ -41,6 +41,14 @@ int64_t torchc::getParameter(dispatch::KernelOp kernel, StringRef name, int64_t 
   return value ? value.getInt() : otherwise;
 }
 
+std::optional<int64_t> torchc::getStep(AffineMap map, unsigned result, unsigned dim) {
+  SmallVector<AffineExpr> zeros(map.getNumDims(), getAffineConstantExpr(0, map.getContext())), ones = zeros;
+  ones[dim] = getAffineConstantExpr(1, map.getContext());
+  auto at0 = dyn_cast<AffineConstantExpr>(map.getResult(result).replaceDims(zeros)),
+       at1 = dyn_cast<AffineConstantExpr>(map.getResult(result).replaceDims(ones));
+  return at0 && at1 ? std::optional(at1.getValue() - at0.getValue()) : std::nullopt;
+}
+
 /// One access or arithmetic operation is 1; roots and quotients take some 5
 /// times as long, polynomials some 15.
 static double getCost(Operation *op) {

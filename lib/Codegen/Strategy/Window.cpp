@@ -17,6 +17,9 @@
 // a register. 4 pixels keep the accumulators, a weight and one row of inputs in 16
 // registers.
 //
+// Meanwhile the image rows that the next row of results reads first are fetched: a tile
+// reads a line or two at each of many places, and no prefetcher sees a pattern there.
+//
 // Grid: x counts ranges of image rows.
 //
 //===----------------------------------------------------------------------===//
@@ -42,12 +45,15 @@ private:
   void emitRow(Index unit);
   void emitTile(Index pixel, int64_t count);
   void emitPixels(ArrayRef<Indices> points);
+  void emitPrefetch(ArrayRef<Indices> points);
+  Indices getLoops(ArrayRef<Index> point);
 
   ValueEmitter &emitter;
   linalg::LinalgOp op;
   SmallVector<Value> results;
   std::optional<DimTracker> tracker;
   const DimTracker::Reduction *output = nullptr;
+  unsigned rowLoop = 0, pixelLoop = 0; ///< Of `op`, those of the innermost outer dim and of the pixels.
   Indices at;
   SmallVector<LoopGroup> outer;
   std::optional<LoopGroup> pixels, channels;
@@ -69,6 +75,14 @@ bool WindowNest::analyze() {
   channels = groups.pop_back_val();
   pixels = groups.pop_back_val();
   outer = groups;
+  rowLoop = pixelLoop = op.getNumLoops();
+  AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  for (auto [expr, dim] : llvm::zip_equal(map.getResults(), output->dims)) {
+    if (dim.id == static_cast<int>(pixels->last))
+      pixelLoop = cast<AffineDimExpr>(expr).getPosition();
+    else if (!outer.empty() && dim.id == static_cast<int>(outer.back().last))
+      rowLoop = cast<AffineDimExpr>(expr).getPosition();
+  }
   units = getAffineConstantExpr(1, op->getContext());
   for (const LoopGroup &group : outer)
     for (unsigned dim = group.first; dim <= group.last; ++dim)
@@ -76,17 +90,70 @@ bool WindowNest::analyze() {
   return true;
 }
 
-void WindowNest::emitPixels(ArrayRef<Indices> points) {
+/// The loops of the reduction at a point of the results; those of the window are 0.
+Indices WindowNest::getLoops(ArrayRef<Index> point) {
+  Indices loops(op.getNumLoops(), Index(0));
   AffineMap map = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  for (auto [expr, index] : llvm::zip_equal(map.getResults(), *output->getIndices(point)))
+    loops[cast<AffineDimExpr>(expr).getPosition()] = index;
+  return loops;
+}
+
+/// Fetches what the same pixels of the next row of results read and these do not: of each, as many rows and
+/// pixels of the image as it lies apart from its neighbours.
+void WindowNest::emitPrefetch(ArrayRef<Indices> points) {
+  if (outer.empty() || emitter.getTarget().prefersSize)
+    return;
+  Value image = op.getDpsInputOperand(0)->get();
+  AffineMap map = op.getMatchingIndexingMap(op.getDpsInputOperand(0));
+  SmallVector<int64_t> before(map.getNumResults(), 0);
+  if (auto pad = image.getDefiningOp<tensor::PadOp>()) {
+    before.assign(pad.getStaticLow().begin(), pad.getStaticLow().end());
+    image = pad.getSource();
+  }
+  // By dim of the image: from one row, or pixel, of results to the next; to the last row of the window.
+  SmallVector<int64_t> rowSteps(before.size(), 0), pixelSteps(rowSteps), reach(rowSteps);
+  SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  for (auto [dim, expr] : llvm::enumerate(map.getResults()))
+    for (unsigned loop = 0; loop != op.getNumLoops(); ++loop) {
+      if (!expr.isFunctionOfDim(loop))
+        continue;
+      std::optional<int64_t> step = getStep(map, dim, loop);
+      if (!step || ShapedType::isDynamic(before[dim]))
+        return;
+      if (loop == rowLoop)
+        rowSteps[dim] = *step;
+      else if (loop == pixelLoop)
+        pixelSteps[dim] = *step;
+      else if (op.getIteratorTypesArray()[loop] == utils::IteratorType::reduction)
+        reach[dim] += *step * (ranges[loop] - 1);
+    }
+  for (Indices point : points) {
+    point[outer.back().last] = emitter.add(point[outer.back().last], 1);
+    const Indices next = getLoops(point);
+    Indices place;
+    for (auto [expr, first] : llvm::zip_equal(map.getResults(), before))
+      place.push_back(emitter.sub(emitter.evaluate(expr, next), first));
+    for (size_t row = 0; row != place.size(); ++row)
+      for (size_t pixel = 0; pixel != place.size(); ++pixel)
+        for (int64_t i = 0; i < std::min(rowSteps[row], reach[row] + 1); ++i)
+          for (int64_t j = 0; j < std::min(pixelSteps[pixel], reach[pixel] + 1); ++j) {
+            Indices line(place);
+            line[row] = emitter.add(line[row], reach[row] - i);
+            line[pixel] = emitter.add(line[pixel], j);
+            emitter.prefetch(image, line, 0);
+          }
+  }
+}
+
+void WindowNest::emitPixels(ArrayRef<Indices> points) {
   OpOperand *init = op.getDpsInitOperand(0);
+  emitPrefetch(points);
   SmallVector<Indices> loops;
   SmallVector<Value> sums;
   for (const Indices &point : points) {
-    Indices position = *output->getIndices(point);
-    loops.emplace_back(op.getNumLoops(), Index(0));
-    for (auto [expr, index] : llvm::zip_equal(map.getResults(), position))
-      loops.back()[cast<AffineDimExpr>(expr).getPosition()] = index;
-    sums.push_back(emitter.toVector(emitter.emit(init->get(), position)));
+    loops.push_back(getLoops(point));
+    sums.push_back(emitter.toVector(emitter.emit(init->get(), *output->getIndices(point))));
   }
   SmallVector<unsigned> reduced;
   op.getReductionDims(reduced);
