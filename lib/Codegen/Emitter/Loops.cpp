@@ -164,22 +164,47 @@ Value ValueEmitter::combineLanes(Value vector, function_ref<Value(Value, Value)>
 }
 
 SmallVector<Value> ValueEmitter::transpose(ArrayRef<Value> rows) {
-  // Perfect shuffles: each stage interleaves row i with the row half of all further down.
-  const int64_t size = rows.size();
-  SmallVector<int64_t> low, high;
-  for (int64_t i = 0; i != size; ++i) {
-    low.push_back(i / 2 + i % 2 * size);
-    high.push_back(low.back() + size / 2);
-  }
+  // CPUs exchange elements within 128 bits, or 128 bits as a whole, in one instruction; across both takes more.
+  const int64_t size = rows.size(), bits = getElementTypeOrSelf(rows.front().getType()).getIntOrFloatBitWidth();
+  const int64_t block = std::min<int64_t>(size, 128 / bits);
   SmallVector<Value> current(rows);
-  for (int64_t stage = 1; stage < size; stage *= 2) {
-    SmallVector<Value> next;
-    for (int64_t i = 0; i != size / 2; ++i)
-      for (ArrayRef<int64_t> mask : {ArrayRef(low), ArrayRef(high)})
-        next.push_back(vector::ShuffleOp::create(b, current[i], current[i + size / 2], mask));
-    current = next;
+  auto exchange = [&](int64_t distance, ArrayRef<int64_t> low, ArrayRef<int64_t> high) {
+    for (int64_t i = 0; i != size; ++i) {
+      if (i & distance)
+        continue;
+      Value first = current[i], second = current[i + distance];
+      current[i] = vector::ShuffleOp::create(b, first, second, low);
+      current[i + distance] = vector::ShuffleOp::create(b, first, second, high);
+    }
+  };
+  // Of each block of both rows, the first and the second halves, alternating by `unit` elements.
+  for (int64_t unit = 1; unit != block; unit *= 2) {
+    SmallVector<int64_t> low, high;
+    for (int64_t i = 0; i != size; ++i) {
+      const int64_t place = i % block, source = i - place + place / (2 * unit) * unit + place % unit;
+      low.push_back(source + (place / unit % 2) * size);
+      high.push_back(low.back() + block / 2);
+    }
+    exchange(unit, low, high);
   }
-  return current;
+  // The even blocks of both rows, and the odd ones.
+  for (int64_t distance = block; distance != size; distance *= 2) {
+    SmallVector<int64_t> even, odd;
+    for (int64_t i = 0; i != size; ++i) {
+      even.push_back(i / block * 2 * block + i % block);
+      odd.push_back(even.back() + block);
+    }
+    exchange(distance, even, odd);
+  }
+  // Within a block, columns are now in the order of their reversed bits.
+  SmallVector<Value> columns;
+  for (int64_t i = 0; i != size; ++i) {
+    int64_t place = 0;
+    for (int64_t bit = 1; bit != block; bit *= 2)
+      place = 2 * place + (i & bit ? 1 : 0);
+    columns.push_back(current[i / block * block + place]);
+  }
+  return columns;
 }
 
 Value ValueEmitter::emitIfValue(Value condition, function_ref<Value()> thenBody, function_ref<Value()> elseBody) {
