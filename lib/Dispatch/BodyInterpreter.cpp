@@ -20,7 +20,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Matchers.h"
-#include "llvm/ADT/TypeSwitch.h"
+#include "llvm/ADT/StringMap.h"
 
 #include <cmath>
 
@@ -91,70 +91,77 @@ static Function getComparison(arith::CmpIPredicate predicate) {
 static double getMaximum(double a, double b) { return std::isnan(a) || std::isnan(b) ? NAN : std::fmax(a, b); }
 static double getMinimum(double a, double b) { return std::isnan(a) || std::isnan(b) ? NAN : std::fmin(a, b); }
 
-#define FLOAT_OP(Op, expression)                                                                                       \
-  .Case([](Op) -> Function { return [](Cell a, Cell b, Cell c) { return Cell::ofFloat(expression); }; })
-#define INT_OP(Op, expression)                                                                                         \
-  .Case([](Op) -> Function { return [](Cell a, Cell b, Cell c) { return Cell::ofInt(expression); }; })
-
 /// The function of an op's operands; null for an op that has none here.
 static Function getFunction(Operation &op) {
+  if (auto compare = dyn_cast<arith::CmpFOp>(op))
+    return getComparison(compare.getPredicate());
+  if (auto compare = dyn_cast<arith::CmpIOp>(op))
+    return getComparison(compare.getPredicate());
   // Wrapping sums: overflow of signed integers is not defined in C++.
-  return llvm::TypeSwitch<Operation *, Function>(&op) FLOAT_OP(arith::AddFOp, a.f + b.f)
-      FLOAT_OP(arith::SubFOp, a.f - b.f) FLOAT_OP(arith::MulFOp, a.f * b.f) FLOAT_OP(arith::DivFOp, a.f / b.f) FLOAT_OP(
-             arith::NegFOp, -a.f) FLOAT_OP(arith::MaximumFOp, getMaximum(a.f, b.f)) FLOAT_OP(arith::MinimumFOp,
-                                                                                             getMinimum(a.f, b.f))
-          FLOAT_OP(arith::MaxNumFOp, std::fmax(a.f, b.f)) FLOAT_OP(arith::MinNumFOp, std::fmin(a.f, b.f)) FLOAT_OP(
-              arith::ExtFOp, a.f) FLOAT_OP(arith::TruncFOp, a.f) FLOAT_OP(arith::SIToFPOp, static_cast<double>(a.i))
-              FLOAT_OP(arith::UIToFPOp, static_cast<double>(static_cast<uint64_t>(a.i))) FLOAT_OP(
-                  math::AbsFOp, std::fabs(a.f)) FLOAT_OP(math::CeilOp, std::ceil(a.f)) FLOAT_OP(math::FloorOp,
-                                                                                                std::floor(a.f))
-                  FLOAT_OP(math::TruncOp, std::trunc(a.f)) FLOAT_OP(math::RoundEvenOp, std::nearbyint(a.f)) FLOAT_OP(
-                      math::SqrtOp, std::sqrt(a.f)) FLOAT_OP(math::RsqrtOp, 1 / std::sqrt(a.f))
-                      FLOAT_OP(math::ExpOp, std::exp(a.f)) FLOAT_OP(math::Exp2Op, std::exp2(a.f)) FLOAT_OP(
-                          math::ExpM1Op, std::expm1(a.f)) FLOAT_OP(math::LogOp, std::log(a.f))
-                          FLOAT_OP(math::Log2Op, std::log2(a.f)) FLOAT_OP(math::Log1pOp, std::log1p(a.f)) FLOAT_OP(
-                              math::SinOp,
-                              std::sin(a.f)) FLOAT_OP(math::CosOp, std::cos(a.f))
-                              FLOAT_OP(math::TanhOp, std::tanh(a.f)) FLOAT_OP(math::ErfOp, std::erf(a.f)) FLOAT_OP(
-                                  math::PowFOp, std::pow(a.f, b.f)) FLOAT_OP(math::FmaOp, std::fma(a.f, b.f, c.f))
-                                  FLOAT_OP(math::CopySignOp, std::copysign(a.f, b.f))
-                                      INT_OP(arith::AddIOp, static_cast<int64_t>(uint64_t(a.i) + uint64_t(b.i))) INT_OP(
-                                          arith::SubIOp,
-                                          static_cast<int64_t>(uint64_t(a.i) - uint64_t(b.i)))
-                                          INT_OP(arith::MulIOp, static_cast<int64_t>(uint64_t(a.i) * uint64_t(b.i)))
-                                              INT_OP(arith::DivSIOp,
-                                                     b.i == -1 ? static_cast<int64_t>(0 - uint64_t(a.i)) : a.i / b.i)
-                                                  INT_OP(arith::RemSIOp, b.i == -1 ? 0 : a.i % b.i) INT_OP(
-                                                      arith::DivUIOp,
-                                                      static_cast<int64_t>(uint64_t(a.i) / uint64_t(b.i)))
-                                                      INT_OP(arith::RemUIOp,
-                                                             static_cast<int64_t>(uint64_t(a.i) % uint64_t(b.i)))
-                                                          INT_OP(arith::AndIOp, a.i & b.i) INT_OP(
-                                                              arith::OrIOp, a.i | b.i) INT_OP(arith::XOrIOp, a.i ^ b.i)
-                                                              INT_OP(arith::MaxSIOp, std::max(a.i, b.i))
-                                                                  INT_OP(arith::MinSIOp,
-                                                                         std::min(a.i, b.i)) INT_OP(arith::ExtSIOp, a.i)
-                                                                      INT_OP(arith::ExtUIOp,
-                                                                             a.i) INT_OP(arith::TruncIOp, a.i)
-                                                                          INT_OP(arith::IndexCastOp, a.i)
-                                                                              .Case([](arith::SelectOp) -> Function {
-                                                                                return [](Cell a, Cell b, Cell c) {
-                                                                                  return a.i ? b : c;
-                                                                                };
-                                                                              })
-                                                                              .Case([](arith::CmpFOp op) {
-                                                                                return getComparison(op.getPredicate());
-                                                                              })
-                                                                              .Case([](arith::CmpIOp op) {
-                                                                                return getComparison(op.getPredicate());
-                                                                              })
-                                                                              .Default([](Operation *) -> Function {
-                                                                                return nullptr;
-                                                                              });
+  static const llvm::StringMap<Function> functions = {
+      {arith::AddFOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofFloat(a.f + b.f); }},
+      {arith::SubFOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofFloat(a.f - b.f); }},
+      {arith::MulFOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofFloat(a.f * b.f); }},
+      {arith::DivFOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofFloat(a.f / b.f); }},
+      {arith::NegFOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofFloat(-a.f); }},
+      {arith::MaximumFOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofFloat(getMaximum(a.f, b.f)); }},
+      {arith::MinimumFOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofFloat(getMinimum(a.f, b.f)); }},
+      {arith::MaxNumFOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofFloat(std::fmax(a.f, b.f)); }},
+      {arith::MinNumFOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofFloat(std::fmin(a.f, b.f)); }},
+      {arith::ExtFOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofFloat(a.f); }},
+      {arith::TruncFOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofFloat(a.f); }},
+      {arith::SIToFPOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofFloat(static_cast<double>(a.i)); }},
+      {arith::UIToFPOp::getOperationName(),
+       [](Cell a, Cell, Cell) { return Cell::ofFloat(static_cast<double>(static_cast<uint64_t>(a.i))); }},
+      {math::AbsFOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofFloat(std::fabs(a.f)); }},
+      {math::CeilOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofFloat(std::ceil(a.f)); }},
+      {math::FloorOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofFloat(std::floor(a.f)); }},
+      {math::TruncOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofFloat(std::trunc(a.f)); }},
+      {math::RoundEvenOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofFloat(std::nearbyint(a.f)); }},
+      {math::SqrtOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofFloat(std::sqrt(a.f)); }},
+      {math::RsqrtOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofFloat(1 / std::sqrt(a.f)); }},
+      {math::ExpOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofFloat(std::exp(a.f)); }},
+      {math::Exp2Op::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofFloat(std::exp2(a.f)); }},
+      {math::ExpM1Op::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofFloat(std::expm1(a.f)); }},
+      {math::LogOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofFloat(std::log(a.f)); }},
+      {math::Log2Op::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofFloat(std::log2(a.f)); }},
+      {math::Log1pOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofFloat(std::log1p(a.f)); }},
+      {math::SinOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofFloat(std::sin(a.f)); }},
+      {math::CosOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofFloat(std::cos(a.f)); }},
+      {math::TanhOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofFloat(std::tanh(a.f)); }},
+      {math::ErfOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofFloat(std::erf(a.f)); }},
+      {math::PowFOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofFloat(std::pow(a.f, b.f)); }},
+      {math::FmaOp::getOperationName(), [](Cell a, Cell b, Cell c) { return Cell::ofFloat(std::fma(a.f, b.f, c.f)); }},
+      {math::CopySignOp::getOperationName(),
+       [](Cell a, Cell b, Cell) { return Cell::ofFloat(std::copysign(a.f, b.f)); }},
+      {arith::AddIOp::getOperationName(),
+       [](Cell a, Cell b, Cell) { return Cell::ofInt(static_cast<int64_t>(uint64_t(a.i) + uint64_t(b.i))); }},
+      {arith::SubIOp::getOperationName(),
+       [](Cell a, Cell b, Cell) { return Cell::ofInt(static_cast<int64_t>(uint64_t(a.i) - uint64_t(b.i))); }},
+      {arith::MulIOp::getOperationName(),
+       [](Cell a, Cell b, Cell) { return Cell::ofInt(static_cast<int64_t>(uint64_t(a.i) * uint64_t(b.i))); }},
+      {arith::DivSIOp::getOperationName(),
+       [](Cell a, Cell b, Cell) {
+         return Cell::ofInt(b.i == -1 ? static_cast<int64_t>(0 - uint64_t(a.i)) : a.i / b.i);
+       }},
+      {arith::RemSIOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofInt(b.i == -1 ? 0 : a.i % b.i); }},
+      {arith::DivUIOp::getOperationName(),
+       [](Cell a, Cell b, Cell) { return Cell::ofInt(static_cast<int64_t>(uint64_t(a.i) / uint64_t(b.i))); }},
+      {arith::RemUIOp::getOperationName(),
+       [](Cell a, Cell b, Cell) { return Cell::ofInt(static_cast<int64_t>(uint64_t(a.i) % uint64_t(b.i))); }},
+      {arith::AndIOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofInt(a.i & b.i); }},
+      {arith::OrIOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofInt(a.i | b.i); }},
+      {arith::XOrIOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofInt(a.i ^ b.i); }},
+      {arith::MaxSIOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofInt(std::max(a.i, b.i)); }},
+      {arith::MinSIOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofInt(std::min(a.i, b.i)); }},
+      {arith::ExtSIOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofInt(a.i); }},
+      {arith::ExtUIOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofInt(a.i); }},
+      {arith::TruncIOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofInt(a.i); }},
+      {arith::IndexCastOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofInt(a.i); }},
+      {arith::SelectOp::getOperationName(), [](Cell a, Cell b, Cell c) { return a.i ? b : c; }},
+  };
+  return functions.lookup(op.getName().getStringRef());
 }
-
-#undef FLOAT_OP
-#undef INT_OP
 
 /// Whether integer operands are meant without sign.
 static bool readsUnsigned(Operation &op) {

@@ -111,6 +111,13 @@ def ternary(b):
                     f"torch.clamp({a}, {c}, {d})"), False
 
 
+def integral(a, dtype):
+    """Floats as numbers that an integer dtype has: of others PyTorch leaves undefined what they become."""
+    if dtype == torch.uint8:
+        a += ".abs()"
+    return f"torch.nan_to_num({a}, 0.0, 2.0, 3.0).clamp(-100, 100)"
+
+
 @operator(1.5)
 def cast(b):
     kind = b.choose("float64", "float32", "int64", "int32", "int16", "int8", "uint8", "bool", "float16", "bfloat16")
@@ -119,10 +126,8 @@ def cast(b):
     if kind in ("float64", "float32"):
         return f"{b.find_any()}.to(torch.{kind})", True
     a = b.find_any(exact=True)
-    if kind in ("uint8",) and b.values[a].is_floating_point():
-        a += ".abs()"  # Below zero it is undefined.
-    if b.values[a.split(".")[0]].is_floating_point():
-        a = f"torch.nan_to_num({a}, 0.0, 2.0, 3.0).clamp(-100, 100)"
+    if b.values[a].is_floating_point():
+        a = integral(a, getattr(torch, kind))
     return b.choose(f"{a}.to(torch.{kind})", f"{a}.to(dtype=torch.{kind})"), True
 
 
@@ -368,6 +373,8 @@ def write(b):
         other = b.find_partner(a) if b.chance(0.7) else b.find_any()
     except NoFit:
         other = b.number(b.values[a].dtype)
+    if not numbers and other in b.values and b.values[other].is_floating_point():
+        other = integral(other, b.values[a].dtype)
     number = b.number(b.values[a].dtype)
     exact = [f"{place}.copy_({other})", f"{place}.fill_({number})", f"{place}.zero_()", f"{place}.clamp_(-1, 1)", f"{place}.neg_()",
              f"{place}[...] = {other}", f"{place}[:1] = {number}", f"{place}.masked_fill_({a} > 0, {number})", f"{place}.abs_()",

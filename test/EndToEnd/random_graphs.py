@@ -203,7 +203,7 @@ def trace(graph, inputs, directory):
     model.load_state_dict(graph.make_module().state_dict())
     script.save(path)
     # The tracer drops writes to what is read through operators that it takes for copies, as atleast_3d().
-    traced, eager = ((*run(*copies), *copies) for run in (torch.jit.load(path), graph.make_module())
+    traced, eager = ((*run(*copies), *copies, *run.state_dict().values()) for run in (torch.jit.load(path), graph.make_module())
                      for copies in [tuple(x.clone() for x in inputs)])
     for ours, theirs in zip(traced, eager, strict=True):
         if not torch.allclose(ours.to(theirs.dtype), theirs, 1e-2, 1e-2, equal_nan=True):

@@ -1,8 +1,14 @@
 // RUN: torchc-opt %s --torchc-lower-torch-to-linalg --split-input-file | FileCheck %s
 
-// Five elements: runs of 1, 2 and 4 are merged, then the values are picked.
+// Five elements: each counts the keys that stand before its own, then the values are picked. Of the keys that are
+// equal those before it count.
 // CHECK-LABEL: func.func @sort(
-// CHECK-COUNT-4: linalg.generic
+// CHECK: arith.bitcast %{{.*}} : f32 to i32
+// CHECK: dispatch.batch %c3
+// CHECK: arith.cmpi sle
+// CHECK: arith.cmpi slt
+// CHECK: tensor.insert %{{.*}} into %{{.*}} : tensor<3x5xi64>
+// CHECK-NOT: arith.shrui
 // CHECK: linalg.generic {{.*}} ins(%{{.*}} : tensor<3x5xi64>)
 // CHECK: tensor.extract %arg0
 // CHECK-NOT: linalg.generic
@@ -15,16 +21,31 @@ func.func @sort(%x: !torch.vtensor<[3,5],f32>) -> (!torch.vtensor<[3,5],f32>, !t
 
 // -----
 
-// A dim whose size is not known takes as many passes as it needs, and one kernel for them: the search takes as many steps as
-// a run's width has bits.
-// CHECK-LABEL: func.func @dynamic(
-// CHECK: scf.while (%[[WIDTH:.*]] = %{{.*}}, %{{.*}} = %{{.*}}) : (index, tensor<?xi64>)
-// CHECK: arith.cmpi slt, %[[WIDTH]]
-// CHECK: linalg.generic
+// Long rows are distributed by digits, along any dim: as many rounds of two digits as the range of the keys has.
+// CHECK-LABEL: func.func @digits(
+// CHECK: linalg.generic {{.*}} ins(%arg0 : tensor<100x3xf32>) outs(%{{.*}} : tensor<3x100xi64>)
+// CHECK: dispatch.batch %c3
+// CHECK: arith.minsi
 // CHECK: math.ctlz
-// CHECK: scf.for
-// CHECK: arith.addi %[[OLD:.*]], %[[OLD]] : index
-// CHECK-NEXT: scf.yield
+// CHECK: arith.shrui
+// CHECK: tensor.insert %{{.*}} into %{{.*}} : tensor<3x256xi64>
+// CHECK: linalg.generic {{.*}} ins(%{{.*}} : tensor<3x100xi64>) outs(%{{.*}} : tensor<100x3xi64>)
+func.func @digits(%x: !torch.vtensor<[100,3],f32>) -> !torch.vtensor<[100,3],si64> {
+  %true = torch.constant.bool true
+  %dim = torch.constant.int 0
+  %v, %i = torch.aten.sort.stable %x, %true, %dim, %true : !torch.vtensor<[100,3],f32>, !torch.bool, !torch.int, !torch.bool -> !torch.vtensor<[100,3],f32>, !torch.vtensor<[100,3],si64>
+  return %i : !torch.vtensor<[100,3],si64>
+}
+
+// -----
+
+// A dim whose size is not known is sorted as its size of the moment asks for.
+// CHECK-LABEL: func.func @dynamic(
+// CHECK: dispatch.batch
+// CHECK: scf.if
+// CHECK: arith.cmpi sle
+// CHECK: scf.if
+// CHECK: arith.shrui
 func.func @dynamic(%x: !torch.vtensor<[?],si64>) -> !torch.vtensor<[?],si64> {
   %true = torch.constant.bool true
   %false = torch.constant.bool false

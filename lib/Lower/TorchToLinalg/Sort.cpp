@@ -1,4 +1,4 @@
-//===- Sort.cpp - sorting, by merging runs ---===//
+//===- Sort.cpp - sorting, by counting or by digits ---===//
 //
 // Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -7,173 +7,193 @@
 //===----------------------------------------------------------------------===//
 
 //
-// What is sorted are the places of the elements. Runs of 1, 2, 4, ... are merged until one is left;
-// a pass computes every element of its result on its own: element k of the merged run comes from
-// the first run where that has an element not behind k of both, which a binary search finds
-// (S. Odeh et al., Merge Path, 2012). That is n log(n)^2 steps without an order between
-// them, stable, and reads only.
+// The rows along the dim are the members of a batch. A row is sorted by its keys, integers in whose order the elements
+// stand in PyTorch's, whatever the dtype: floats compare as their bits do once those of negative numbers are turned
+// around (M. Herf, Radix Tricks, 2001).
 //
-// Passes over a static dim are written out. Over another they are a loop of the program: as many as the dim needs, and
-// one kernel for all of them, of which the width of the runs is an argument.
+// - Short rows: the place of an element is the number of those that stand before it.
+// - Long rows: the elements are distributed to one run for each value of a digit of the key less the smallest key, the
+//   lowest digit first, forth and back between two memories. That takes as many passes as the range of the keys has
+//   digits.
 //
 //===----------------------------------------------------------------------===//
 
 #include "Indexing.h"
+#include "MatrixLoops.h"
+#include "Reshape.h"
 #include "Sizes.h"
-
-#include "mlir/Dialect/SCF/IR/SCF.h"
 
 using namespace mlir;
 using namespace torchc;
 using namespace torchc::torch;
 using arith::CmpIPredicate;
 
+/// The integer, as i64, that stands for an element among those to sort: NaN above all numbers, -0.0 equal to 0.0.
+static Value createKey(ImplicitLocOpBuilder &b, Value element, Type dtype, bool descending) {
+  auto constant = [&](int64_t value) { return arith::ConstantIntOp::create(b, value, 64).getResult(); };
+  Value key = element;
+  if (isFloat(dtype)) {
+    if (element.getType().getIntOrFloatBitWidth() < 32)
+      element = arith::ExtFOp::create(b, b.getF32Type(), element);
+    unsigned width = element.getType().getIntOrFloatBitWidth();
+    Value largest = constant(llvm::maxIntN(width));
+    key = arith::BitcastOp::create(b, b.getIntegerType(width), element);
+    if (width < 64)
+      key = arith::ExtSIOp::create(b, b.getI64Type(), key);
+    Value isNegative = arith::CmpIOp::create(b, CmpIPredicate::slt, key, constant(0));
+    key = arith::SelectOp::create(b, isNegative, arith::XOrIOp::create(b, key, largest), key);
+    Real number(b, element);
+    key = arith::SelectOp::create(b, (number == 0.0).value, constant(0), key);
+    key = arith::SelectOp::create(b, number.isNan().value, largest, key);
+  } else if (element.getType().getIntOrFloatBitWidth() < 64) {
+    bool zeroExtends = isUnsigned(dtype) || isBool(dtype);
+    key = zeroExtends ? arith::ExtUIOp::create(b, b.getI64Type(), element).getResult()
+                      : arith::ExtSIOp::create(b, b.getI64Type(), element).getResult();
+  } else if (isUnsigned(dtype)) {
+    key = arith::XOrIOp::create(b, key, constant(std::numeric_limits<int64_t>::min()));
+  }
+  return descending ? arith::XOrIOp::create(b, key, constant(-1)).getResult() : key;
+}
+
+/// What is longer is sorted by digits: where both take the same time.
+static constexpr int64_t kLongestCounted = 32;
+static constexpr int64_t kDigitBits = 8, kDigitValues = 1 << kDigitBits;
+
 namespace {
 
-/// Merges runs of `width` places of `tensor` along `dim`.
-class Merge {
+/// Sorts a row of a batch, whose variables are, in this order, the places, the keys, the same in the other memory, and
+/// the table of a digit.
+class RowSorter {
 public:
-  Merge(Lowering &b, Value tensor, Type dtype, int64_t dim, bool descending, OpFoldResult width)
-      : b(b), tensor(tensor), dtype(dtype), dim(dim), descending(descending), width(width),
-        extent(toIndex(b, getDim(b, tensor, dim))) {}
+  RowSorter(MatrixLoops &loops, Place size) : loops(loops), n(size) {}
 
-  Value run(Value places);
+  void sortByCounting();
+  void sortByDigits();
 
 private:
-  Value constant(ImplicitLocOpBuilder &body, int64_t value) { return arith::ConstantIndexOp::create(body, value); }
-  Value min(ImplicitLocOpBuilder &body, Value x, Value y) { return arith::MinSIOp::create(body, x, y); }
-  Value max(ImplicitLocOpBuilder &body, Value x, Value y) { return arith::MaxSIOp::create(body, x, y); }
-  /// The place that stands at `position` of the dim.
-  Value getPlace(ImplicitLocOpBuilder &body, Value places, SmallVector<Value> indices, Value position);
-  Value getKey(ImplicitLocOpBuilder &body, SmallVector<Value> indices, Value place);
-  /// Whether a key has to stand before another: NaN is larger than all numbers.
-  Value isBefore(ImplicitLocOpBuilder &body, Value key, Value other);
-  /// Halves the range [low, high) as often as a run's width takes; `isBeyond`: whether what is searched lies before the
-  /// middle.
-  Value search(ImplicitLocOpBuilder &body, Value low, Value high,
-               function_ref<Value(ImplicitLocOpBuilder &, Value middle)> isBeyond);
+  using Variable = MatrixLoops::Variable;
+  struct Memory {
+    Variable places, keys;
+  };
+  static constexpr Memory kRow = {0, 1}, kOther = {2, 3};
+  static constexpr Variable kTable = 4;
 
-  Lowering &b;
-  Value tensor;
-  Type dtype;
-  int64_t dim;
-  bool descending;
-  OpFoldResult width;
-  Value extent;
+  /// Distributes by the digit from bit `shift` on.
+  void distribute(Memory from, Memory to, Value shift);
+
+  Value constant(int64_t value) { return arith::ConstantIntOp::create(loops, value, 64); }
+  Place toPlace(Value integer) { return {loops, arith::IndexCastOp::create(loops, loops.getIndexType(), integer)}; }
+  Place ceilDiv(Place x, Place y) { return {loops, arith::CeilDivUIOp::create(loops, x.get(), y.get())}; }
+
+  MatrixLoops &loops;
+  Place n;
 };
 
 } // namespace
 
-Value Merge::getPlace(ImplicitLocOpBuilder &body, Value places, SmallVector<Value> indices, Value position) {
-  // Positions that do not count may lie outside.
-  indices[dim] =
-      max(body, min(body, position, arith::SubIOp::create(body, extent, constant(body, 1))), constant(body, 0));
-  return tensor::ExtractOp::create(body, places, indices);
-}
-
-Value Merge::getKey(ImplicitLocOpBuilder &body, SmallVector<Value> indices, Value place) {
-  indices[dim] = arith::IndexCastOp::create(body, body.getIndexType(), place);
-  return tensor::ExtractOp::create(body, tensor, indices);
-}
-
-Value Merge::isBefore(ImplicitLocOpBuilder &body, Value key, Value other) {
-  ElementBuilder builder(body, b.getOp(), dtype);
-  Value before = builder.compare(descending ? CmpIPredicate::sgt : CmpIPredicate::slt, key, other);
-  if (!builder.isFloat())
-    return before;
-  Value isNan = arith::CmpFOp::create(body, arith::CmpFPredicate::UNO, key, key);
-  Value otherIsNan = arith::CmpFOp::create(body, arith::CmpFPredicate::UNO, other, other);
-  Value first = descending ? isNan : otherIsNan, second = descending ? otherIsNan : isNan;
-  Value one = arith::ConstantIntOp::create(body, 1, 1);
-  Value byNan = arith::AndIOp::create(body, first, arith::XOrIOp::create(body, second, one));
-  return arith::OrIOp::create(body, before, byNan);
-}
-
-Value Merge::search(ImplicitLocOpBuilder &body, Value low, Value high,
-                    function_ref<Value(ImplicitLocOpBuilder &, Value middle)> isBeyond) {
-  auto halve = [&](ImplicitLocOpBuilder &inner, Value low, Value high) -> std::pair<Value, Value> {
-    Value mid = arith::DivUIOp::create(inner, arith::AddIOp::create(inner, low, high), constant(inner, 2));
-    Value isOpen = arith::CmpIOp::create(inner, CmpIPredicate::slt, low, high);
-    Value isLater = isBeyond(inner, mid);
-    Value newHigh = arith::SelectOp::create(inner, isLater, mid, high);
-    Value newLow = arith::SelectOp::create(inner, isLater, low, arith::AddIOp::create(inner, mid, constant(inner, 1)));
-    return {arith::SelectOp::create(inner, isOpen, newLow, low), arith::SelectOp::create(inner, isOpen, newHigh, high)};
-  };
-  if (std::optional<int64_t> known = getConstantIntValue(width)) {
-    for (int64_t range = *known; range > 0; range /= 2)
-      std::tie(low, high) = halve(body, low, high);
-    return low;
-  }
-  auto loop = scf::ForOp::create(body, constant(body, 0), countBits(body, toIndex(body, width)), constant(body, 1),
-                                 ValueRange{low, high}, [&](OpBuilder &nested, Location loc, Value, ValueRange range) {
-                                   ImplicitLocOpBuilder inner(loc, nested);
-                                   auto [newLow, newHigh] = halve(inner, range[0], range[1]);
-                                   scf::YieldOp::create(inner, ValueRange{newLow, newHigh});
-                                 });
-  return loop.getResult(0);
-}
-
-Value Merge::run(Value places) {
-  return createFromIndices(b, getDims(b, tensor), b.getI64Type(), [&](ImplicitLocOpBuilder &body, ValueRange at) {
-    SmallVector<Value> indices(at);
-    // Two neighbouring runs, and the number k of the element in both.
-    Value run = toIndex(body, width), pair = arith::AddIOp::create(body, run, run);
-    Value start = arith::MulIOp::create(body, arith::DivUIOp::create(body, at[dim], pair), pair);
-    Value middle = min(body, arith::AddIOp::create(body, start, run), extent);
-    Value end = min(body, arith::AddIOp::create(body, start, pair), extent);
-    Value left = arith::SubIOp::create(body, middle, start), right = arith::SubIOp::create(body, end, middle);
-    Value k = arith::SubIOp::create(body, at[dim], start);
-    auto keyOf = [&](ImplicitLocOpBuilder &inner, Value first, Value number) {
-      Value position = arith::AddIOp::create(inner, first, number);
-      return getKey(inner, indices, getPlace(inner, places, indices, position));
+void RowSorter::sortByCounting() {
+  Value zero = constant(0);
+  loops.forEach(0, n, [&](Place i) {
+    Value key = loops.load(kRow.keys, i);
+    auto rank = loops.declare(zero);
+    auto count = [&](Place lower, Place upper, CmpIPredicate isBefore) {
+      loops.forEach(lower, upper, [&](Place j) {
+        Value before = arith::CmpIOp::create(loops, isBefore, loops.load(kRow.keys, j), key);
+        before = arith::ExtUIOp::create(loops, zero.getType(), before);
+        loops.set(rank, arith::AddIOp::create(loops, loops.get(rank), before));
+      });
     };
+    count(loops.at(0), i, CmpIPredicate::sle);
+    count(i + 1, n, CmpIPredicate::slt);
+    loops.store(arith::IndexCastOp::create(loops, zero.getType(), i.get()), kRow.places, toPlace(loops.get(rank)));
+  });
+}
 
-    // How many of the first k come from the left run.
-    Value low = max(body, constant(body, 0), arith::SubIOp::create(body, k, right)), high = min(body, k, left);
-    low = search(body, low, high, [&](ImplicitLocOpBuilder &inner, Value mid) {
-      Value opposite = arith::SubIOp::create(inner, arith::SubIOp::create(inner, k, constant(inner, 1)), mid);
-      return isBefore(inner, keyOf(inner, middle, opposite), keyOf(inner, start, mid));
-    });
-    Value other = arith::SubIOp::create(body, k, low);
-    Value leftPosition = arith::AddIOp::create(body, start, low);
-    Value rightPosition = arith::AddIOp::create(body, middle, other);
-    Value leftPlace = getPlace(body, places, indices, leftPosition);
-    Value rightPlace = getPlace(body, places, indices, rightPosition);
-    Value rightWins = isBefore(body, getKey(body, indices, rightPlace), getKey(body, indices, leftPlace));
-    Value hasLeft = arith::CmpIOp::create(body, CmpIPredicate::slt, low, left);
-    Value hasRight = arith::CmpIOp::create(body, CmpIPredicate::slt, other, right);
-    Value one = arith::ConstantIntOp::create(body, 1, 1);
-    Value takesRight = arith::OrIOp::create(body, arith::XOrIOp::create(body, hasLeft, one),
-                                            arith::AndIOp::create(body, hasRight, rightWins));
-    return arith::SelectOp::create(body, takesRight, rightPlace, leftPlace).getResult();
+void RowSorter::distribute(Memory from, Memory to, Value shift) {
+  auto getDigit = [&](Value key) {
+    Value shifted = arith::ShRUIOp::create(loops, key, shift);
+    return toPlace(arith::AndIOp::create(loops, shifted, constant(kDigitValues - 1)));
+  };
+  Place numDigits = loops.at(kDigitValues);
+  Value zero = constant(0), one = constant(1);
+  loops.forEach(0, numDigits, [&](Place digit) { loops.store(zero, kTable, digit); });
+  loops.forEach(0, n, [&](Place k) {
+    Place digit = getDigit(loops.load(from.keys, k));
+    loops.store(arith::AddIOp::create(loops, loops.load(kTable, digit), one), kTable, digit);
+  });
+  // From how many have a digit to where the first of them goes.
+  auto total = loops.declare(zero);
+  loops.forEach(0, numDigits, [&](Place digit) {
+    Value number = loops.load(kTable, digit), start = loops.get(total);
+    loops.store(start, kTable, digit);
+    loops.set(total, arith::AddIOp::create(loops, start, number));
+  });
+  loops.forEach(0, n, [&](Place k) {
+    Value key = loops.load(from.keys, k);
+    Place digit = getDigit(key);
+    Value position = loops.load(kTable, digit);
+    loops.store(arith::AddIOp::create(loops, position, one), kTable, digit);
+    loops.store(key, to.keys, toPlace(position));
+    loops.store(loops.load(from.places, k), to.places, toPlace(position));
+  });
+}
+
+void RowSorter::sortByDigits() {
+  auto smallest = loops.declare(constant(std::numeric_limits<int64_t>::max()));
+  auto largest = loops.declare(constant(std::numeric_limits<int64_t>::min()));
+  loops.forEach(0, n, [&](Place k) {
+    Value key = loops.load(kRow.keys, k);
+    loops.set(smallest, arith::MinSIOp::create(loops, loops.get(smallest), key));
+    loops.set(largest, arith::MaxSIOp::create(loops, loops.get(largest), key));
+  });
+  loops.forEach(0, n, [&](Place k) {
+    loops.store(arith::SubIOp::create(loops, loops.load(kRow.keys, k), loops.get(smallest)), kRow.keys, k);
+  });
+  Value range = arith::SubIOp::create(loops, loops.get(largest), loops.get(smallest));
+  Place numBits{loops, countBits(loops, toPlace(range).get())};
+  loops.forEach(0, ceilDiv(numBits, loops.at(2 * kDigitBits)), [&](Place round) {
+    Value shift = arith::MulIOp::create(loops, arith::IndexCastOp::create(loops, loops.getI64Type(), round.get()),
+                                        constant(2 * kDigitBits));
+    distribute(kRow, kOther, shift);
+    distribute(kOther, kRow, arith::AddIOp::create(loops, shift, constant(kDigitBits)));
   });
 }
 
 Value torchc::sortPlaces(Lowering &b, Value tensor, Type dtype, int64_t dim, bool descending) {
-  SmallVector<OpFoldResult> sizes = getDims(b, tensor);
-  std::optional<int64_t> known = getConstantIntValue(sizes[dim]);
-  Value places = createFromIndices(b, sizes, b.getI64Type(), [&](ImplicitLocOpBuilder &body, ValueRange indices) {
-    return arith::IndexCastOp::create(body, body.getI64Type(), indices[dim]).getResult();
+  SmallVector<OpFoldResult> sizes = getDims(b, tensor), rows(sizes);
+  int64_t rank = sizes.size();
+  OpFoldResult size = sizes[dim];
+  rows.erase(rows.begin() + dim);
+  OpFoldResult count = multiplySizes(b, rows);
+  rows.push_back(size);
+  // From the loops over rows, with the dim last, to the tensor's own dims.
+  SmallVector<AffineExpr> own;
+  for (int64_t i = 0; i != rank; ++i)
+    own.push_back(b.getAffineDimExpr(i == dim ? rank - 1 : i < dim ? i : i - 1));
+  AffineMap map = AffineMap::get(rank, 0, own, b.getContext());
+
+  Type i64 = b.getI64Type();
+  auto toKey = [&](ImplicitLocOpBuilder &body, ValueRange element) {
+    return createKey(body, element[0], dtype, descending);
+  };
+  Value keys = reshape(b, createMapped(b, MappedOperand{tensor, map}, rows, i64, toKey), {count, size});
+  Value places = createFromIndices(b, {count, size}, i64, [&](ImplicitLocOpBuilder &body, ValueRange indices) -> Value {
+    return arith::IndexCastOp::create(body, i64, indices[1]);
   });
-  if (known) {
-    for (int64_t width = 1; width < *known; width *= 2)
-      places = Merge(b, tensor, dtype, dim, descending, b.getIndexAttr(width)).run(places);
-    return places;
-  }
-  Value one = arith::ConstantIndexOp::create(b, 1), extent = toIndex(b, sizes[dim]);
-  auto loop = scf::WhileOp::create(
-      b, TypeRange{one.getType(), places.getType()}, ValueRange{one, places},
-      [&](OpBuilder &nested, Location loc, ValueRange state) {
-        Value isShort = arith::CmpIOp::create(nested, loc, CmpIPredicate::slt, state[0], extent);
-        scf::ConditionOp::create(nested, loc, isShort, state);
-      },
-      [&](OpBuilder &nested, Location loc, ValueRange state) {
-        OpBuilder::InsertionGuard guard(b);
-        b.restoreInsertionPoint(nested.saveInsertionPoint());
-        Value merged = Merge(b, tensor, dtype, dim, descending, state[0]).run(state[1]);
-        scf::YieldOp::create(b, ValueRange{arith::AddIOp::create(b, state[0], state[0]), merged});
-      });
-  return loop.getResult(1);
+  Value empty = createEmpty(b, {count, size}, i64);
+  Value table = createEmpty(b, {count, b.getIndexAttr(kDigitValues)}, i64);
+  std::optional<int64_t> known = getConstantIntValue(size);
+  Value sorted = MatrixLoops::run(b, count, {places, keys, empty, empty, table}, [&](MatrixLoops &loops) {
+    Place n = loops.at(size);
+    RowSorter sorter(loops, n);
+    if (known)
+      return *known <= kLongestCounted ? sorter.sortByCounting() : sorter.sortByDigits();
+    Truth isShort = n < loops.at(kLongestCounted + 1);
+    loops.ifThen(isShort, [&] { sorter.sortByCounting(); });
+    loops.ifThen(!isShort, [&] { sorter.sortByDigits(); });
+  })[0];
+  return createMapped(b, MappedOperand{reshape(b, sorted, rows), inversePermutation(map)}, sizes, i64,
+                      [](ImplicitLocOpBuilder &, ValueRange element) { return element[0]; });
 }
 
 namespace {
