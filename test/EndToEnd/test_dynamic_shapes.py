@@ -75,6 +75,16 @@ class Diagonals(nn.Module):
         return x.diagonal(), x.diagonal(1), x.diagonal(-2, 1, 0), x.unfold(0, 2, 1)
 
 
+class WrittenDiagonals(nn.Module):
+    """The second of a matrix without columns."""
+
+    def forward(self, x):
+        y, z = x.clone(), x[:, :0].clone()
+        y.diagonal(1).mul_(3)
+        z.diagonal().mul_(3)
+        return y, z
+
+
 class Columns(nn.Module):
     """The windows of an image."""
 
@@ -83,6 +93,7 @@ class Columns(nn.Module):
 
 
 @pytest.mark.parametrize("model, sizes", [(Parts(), (7, 6, 8)), (Sections(), (7,)), (Diagonals(), (7, 6, 12)),
+                                          (WrittenDiagonals(), (7, 3, 4)),
                                           (Columns(), (7, 9, 5))])
 def test_parts(model, sizes):
     program = compile_model(model, (random(7, 4),), {"x": {0: Dim.AUTO}})

@@ -221,7 +221,7 @@ static bool isEmpty(ArrayRef<OpFoldResult> sizes) {
 Value torchc::extractSlice(ImplicitLocOpBuilder &b, Value tensor, ArrayRef<OpFoldResult> offsets,
                            ArrayRef<OpFoldResult> sizes, ArrayRef<OpFoldResult> strides) {
   // A place at the end of a dim is none for the verifier.
-  if (isEmpty(sizes))
+  if (isEmpty(sizes) || llvm::is_contained(cast<RankedTensorType>(tensor.getType()).getShape(), 0))
     return createEmpty(b, sizes, getElementTypeOrSelf(tensor));
   return b.createOrFold<tensor::ExtractSliceOp>(tensor, offsets, sizes, strides);
 }
