@@ -134,6 +134,8 @@ public:
   /// Asks for the cache line that lies `bytes` after an element of `tensor`, if that is in
   /// memory, for the second-level cache. It may lie beyond the tensor's end.
   void prefetch(mlir::Value tensor, llvm::ArrayRef<Index> at, Index bytes);
+  /// The same of a line that will be written.
+  void prefetch(const Buffer &buffer, llvm::ArrayRef<Index> at, Index bytes);
 
   //===--------------------------------------------------------------------===//
   // Lanes, scopes and loops

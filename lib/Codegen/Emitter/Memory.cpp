@@ -161,11 +161,13 @@ void ValueEmitter::storeResults(ValueRange tensors, ArrayRef<Index> at, ArrayRef
 }
 
 void ValueEmitter::prefetch(Value tensor, ArrayRef<Index> at, Index bytes) {
-  const Buffer *buffer = findBuffer(tensor);
-  if (!buffer)
-    return;
-  Index offset = getOffset(*buffer, at);
-  Value pointer = emitPointer(*buffer, Index(offset.base, offset.offset));
+  if (const Buffer *buffer = findBuffer(tensor))
+    prefetch(Buffer(*buffer), at, bytes);
+}
+
+void ValueEmitter::prefetch(const Buffer &buffer, ArrayRef<Index> at, Index bytes) {
+  Index offset = getOffset(buffer, at);
+  Value pointer = emitPointer(buffer, Index(offset.base, offset.offset));
   pointer = LLVM::GEPOp::create(b, pointer.getType(), b.getI8Type(), pointer, ArrayRef<LLVM::GEPArg>{toValue(bytes)});
   LLVM::Prefetch::create(b, pointer, /*rw=*/0, /*hint=*/2, /*cache=*/1);
 }

@@ -37,7 +37,7 @@
 // While a tile computes, it fetches its share of the next panels from memory: weights are
 // read once a call, and a processor's own prefetching stops at every 4096 bytes.
 //
-// What the epilogue reads at the place of the result, another branch of a residual network, is fetched
+// The result's lines, and what the epilogue reads at its place, another branch of a residual network, are fetched
 // before the sums of a tile: nothing else of it is near, and its rows lie apart.
 //
 // Grid: x blocks of panels, y blocks of at most kBlockRows rows (which stay in
@@ -122,7 +122,7 @@ private:
   void emitTiles(Index panel, int64_t panels);
   void emitTile(Index tile, Index row, int64_t rows, Index panel, int64_t panels);
   void emitPrefetch(ArrayRef<Index> loops, Index tile, Index panel, int64_t panels);
-  void emitPrefetchOfAddends(ArrayRef<Indices> points, Index panel, int64_t panels);
+  void emitPrefetchOfResults(ArrayRef<Indices> points, Index panel, int64_t panels);
   void emitResults(ArrayRef<Indices> points, const Sums &sums, Index panel, int64_t panels);
   int64_t chooseImageRows(Index stepCount) const;
   void splitRows(int64_t columnBlocks, double groupFlops);
@@ -499,17 +499,20 @@ void ContractionNest::emitPrefetch(ArrayRef<Index> loops, Index tile, Index pane
     emitter.prefetch(unpack.getSource(), next, emitter.add(distance, line));
 }
 
-/// Fetches what the epilogue of a tile reads, such as the other branch of a residual network, before its sums.
-void ContractionNest::emitPrefetchOfAddends(ArrayRef<Indices> points, Index panel, int64_t panelCount) {
+/// Fetches the lines that a tile will store to, and what its epilogue reads there, such as the other branch of a
+/// residual network, before its sums.
+void ContractionNest::emitPrefetchOfResults(ArrayRef<Indices> points, Index panel, int64_t panelCount) {
   if (emitter.getTarget().prefersSize)
     return;
-  for (Value addend : addends)
-    for (const Indices &point : points)
-      for (int64_t number = 0; number != panelCount; ++number) {
-        Indices position = point;
-        position[columnDim->group.last] = emitter.mul(emitter.add(panel, number), panelWidth);
+  for (const Indices &point : points)
+    for (int64_t number = 0; number != panelCount; ++number) {
+      Indices position = point;
+      position[columnDim->group.last] = emitter.mul(emitter.add(panel, number), panelWidth);
+      for (auto [i, result] : llvm::enumerate(results))
+        emitter.prefetch(emitter.getResultBuffer(i, result), position, 0);
+      for (Value addend : addends)
         emitter.prefetch(addend, *output->getIndices(position), 0);
-      }
+    }
 }
 
 void ContractionNest::emitTile(Index tile, Index row, int64_t count, Index panel, int64_t panelCount) {
@@ -558,7 +561,7 @@ void ContractionNest::emitTile(Index tile, Index row, int64_t count, Index panel
     return results;
   };
   auto emitAll = [&] {
-    emitPrefetchOfAddends(points, panel, panelCount);
+    emitPrefetchOfResults(points, panel, panelCount);
     emitResults(points, emitSums(), panel, panelCount);
   };
   ValueEmitter::LanesScope lanes(emitter, panelWidth);
