@@ -91,6 +91,12 @@ static Function getComparison(arith::CmpIPredicate predicate) {
 static double getMaximum(double a, double b) { return std::isnan(a) || std::isnan(b) ? NAN : std::fmax(a, b); }
 static double getMinimum(double a, double b) { return std::isnan(a) || std::isnan(b) ? NAN : std::fmin(a, b); }
 
+/// Shifts by more bits than there are have no defined result; here it is as if bit by bit.
+static int64_t shiftLeft(uint64_t value, uint64_t count) { return count < 64 ? value << count : 0; }
+template <typename T> static int64_t shiftRight(T value, uint64_t count) {
+  return value >> std::min<uint64_t>(count, 63);
+}
+
 /// The function of an op's operands; null for an op that has none here.
 static Function getFunction(Operation &op) {
   if (auto compare = dyn_cast<arith::CmpFOp>(op))
@@ -152,6 +158,10 @@ static Function getFunction(Operation &op) {
       {arith::AndIOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofInt(a.i & b.i); }},
       {arith::OrIOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofInt(a.i | b.i); }},
       {arith::XOrIOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofInt(a.i ^ b.i); }},
+      {arith::ShLIOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofInt(shiftLeft(a.i, b.i)); }},
+      {arith::ShRSIOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofInt(shiftRight(a.i, b.i)); }},
+      {arith::ShRUIOp::getOperationName(),
+       [](Cell a, Cell b, Cell) { return Cell::ofInt(shiftRight(uint64_t(a.i), b.i)); }},
       {arith::MaxSIOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofInt(std::max(a.i, b.i)); }},
       {arith::MinSIOp::getOperationName(), [](Cell a, Cell b, Cell) { return Cell::ofInt(std::min(a.i, b.i)); }},
       {arith::ExtSIOp::getOperationName(), [](Cell a, Cell, Cell) { return Cell::ofInt(a.i); }},
@@ -167,14 +177,14 @@ static Function getFunction(Operation &op) {
 static bool readsUnsigned(Operation &op) {
   if (auto compare = dyn_cast<arith::CmpIOp>(op))
     return compare.getPredicate() >= arith::CmpIPredicate::ult;
-  return isa<arith::ExtUIOp, arith::UIToFPOp, arith::DivUIOp, arith::RemUIOp>(op);
+  return isa<arith::ExtUIOp, arith::UIToFPOp, arith::DivUIOp, arith::RemUIOp, arith::ShRUIOp>(op);
 }
 
 static bool readsSigned(Operation &op) {
   if (auto compare = dyn_cast<arith::CmpIOp>(op))
     return compare.getPredicate() >= arith::CmpIPredicate::slt && !readsUnsigned(op);
   return isa<arith::ExtSIOp, arith::SIToFPOp, arith::DivSIOp, arith::RemSIOp, arith::MaxSIOp, arith::MinSIOp,
-             arith::IndexCastOp>(op);
+             arith::IndexCastOp, arith::ShRSIOp>(op);
 }
 
 bool BodyInterpreter::canCompile(Block &body, function_ref<bool(Value)> isConstant) {

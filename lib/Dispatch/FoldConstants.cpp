@@ -39,6 +39,7 @@ public:
 private:
   bool isFoldable(Operation *op);
   bool isRoot(Operation *op);
+  bool isRepeatedInteger(Operation *op);
   void materialize(OpResult tensor, ConstantTensor elements, SymbolTable &symbols);
   void eraseUnusedGlobals();
 
@@ -81,6 +82,20 @@ bool Folder::isRoot(Operation *op) {
              user = parent;
            return !isFoldable(user);
          });
+}
+
+/// A weight that is one integer everywhere: zero points, above all, which vanish then.
+bool Folder::isRepeatedInteger(Operation *op) {
+  if (!evaluator.getGlobal(op) || !getElementTypeOrSelf(op->getResult(0).getType()).isInteger() ||
+      op->getResult(0).use_empty())
+    return false;
+  FailureOr<ConstantTensor> elements = evaluator.evaluate(op->getResult(0));
+  if (failed(elements))
+    return false;
+  if (elements->isSplat())
+    return true;
+  const int64_t size = elements->getNumBytes(), elementSize = getElementBytes(elements->type.getElementType());
+  return size != 0 && std::memcmp(elements->data, elements->data + elementSize, size - elementSize) == 0;
 }
 
 static DenseElementsAttr getElementsAttr(const ConstantTensor &elements, int64_t count) {
@@ -141,7 +156,7 @@ void Folder::eraseUnusedGlobals() {
 void Folder::run() {
   SmallVector<std::pair<OpResult, ConstantTensor>> folded;
   module.walk([&](Operation *op) {
-    if (!isRoot(op))
+    if (!isRoot(op) && !isRepeatedInteger(op))
       return;
     for (OpResult result : op->getResults())
       if (!result.use_empty())

@@ -151,6 +151,31 @@ struct RepeatCheapProducer : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
+/// A number that another op computes, read as an input: looked up within the body, it would keep both ops apart.
+struct ReadNumberAsInput : OpRewritePattern<linalg::GenericOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(linalg::GenericOp op, PatternRewriter &rewriter) const override {
+    tensor::ExtractOp number;
+    for (auto extract : op.getBody()->getOps<tensor::ExtractOp>())
+      if (extract.getIndices().empty() && getComputer(extract.getTensor()))
+        number = extract;
+    if (!number || op.getNumLoops() == 0)
+      return rewriter.notifyMatchFailure(op, "looks no number up");
+    SmallVector<Value> inputs(op.getDpsInputs());
+    SmallVector<AffineMap> maps = op.getIndexingMapsArray();
+    maps.insert(maps.begin() + inputs.size(), AffineMap::get(op.getNumLoops(), 0, op.getContext()));
+    inputs.push_back(number.getTensor());
+    auto generic = linalg::GenericOp::create(rewriter, op.getLoc(), op.getResultTypes(), inputs, op.getDpsInits(), maps,
+                                             op.getIteratorTypesArray());
+    rewriter.inlineRegionBefore(op.getRegion(), generic.getRegion(), generic.getRegion().end());
+    BlockArgument argument =
+        generic.getBody()->insertArgument(inputs.size() - 1, number.getResult().getType(), number.getLoc());
+    rewriter.replaceOp(number, argument);
+    rewriter.replaceOp(op, generic);
+    return success();
+  }
+};
+
 struct FuseElementwise : torchc::impl::FuseElementwiseBase<FuseElementwise> {
   /// Applies the patterns that `populate` adds, with those that fold reshapes.
   LogicalResult apply(llvm::function_ref<void(RewritePatternSet &)> populate) {
@@ -174,7 +199,7 @@ struct FuseElementwise : torchc::impl::FuseElementwiseBase<FuseElementwise> {
       linalg::populateFoldReshapeOpsByExpansionPatterns(patterns, shouldMoveBehindCollapse);
     });
     LogicalResult fused = apply([](RewritePatternSet &patterns) {
-      patterns.add<RepeatCheapProducer>(patterns.getContext());
+      patterns.add<RepeatCheapProducer, ReadNumberAsInput>(patterns.getContext());
       linalg::populateElementwiseOpsFusionPatterns(patterns, shouldFuse);
       linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
       linalg::GenericOp::getCanonicalizationPatterns(patterns, patterns.getContext());

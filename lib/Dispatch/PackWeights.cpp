@@ -86,12 +86,12 @@ static SmallVector<int64_t> getOuterOrder(linalg::LinalgOp op, const ColumnOpera
   return shared;
 }
 
-/// Whether a kernel reads the weight at this use, in a body or as a whole.
+/// Whether a kernel reads the weight at this use, in a body or as a whole. Its sums are computed before.
 static bool isReadByKernel(OpOperand &use) {
   Operation *op = use.getOwner();
   while (auto parent = dyn_cast<linalg::LinalgOp>(op->getParentOp()))
     op = parent;
-  return isKernelOp(op);
+  return isKernelOp(op) && !(getRole(op) == OpRole::Reduction && isComputedOfConstants(op->getResult(0)));
 }
 
 static void packColumns(linalg::LinalgOp op, const ColumnOperand &columns) {

@@ -81,6 +81,7 @@ static void addDispatchOptimizations(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createFuseElementwise());
   // Once more, as the reshapes that stood between transposes and products are gone.
   manager.addNestedPass<func::FuncOp>(createPropagateTransposes());
+  manager.addNestedPass<func::FuncOp>(createLiftScales());
   manager.addNestedPass<func::FuncOp>(createFoldScales());
   manager.addNestedPass<func::FuncOp>(createNarrowFactors());
   manager.addNestedPass<func::FuncOp>(createPackWeights());

@@ -31,6 +31,41 @@ func.func @scale() -> tensor<2xf32> {
   return %r : tensor<2xf32>
 }
 
+ml_program.global private @zeros(dense<0> : tensor<3xi64>) : tensor<3xi64>
+ml_program.global private @points(dense<[0, 0, 1]> : tensor<3xi64>) : tensor<3xi64>
+
+// A weight that is one integer everywhere is that integer.
+// CHECK-LABEL: func.func @zero_points
+// CHECK-DAG: %[[Z:.*]] = arith.constant dense<0> : tensor<3xi64>
+// CHECK-DAG: %[[P:.*]] = ml_program.global_load_const @points
+// CHECK: return %[[Z]], %[[P]]
+func.func @zero_points() -> (tensor<3xi64>, tensor<3xi64>) {
+  %z = ml_program.global_load_const @zeros : tensor<3xi64>
+  %p = ml_program.global_load_const @points : tensor<3xi64>
+  return %z, %p : tensor<3xi64>, tensor<3xi64>
+}
+
+// The halves of bytes: 0x21, 0xfe.
+// CHECK-LABEL: func.func @shifts
+// CHECK-DAG: %[[U:.*]] = arith.constant dense<[2, 15]> : tensor<2xi8>
+// CHECK-DAG: %[[S:.*]] = arith.constant dense<[2, -1]> : tensor<2xi8>
+// CHECK-DAG: %[[L:.*]] = arith.constant dense<[16, -32]> : tensor<2xi8>
+// CHECK: return %[[U]], %[[S]], %[[L]]
+func.func @shifts() -> (tensor<2xi8>, tensor<2xi8>, tensor<2xi8>) {
+  %four = arith.constant 4 : i8
+  %x = arith.constant dense<[33, -2]> : tensor<2xi8>
+  %e = tensor.empty() : tensor<2xi8>
+  %u, %s, %l = linalg.generic {indexing_maps = [#id1, #id1, #id1, #id1], iterator_types = ["parallel"]}
+      ins(%x : tensor<2xi8>) outs(%e, %e, %e : tensor<2xi8>, tensor<2xi8>, tensor<2xi8>) {
+  ^bb0(%a: i8, %o: i8, %p: i8, %q: i8):
+    %0 = arith.shrui %a, %four : i8
+    %1 = arith.shrsi %a, %four : i8
+    %2 = arith.shli %a, %four : i8
+    linalg.yield %0, %1, %2 : i8, i8, i8
+  } -> (tensor<2xi8>, tensor<2xi8>, tensor<2xi8>)
+  return %u, %s, %l : tensor<2xi8>, tensor<2xi8>, tensor<2xi8>
+}
+
 // State changes, so nothing that reads it is constant.
 // CHECK-LABEL: func.func @state_is_not_constant
 // CHECK: linalg.exp

@@ -133,3 +133,28 @@ func.func @reshapeOfUnknownExtent(%x: tensor<3x?x1xf32>, %y: tensor<3xf32>, %n: 
   } -> tensor<3x4xf32>
   return %s : tensor<3x4xf32>
 }
+
+// A number that a kernel computes, looked up in a body, is an input like any other: both ops are one.
+// CHECK-LABEL: func.func @number
+// CHECK-SAME: %[[X:.*]]: tensor<4xf32>, %[[N:.*]]: tensor<f32>
+// CHECK: linalg.generic {{.*}} ins(%[[X]], %[[N]] : tensor<4xf32>, tensor<f32>)
+// CHECK: arith.addf
+// CHECK: arith.mulf
+// CHECK-NOT: tensor.extract
+// CHECK: return
+func.func @number(%x: tensor<4xf32>, %n: tensor<f32>) -> tensor<4xf32> {
+  %e = tensor.empty() : tensor<f32>
+  %o = tensor.empty() : tensor<4xf32>
+  %m = linalg.generic {indexing_maps = [affine_map<() -> ()>, affine_map<() -> ()>], iterator_types = []} ins(%n : tensor<f32>) outs(%e : tensor<f32>) {
+  ^bb0(%a: f32, %b: f32):
+    %0 = arith.addf %a, %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<f32>
+  %y = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]} ins(%x : tensor<4xf32>) outs(%o : tensor<4xf32>) {
+  ^bb0(%a: f32, %b: f32):
+    %number = tensor.extract %m[] : tensor<f32>
+    %0 = arith.mulf %a, %number : f32
+    linalg.yield %0 : f32
+  } -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}

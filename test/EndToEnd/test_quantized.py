@@ -208,3 +208,122 @@ def test_scaled_results_of_weights_of_few_bits():
 
     torch.manual_seed(0)
     check(Scaled(64, 96, 96), torch.randn(3, 96))
+
+
+class PerTensor(nn.Module):
+    """Linear layers with one scale and zero point of all activations, known (static) or not (dynamic)."""
+
+    def __init__(self, inner, columns, weight_zero, unsigned, static):
+        super().__init__()
+        self.linear, self.unsigned, self.static = nn.Linear(inner, columns), unsigned, static
+        weight, scales, zeros = quantize_weight(self.linear.weight)
+        self.register_buffer("weight", weight)
+        self.register_buffer("scales", scales)
+        self.register_buffer("zeros", zeros + weight_zero)
+
+    def forward(self, x):
+        low, high, dtype = (0, 255, torch.uint8) if self.unsigned else (-128, 127, torch.int8)
+        if self.static:
+            quantized = Q.quantize_per_tensor(x, 0.05, 100 if self.unsigned else -20, low, high, dtype)
+            back = Q.dequantize_per_tensor(quantized, 0.05, 100 if self.unsigned else -20, low, high, dtype)
+        else:
+            scale, zero = Q.choose_qparams.tensor(x, low, high, 1e-6, dtype)
+            quantized = Q.quantize_per_tensor.tensor(x, scale, zero, low, high, dtype)
+            back = Q.dequantize_per_tensor.tensor(quantized, scale, zero, low, high, dtype)
+        weight = Q.dequantize_per_channel(self.weight, self.scales, self.zeros, 0, -127, 127, torch.int8)
+        return F.relu(F.linear(back, weight, self.linear.bias)), back.sum(-1)
+
+
+@pytest.mark.parametrize("rows, inner, columns", [(1, 64, 48), (33, 256, 80), (20, 30, 17), (7, 1000, 32)])
+@pytest.mark.parametrize("weight_zero", [0, 3])
+@pytest.mark.parametrize("unsigned, static", [(False, False), (True, False), (True, True), (False, True)])
+def test_products_of_quantized_factors(rows, inner, columns, weight_zero, unsigned, static):
+    torch.manual_seed(0)
+    check(PerTensor(inner, columns, weight_zero, unsigned, static), torch.randn(rows, inner) * 2 + 1)
+
+
+def test_sums_of_products_are_exact():
+    """Where eager adds up numbers that f32 cannot hold, the product of integers still can."""
+
+    class Extreme(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer("weight", torch.full((16, 8192), 127, dtype=torch.int8))
+            self.weight[:, ::2] = -127
+            self.weight[:, 1] = torch.arange(16)
+            self.register_buffer("scales", torch.ones(16))
+            self.register_buffer("zeros", torch.zeros(16, dtype=torch.int64))
+
+        def forward(self, x):
+            x = Q.quantize_per_tensor(x, 1.0, -128, -128, 127, torch.int8)
+            x = Q.dequantize_per_tensor(x, 1.0, -128, -128, 127, torch.int8)
+            return F.linear(x, Q.dequantize_per_channel(self.weight, self.scales, self.zeros, 0, -127, 127, torch.int8))
+
+    model = Extreme()
+    x = torch.full((3, 8192), 255.0)
+    x[1, 5], x[2, 3] = 0, 254
+    exact = (x.double() @ model.weight.double().T).float()
+    for cpu in ("x86-64-v2", "x86-64-v3", "x86-64-v4", "host"):
+        program = torchc.compile(torch.export.export(model, (x,)), target_cpu=cpu)
+        assert torch.equal(program(x), exact)
+
+
+@pytest.mark.parametrize("symmetric", [False, True])
+def test_layers_of_a_transformer(symmetric):
+    """One quantised tensor that three products read; a residual connection around each product."""
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.projections = nn.ModuleList(Quantized(nn.Linear(64, 64)) for _ in range(4))
+            self.up, self.down = Quantized(nn.Linear(64, 128)), Quantized(nn.Linear(128, 64))
+            self.norm = nn.LayerNorm(64)
+
+        def quantize(self, x):
+            if symmetric:
+                scales = x.abs().amax(-1, keepdim=True).clamp(min=1e-5) / 127
+                return (x / scales).round().clamp(-128, 127).to(torch.int8).float() * scales
+            scales, zeros = Q.choose_qparams_per_token_asymmetric(x, torch.int8)
+            x = Q.quantize_per_token(x, scales, zeros, -128, 127, torch.int8)
+            return Q.dequantize_per_token(x, scales, zeros, -128, 127, torch.int8, torch.float32)
+
+        def forward(self, x):
+            q, k, v, out = self.projections
+            y = self.quantize(self.norm(x))
+            heads = [F.linear(y, p.get_weight(), p.bias).unflatten(-1, (4, 16)).transpose(1, 2) for p in (q, k, v)]
+            y = F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)
+            x = x + F.linear(self.quantize(y), out.get_weight(), out.bias)
+            y = F.gelu(F.linear(self.quantize(self.norm(x)), self.up.get_weight(), self.up.bias))
+            return x + F.linear(self.quantize(y), self.down.get_weight(), self.down.bias)
+
+    torch.manual_seed(0)
+    model, x = Block().eval(), torch.randn(2, 12, 64)
+    program = torchc.compile(torch.export.export(model, (x,)))
+    with torch.no_grad():
+        exact = model(x)
+    # A number beside the middle of two integers may round to the other one: a step of one of 64 terms.
+    assert (program(x) - exact).abs().max() < 0.01 * exact.abs().max()
+
+
+def test_quantized_convolutions():
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.middle, self.last = (Quantized(layer) for layer in (
+                nn.Conv2d(16, 32, 1), nn.Conv2d(32, 32, 3, padding=1), nn.Conv2d(32, 16, 1)))
+
+        def quantize(self, x, scale, zero):
+            x = Q.quantize_per_tensor(x, scale, zero, -128, 127, torch.int8)
+            return Q.dequantize_per_tensor(x, scale, zero, -128, 127, torch.int8)
+
+        def forward(self, x):
+            x = self.quantize(x, 0.03, 2)
+            y = self.quantize(F.relu(F.conv2d(x, self.first.get_weight(), self.first.bias)), 0.02, -128)
+            y = self.quantize(F.relu(F.conv2d(y, self.middle.get_weight(), self.middle.bias, padding=1)), 0.02, -128)
+            return F.relu(x + F.conv2d(y, self.last.get_weight(), self.last.bias))
+
+    torch.manual_seed(0)
+    model, x = Block().eval(), torch.randn(1, 16, 14, 14)
+    program = torchc.compile(torch.export.export(model, (x,)))
+    with torch.no_grad():
+        assert (program(x) - model(x)).abs().max() < 0.02 * model(x).abs().max()

@@ -35,6 +35,9 @@ struct ContractionRoot {
   /// Whether the output starts from anything but zeros.
   bool hasInit() const;
 
+  /// Bytes from one row to the next of `loop`, in memory; none if it is not known.
+  std::optional<int64_t> getRowDistance(unsigned loop) const;
+
   /// The element of `rows` at a point of the loops, as it is.
   mlir::Value emitRow(ValueEmitter &emitter, llvm::ArrayRef<Index> loops) const;
   /// The same with the casts of the body, in the accumulator's type.

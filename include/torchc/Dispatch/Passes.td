@@ -80,6 +80,16 @@ def FuseElementwise : Pass<"torchc-fuse-elementwise", "mlir::func::FuncOp"> {
   let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
 }
 
+def LiftScales : Pass<"torchc-lift-scales", "mlir::func::FuncOp"> {
+  let summary = "Multiply integers, and scale what they add up to";
+  let description = [{
+    Before: products of activations and constant weights, both dequantised from eight bits. After: the product of
+    the integers, in 32 bits; scales and zero points are applied to its result, with the sums of the weights, for
+    FoldConstants to compute.
+  }];
+  let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
+}
+
 def FoldScales : Pass<"torchc-fold-scales", "mlir::func::FuncOp"> {
   let summary = "Scale weights instead of results";
   let description = [{

@@ -30,6 +30,9 @@
 // Where an instruction adds up several products of bf16 or of eight bits (DotProduct), a step is as many points of k:
 // the lanes hold some rows of a panel, column by column, and as many of a row's elements are broadcast.
 //
+// Without such an instruction, integers of eight bits are multiplied as f32: a multiply-add of those is the fastest
+// there is, and f32 holds the sum of a block exactly.
+//
 // Rows of a matrix whose distance is a multiple of 4096 bytes share the same few lines of the
 // first-level cache: a work group copies them to scratch memory first. So it does with
 // pixels of a strided 1x1 convolution, which lie at several distances.
@@ -107,7 +110,12 @@ private:
   void chooseTile();
   int64_t getMostRows(int64_t panels) const;
   /// Of a tile's accumulators.
-  Type getSumType() const { return dot ? dot->getSumType() : root.getAccumulatorType(); }
+  Type getSumType() const { return dot ? dot->getSumType() : getFactorType(); }
+  /// Of what is multiplied.
+  Type getFactorType() const {
+    return sumsInFloats ? Type(Float32Type::get(root.op->getContext())) : root.getAccumulatorType();
+  }
+  Value toFactor(Value element);
   /// Points of k that one step takes.
   int64_t getStepPoints() const { return dot ? dot->getPoints() : 1; }
   void findAddends();
@@ -159,6 +167,7 @@ private:
   bool masksLoads = false;
   bool fewRows = false;
   std::optional<DotProduct> dot; ///< If one instruction takes several points of k.
+  bool sumsInFloats = false;     ///< Products of eight bits, of which a block's sum is exact in f32.
 };
 } // namespace
 
@@ -273,13 +282,18 @@ void ContractionNest::chooseTile() {
     panelWidth = std::gcd(panelWidth, packedWidth);
   }
   dot = steps.empty() ? std::nullopt : DotProduct::find(root, emitter.getTarget(), steps.back().last);
+  auto isOfBytes = [](OpOperand *operand) { return getElementTypeOrSelf(operand->get().getType()).isInteger(8); };
+  sumsInFloats = !dot && !steps.empty() && root.getAccumulatorType().isInteger(32) && isOfBytes(root.rows) &&
+                 isOfBytes(root.columns);
   tileRows = getMostRows(panelsAtOnce);
 }
 
 /// Rows of a tile that registers hold beside `panels`.
 int64_t ContractionNest::getMostRows(int64_t panels) const {
   const int64_t bits = root.getAccumulatorType().getIntOrFloatBitWidth();
-  return emitter.getTarget().getTileRows(panelWidth * panels, bits) - (dot && dot->hasOffset() ? 1 : 0);
+  // Columns that are converted have to be in registers, and a total of blocks takes its own.
+  const bool needsMore = (dot && dot->hasOffset()) || sumsInFloats;
+  return emitter.getTarget().getTileRows(panelWidth * panels, bits) - needsMore;
 }
 
 /// Sets what `linear` numbers: the coordinates of `dims`.
@@ -327,12 +341,19 @@ ContractionNest::Sums ContractionNest::emitSteps(Indices loops, ValueRange inits
          product * steps[unrolled - 1].extent.offset <= most)
     product *= steps[--unrolled].extent.offset;
   // The loops that one block of sums goes through: from this one on, it in parts if it is long.
-  const int64_t sumBlock = emitter.getTarget().prefersSize ? kSumBlockOfSmallCode : kSumBlock;
+  const int64_t sumBlock = emitter.getTarget().prefersSize && !sumsInFloats ? kSumBlockOfSmallCode : kSumBlock;
   size_t blockDepth = steps.empty() ? 0 : steps.size() - 1;
   int64_t blockSteps = steps.empty() ? 1 : getConstant(steps.back().extent);
   while (blockDepth != 0 && blockSteps * getConstant(steps[blockDepth - 1].extent) <= sumBlock)
     blockSteps *= getConstant(steps[--blockDepth].extent);
-  const bool isInBlocks = !inits.empty() && isa<FloatType>(getSumType()) && (blockDepth != 0 || blockSteps > sumBlock);
+  const bool isInBlocks =
+      !inits.empty() && isa<FloatType>(getSumType()) && (blockDepth != 0 || blockSteps > sumBlock || sumsInFloats);
+  ImplicitLocOpBuilder &b = emitter.getBuilder();
+  auto addPart = [&](Value sum, Value part) -> Value {
+    if (!sumsInFloats)
+      return arith::AddFOp::create(b, sum, part);
+    return arith::AddIOp::create(b, sum, arith::FPToSIOp::create(b, sum.getType(), part));
+  };
   std::function<Sums(size_t, ValueRange)> emitFrom = [&](size_t depth, ValueRange carried) -> Sums {
     if (depth == steps.size())
       return body(loops, carried);
@@ -362,11 +383,15 @@ ContractionNest::Sums ContractionNest::emitSteps(Indices loops, ValueRange inits
       const bool isWhole = step.extent.isConstant() && extent % size == 0;
       Sums parts = emitPart(lower, isWhole ? end : emitter.min(end, step.extent), inits), total;
       for (auto [sum, part] : llvm::zip_equal(sums, parts))
-        total.push_back(arith::AddFOp::create(emitter.getBuilder(), sum, part));
+        total.push_back(addPart(sum, part));
       return total;
     });
   };
-  return emitFrom(0, inits);
+  if (!sumsInFloats)
+    return emitFrom(0, inits);
+  Type type = emitter.getVectorType(root.getAccumulatorType());
+  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
+  return emitFrom(0, Sums(inits.size(), zero));
 }
 
 /// One step's NR columns of a panel; `number` counts the panels that run at once.
@@ -380,13 +405,20 @@ Value ContractionNest::emitColumns(ArrayRef<Index> loops, Index panel, int64_t n
   }
   if (dot)
     return dot->emitColumns(emitter, loops, panel, panelWidth);
-  return root.emitColumns(emitter, loops, panel, panelWidth);
+  return toFactor(root.emitColumns(emitter, loops, panel, panelWidth));
+}
+
+Value ContractionNest::toFactor(Value element) {
+  if (!sumsInFloats)
+    return element;
+  Type type = isa<VectorType>(element.getType()) ? Type(emitter.getVectorType(getFactorType())) : getFactorType();
+  return arith::SIToFPOp::create(emitter.getBuilder(), type, element);
 }
 
 /// What one step takes of row `row` of the matrix, at a point of the loops.
 Value ContractionNest::emitRowFactor(ArrayRef<Index> loops, Index row) {
   if (!copied)
-    return dot ? dot->emitRowGroup(emitter, loops) : root.emitRowElement(emitter, loops);
+    return dot ? dot->emitRowGroup(emitter, loops) : toFactor(root.emitRowElement(emitter, loops));
   Index rowInCopy = emitter.sub(row, getFirstRow(tilesLower)), step = loops[steps.back().last];
   if (!dot)
     return emitter.load(*copied, {rowInCopy, step});
@@ -403,32 +435,15 @@ Value ContractionNest::emitRowFactor(ArrayRef<Index> loops, Index row) {
 bool ContractionNest::rowsCollide() {
   if (rowDims.empty() || tileRows <= panelsAtOnce)
     return false;
-  auto type = cast<RankedTensorType>(root.rows->get().getType());
-  AffineMap map = root.op.getMatchingIndexingMap(root.rows);
   AffineMap outputMap = root.op.getMatchingIndexingMap(root.op.getDpsInitOperand(0));
   // The innermost of the row's loops.
-  int dim = -1;
   for (auto [position, outputDim] : llvm::enumerate(output->dims))
-    if (outputDim.id == static_cast<int>(rowDims.back().group.last))
-      dim = cast<AffineDimExpr>(outputMap.getResult(position)).getPosition();
-  if (dim < 0)
-    return false;
-  int64_t distance = type.getElementTypeBitWidth() / 8;
-  for (size_t position = map.getNumResults(); position-- != 0;) {
-    AffineExpr expr = map.getResult(position);
-    if (expr.isFunctionOfDim(dim)) {
-      // A stride moves rows further apart by its factor.
-      std::optional<int64_t> step = getStep(map, position, dim);
-      if (!step)
-        return false;
-      distance *= *step;
-      int64_t sets = kCacheSetDistance / std::gcd(distance, kCacheSetDistance);
-      return llvm::divideCeil(tileRows, sets) + panelsAtOnce > kCacheWays;
+    if (outputDim.id == static_cast<int>(rowDims.back().group.last)) {
+      const unsigned loop = cast<AffineDimExpr>(outputMap.getResult(position)).getPosition();
+      std::optional<int64_t> distance = root.getRowDistance(loop);
+      const int64_t sets = kCacheSetDistance / std::gcd(distance.value_or(1), kCacheSetDistance);
+      return distance && llvm::divideCeil(tileRows, sets) + panelsAtOnce > kCacheWays;
     }
-    if (type.isDynamicDim(position))
-      return false;
-    distance *= type.getDimSize(position);
-  }
   return false;
 }
 
@@ -444,7 +459,8 @@ void ContractionNest::emitCopyOfRows() {
     Indices loops = getLoops(point);
     emitter.emitLanes(0, steps.front().extent, 2 * emitter.getTarget().getLanes(32), [&](Index step) {
       loops[steps.front().last] = step;
-      Value elements = dot ? dot->emitRow(emitter, loops) : emitter.toVector(root.emitRowElement(emitter, loops));
+      Value elements =
+          dot ? dot->emitRow(emitter, loops) : emitter.toVector(toFactor(root.emitRowElement(emitter, loops)));
       emitter.store(elements, target, {emitter.sub(row, first), step});
     });
   });
@@ -682,8 +698,7 @@ Grid ContractionNest::emit() {
   bool staticSteps = stepCount.isConstant() && stepCount.offset * panelBytes <= kLargestPanelBytes;
   if (!unpack && !fewRows && staticSteps) {
     Value memory = emitter.allocateScratch(panelsAtOnce * stepCount.offset * panelBytes);
-    packed = emitter.getBuffer(memory, root.getAccumulatorType(), {Index(panelsAtOnce), stepCount, Index(panelWidth)},
-                               false);
+    packed = emitter.getBuffer(memory, getFactorType(), {Index(panelsAtOnce), stepCount, Index(panelWidth)}, false);
   }
   masksLoads = !unpack && !packed;
   if (masksLoads)
@@ -693,7 +708,8 @@ Grid ContractionNest::emit() {
   tiles = rows.isConstant() ? Index(llvm::divideCeil(rows.offset, tileRows)) : emitter.ceilDiv(rows, tileRows);
   panels = emitter.ceilDiv(columns, panelWidth);
   int64_t blockRows = kBlockRows;
-  bool copiesRows = isMatrix() && (rowDims.size() > 1 || rowsCollide() || (dot && dot->needsCopyOfRows()));
+  bool copiesRows =
+      isMatrix() && (rowDims.size() > 1 || rowsCollide() || sumsInFloats || (dot && dot->needsCopyOfRows()));
   if ((copiesRows || root.op.getMatchingIndexingMap(root.rows).isProjectedPermutation()) && stepCount.isConstant())
     blockRows = std::min(blockRows, kBlockBytes / std::max<int64_t>(1, stepCount.offset * panelBytes / panelWidth));
   blockRows = getParameter(emitter.getKernel(), "block_rows", blockRows);
@@ -749,7 +765,7 @@ Grid ContractionNest::emit() {
   Index lower = isOne(grid.x) ? Index(0) : emitter.mul(emitter.getWorkgroup(0), panelsPerBlock);
   Index upper = isOne(grid.x) ? panels : emitter.min(panels, emitter.add(lower, panelsPerBlock));
   if (copiesRows) {
-    Type type = dot ? dot->getRowType() : root.getAccumulatorType();
+    Type type = dot ? dot->getRowType() : getFactorType();
     int64_t lineElements = kLineBytes / (type.getIntOrFloatBitWidth() / 8);
     int64_t distance = (llvm::divideCeil(stepCount.offset, lineElements) | 1) * lineElements;
     Value memory = emitter.allocateScratch(tilesPerBlock * tileRows * distance * (type.getIntOrFloatBitWidth() / 8));

@@ -8,6 +8,8 @@
 
 #include "torchc/Codegen/ContractionRoot.h"
 
+#include "torchc/Codegen/Strategy.h"
+
 using namespace mlir;
 using namespace torchc;
 
@@ -104,6 +106,24 @@ linalg::UnPackOp ContractionRoot::getUnpack() const {
              : linalg::UnPackOp();
 }
 
+std::optional<int64_t> ContractionRoot::getRowDistance(unsigned loop) const {
+  auto type = cast<RankedTensorType>(rows->get().getType());
+  AffineMap map = linalg().getMatchingIndexingMap(rows);
+  int64_t distance = type.getElementTypeBitWidth() / 8;
+  for (size_t position = map.getNumResults(); position-- != 0;) {
+    AffineExpr expr = map.getResult(position);
+    if (expr.isFunctionOfDim(loop)) {
+      // A stride moves rows further apart by its factor.
+      std::optional<int64_t> step = getStep(map, position, loop);
+      return step ? std::optional(distance * *step) : std::nullopt;
+    }
+    if (type.isDynamicDim(position))
+      return std::nullopt;
+    distance *= type.getDimSize(position);
+  }
+  return std::nullopt;
+}
+
 bool ContractionRoot::hasInit() const {
   auto fill = linalg().getDpsInitOperand(0)->get().getDefiningOp<linalg::FillOp>();
   return !fill || !(matchPattern(fill.getInputs()[0], m_AnyZeroFloat()) || matchPattern(fill.getInputs()[0], m_Zero()));
@@ -128,7 +148,7 @@ Value ContractionRoot::emitFactor(ValueEmitter &emitter, OpOperand *operand, Val
 Value ContractionRoot::emitMultiplyAdd(ValueEmitter &emitter, Value row, Value column, Value sum) const {
   ImplicitLocOpBuilder &b = emitter.getBuilder();
   row = emitter.toVector(row);
-  if (isa<FloatType>(getAccumulatorType()))
+  if (isa<FloatType>(getElementTypeOrSelf(sum.getType())))
     // Fused where the CPU has the instruction, else a product and a sum.
     return LLVM::FMulAddOp::create(b, row, emitter.toVector(column), sum);
   return arith::AddIOp::create(b, sum, arith::MulIOp::create(b, row, emitter.toVector(column)));
