@@ -306,7 +306,7 @@ void BlockGrouper::pullDequantization(int index) {
       groups[found->second].ops.clear();
       group.ops.insert(group.ops.begin(), op);
       found->second = index;
-      widened = getInputInPlace(op)->get();
+      widened = getWidenedInput(op)->get();
     }
   }
 }

@@ -172,18 +172,18 @@ std::pair<Value, AffineMap> QuantizedFactor::getIntegers(OpBuilder &builder, Den
     builder.setInsertionPoint(op);
     SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, op.getLoc(), op.getDpsInits()[0]);
     Value empty = tensor::EmptyOp::create(builder, op.getLoc(), sizes, integer.getType());
-    auto quantize = linalg::GenericOp::create(
-        builder, op.getLoc(), empty.getType(), op.getDpsInputs(), empty, op.getIndexingMapsArray(),
-        op.getIteratorTypesArray(), [&](OpBuilder &body, Location loc, ValueRange arguments) {
-          IRMapping mapping;
-          mapping.map(op.getRegionInputArgs(), arguments.drop_back());
-          for (Operation &inner : op.getBody()->without_terminator()) {
-            body.clone(inner, mapping);
-            if (&inner == integer.getDefiningOp())
-              break;
-          }
-          linalg::YieldOp::create(body, loc, mapping.lookup(integer));
-        });
+    auto quantize = linalg::GenericOp::create(builder, op.getLoc(), empty.getType(), op.getDpsInputs(), empty,
+                                              op.getIndexingMapsArray(), op.getIteratorTypesArray(),
+                                              [&](OpBuilder &body, Location loc, ValueRange arguments) {
+                                                IRMapping mapping;
+                                                mapping.map(op.getRegionInputArgs(), arguments.drop_back());
+                                                for (Operation &inner : op.getBody()->without_terminator()) {
+                                                  body.clone(inner, mapping);
+                                                  if (&inner == integer.getDefiningOp())
+                                                    break;
+                                                }
+                                                linalg::YieldOp::create(body, loc, mapping.lookup(integer));
+                                              });
     integers = quantize.getResult(0);
   }
   return {integers, linalg::LinalgOp(product).getMatchingIndexingMap(factor)};
@@ -345,7 +345,8 @@ static void liftScales(linalg::LinalgOp product, DenseMap<Value, Value> &knownIn
     integers.push_back(tensor);
     reads.push_back(map);
   }
-  SmallVector<Value> inputs{multiply(builder, product, integers, reads, {factors[0].isSigned(), factors[1].isSigned()})};
+  SmallVector<Value> inputs{
+      multiply(builder, product, integers, reads, {factors[0].isSigned(), factors[1].isSigned()})};
   const int64_t rank = cast<RankedTensorType>(inputs[0].getType()).getRank();
   SmallVector<AffineMap> maps{builder.getMultiDimIdentityMap(rank)};
   // Of each factor whose counterpart has a zero point.

@@ -76,7 +76,9 @@ static std::optional<ColumnOperand> findColumns(linalg::LinalgOp op) {
 /// The order of the tiles: dims that the result has, panels, then what is summed up.
 static SmallVector<int64_t> getOuterOrder(linalg::LinalgOp op, const ColumnOperand &columns) {
   SmallVector<int64_t> shared, summed;
-  for (auto [dim, expr] : llvm::enumerate(op.getMatchingIndexingMap(columns.operand).getResults())) {
+  // What is packed into one element has no dim there.
+  const int64_t rank = cast<RankedTensorType>(columns.weight.getType()).getRank();
+  for (auto [dim, expr] : llvm::enumerate(op.getMatchingIndexingMap(columns.operand).getResults().take_front(rank))) {
     unsigned loop = cast<AffineDimExpr>(expr).getPosition();
     if (static_cast<int64_t>(dim) != columns.column)
       (linalg::isParallelIterator(op.getIteratorTypesArray()[loop]) ? shared : summed).push_back(dim);

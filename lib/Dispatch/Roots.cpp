@@ -69,15 +69,35 @@ OpOperand *torchc::getInputInPlace(linalg::GenericOp op) {
   return nullptr;
 }
 
+OpOperand *torchc::getWidenedInput(linalg::GenericOp op) {
+  if (OpOperand *input = getInputInPlace(op))
+    return input;
+  if (op.getNumDpsInputs() != 1 || op.getNumDpsInits() != 1 || op.getNumReductionLoops() != 0)
+    return nullptr;
+  OpOperand *input = op.getDpsInputOperand(0);
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  AffineMap output = op.getMatchingIndexingMap(op.getDpsInitOperand(0)), read = op.getMatchingIndexingMap(input);
+  const bool isPacked = output.isIdentity() && read == output.dropResult(type.getRank() - 1) &&
+                        getElementTypeOrSelf(input->get().getType()).isInteger(32) &&
+                        type.getDimSize(type.getRank() - 1) == 8 && type.getElementType().isInteger(8);
+  return isPacked ? input : nullptr;
+}
+
 Value torchc::getNarrowConstants(Value tensor) {
   Value source = tensor;
   while (auto op = source.getDefiningOp<linalg::GenericOp>()) {
-    OpOperand *input = getInputInPlace(op);
+    OpOperand *input = getWidenedInput(op);
     if (!input)
       return {};
     source = input->get();
+    // What elements are packed by is computed when compiling.
+    if (input != getInputInPlace(op))
+      break;
   }
-  auto bits = [](Value value) { return getElementTypeOrSelf(value.getType()).getIntOrFloatBitWidth(); };
+  auto bits = [](Value value) {
+    auto type = cast<RankedTensorType>(value.getType());
+    return type.getElementTypeBitWidth() * (type.hasStaticShape() ? type.getNumElements() : 1);
+  };
   auto unpack = source.getDefiningOp<linalg::UnPackOp>();
   bool isKnown = source != tensor && isComputedOfConstants(unpack ? unpack.getSource() : source);
   return isKnown && 2 * bits(source) < bits(tensor) ? source : Value();

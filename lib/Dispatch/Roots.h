@@ -33,6 +33,10 @@ mlir::Operation *getRoot(mlir::Block &body);
 /// of them; null if there is none, or if the op reduces.
 mlir::OpOperand *getInputInPlace(mlir::linalg::GenericOp op);
 
+/// The same, or the input that packs as many elements of the op's result into each of its own as the result's last
+/// dim has.
+mlir::OpOperand *getWidenedInput(mlir::linalg::GenericOp op);
+
 /// The constants of few bits, or the view of their panels, that elementwise ops widen to
 /// `tensor`, each element at its place (dequantised weights). Folding them would give up
 /// what they save. Null if `tensor` is nothing of the kind.

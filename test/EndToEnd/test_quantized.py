@@ -327,3 +327,70 @@ def test_quantized_convolutions():
     program = torchc.compile(torch.export.export(model, (x,)))
     with torch.no_grad():
         assert (program(x) - model(x)).abs().max() < 0.02 * model(x).abs().max()
+
+
+class FourBits(nn.Module):
+    """Weights of four bits as language models have them: two in a byte, a scale (and zero point) for each group."""
+
+    def __init__(self, columns, inner, group, packing, has_zeros=False):
+        super().__init__()
+        self.shape, self.packing = (columns, inner // group, group), packing
+        weight = torch.randn(self.shape) / inner**0.5
+        self.register_buffer("scales", weight.abs().amax(2, keepdim=True) / 7)
+        self.register_buffer("zeros", torch.randint(6, 10, (columns, inner // group, 1)).to(torch.uint8) if has_zeros else None)
+        values = ((weight / self.scales).round().clamp(-8, 7) + 8).to(torch.uint8).flatten(1)
+        if packing == "neighbours":
+            packed = values[:, ::2] | values[:, 1::2] << 4
+        elif packing == "halves":
+            packed = values[:, : inner // 2] | values[:, inner // 2:] << 4
+        else:
+            packed = values.to(torch.int8) - 8
+        self.register_buffer("weight", packed)
+
+    def forward(self, x):
+        if self.packing == "bytes":
+            weight, middle = self.weight, 0
+        else:
+            low, high, middle = self.weight & 15, self.weight >> 4, 8
+            weight = torch.stack((low, high), -1).flatten(1) if self.packing == "neighbours" else torch.cat((low, high), 1)
+        weight = weight.view(self.shape).to(x.dtype)
+        weight = weight - (middle if self.zeros is None else self.zeros.to(x.dtype))
+        return F.linear(x, (weight * self.scales.to(x.dtype)).flatten(1))
+
+
+@pytest.mark.parametrize("packing", ["neighbours", "halves", "bytes"])
+@pytest.mark.parametrize("rows, columns, inner, group", [(1, 64, 256, 32), (1, 48, 96, 96), (5, 64, 384, 128), (40, 32, 128, 64),
+                                                         (1, 50, 64, 32), (2, 16, 40, 20), (1, 160, 1024, 512)])
+def test_weights_of_four_bits(packing, rows, columns, inner, group):
+    torch.manual_seed(0)
+    check(FourBits(columns, inner, group, packing), torch.randn(rows, inner))
+
+
+@pytest.mark.parametrize("rows", [1, 20])
+def test_weights_of_four_bits_with_zero_points(rows):
+    torch.manual_seed(0)
+    check(FourBits(64, 256, 64, "neighbours", has_zeros=True), torch.randn(rows, 256))
+
+
+def test_weights_of_four_bits_on_all_targets():
+    torch.manual_seed(0)
+    model, x = FourBits(80, 512, 64, "neighbours").eval(), torch.randn(1, 512)
+    for cpu in ("x86-64-v2", "x86-64-v3", "x86-64-v4", "host"):
+        program = torchc.compile(torch.export.export(model, (x,)), target_cpu=cpu)
+        torch.testing.assert_close(program(x), model(x), rtol=1e-5, atol=1e-5)
+
+
+def test_weights_of_four_bits_and_rows_of_bf16():
+    torch.manual_seed(0)
+    model, x = FourBits(64, 256, 64, "neighbours").eval(), torch.randn(3, 256).bfloat16()
+    program = torchc.compile(torch.export.export(model, (x,)))
+    torch.testing.assert_close(program(x), model(x), rtol=2e-2, atol=2e-2)
+
+
+def test_weights_of_four_bits_stay_so(tmp_path):
+    """Nothing of the file is as large as the weights in eight bits."""
+    torch.manual_seed(0)
+    model, x = FourBits(256, 1024, 128, "neighbours").eval(), torch.randn(1, 1024)
+    program = torchc.compile(torch.export.export(model, (x,)), target_cpu="x86-64-v3")
+    program.save(tmp_path / "model.vmfb")
+    assert (tmp_path / "model.vmfb").stat().st_size < 256 * 1024

@@ -32,6 +32,10 @@ struct ContractionRoot {
   mlir::Type getAccumulatorType() const;
   /// If `columns` is packed in panels, the op that views it as a matrix.
   mlir::linalg::UnPackOp getUnpack() const;
+  /// Whether several elements along the innermost loop of `columns` are packed into each integer.
+  bool packsElements() const;
+  /// Bindings that the epilogue reads at the place of the result.
+  llvm::SmallVector<mlir::Value> findAddends(dispatch::KernelOp kernel) const;
   /// Whether the output starts from anything but zeros.
   bool hasInit() const;
 
@@ -42,9 +46,10 @@ struct ContractionRoot {
   mlir::Value emitRow(ValueEmitter &emitter, llvm::ArrayRef<Index> loops) const;
   /// The same with the casts of the body, in the accumulator's type.
   mlir::Value emitRowElement(ValueEmitter &emitter, llvm::ArrayRef<Index> loops) const;
-  /// Elements of `columns` at a point of the loops, but for n: the `width` columns of
-  /// number `panel`. If `columns` is packed, `width` divides its panels.
-  mlir::Value emitColumns(ValueEmitter &emitter, llvm::ArrayRef<Index> loops, Index panel, int64_t width) const;
+  /// Elements of `columns`, or of the `tensor` that it is computed of in place, at a point of the loops, but for n: the
+  /// `width` columns of number `panel`. If `columns` is packed, `width` divides its panels.
+  mlir::Value emitColumns(ValueEmitter &emitter, llvm::ArrayRef<Index> loops, mlir::Value tensor, Index panel,
+                          int64_t width) const;
   /// Where these columns are in the packed tensor.
   Indices getPackedPoint(ValueEmitter &emitter, llvm::ArrayRef<Index> loops, Index panel, int64_t width) const;
   /// Computes the kernel's `results` at a point of theirs from `sum`, an element of the
@@ -57,7 +62,23 @@ struct ContractionRoot {
   mlir::Value emitMultiplyAdd(ValueEmitter &emitter, mlir::Value row, mlir::Value column, mlir::Value sum) const;
 
 private:
+  mlir::Value emitLookup(ValueEmitter &emitter, mlir::Value function, llvm::ArrayRef<Index> point,
+                         mlir::Value packed) const;
   mlir::linalg::LinalgOp linalg() const { return op; }
+};
+
+/// What columns are multiplied by last, the same for a group of k: the sum of a group may be multiplied instead.
+struct GroupScale {
+  ContractionRoot root;
+  mlir::Value unscaled; ///< The columns before.
+  mlir::Value scale;
+  mlir::AffineMap map; ///< Where `scale` is read at a point of the loops.
+
+  static std::optional<GroupScale> find(const ContractionRoot &root, llvm::ArrayRef<LoopGroup> steps);
+  /// Whether it differs between points of a loop of k.
+  bool usesLoops(const LoopGroup &group) const;
+  /// Of the `width` columns of number `panel`.
+  mlir::Value emit(ValueEmitter &emitter, llvm::ArrayRef<Index> loops, Index panel, int64_t width) const;
 };
 
 } // namespace torchc

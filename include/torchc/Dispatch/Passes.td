@@ -111,6 +111,16 @@ def NarrowFactors : Pass<"torchc-narrow-factors", "mlir::func::FuncOp"> {
   let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
 }
 
+def NarrowWeights : Pass<"torchc-narrow-weights", "mlir::ModuleOp"> {
+  let summary = "Keep weights that fit four bits in four bits";
+  let description = [{
+    Before: products that widen constants of eight bits whose values all lie within 16 integers. After: eight of them
+    along k are an integer of 32 bits, for FoldConstants to compute; the product takes them out of it. What is the
+    same function of each element is apart from scales and zero points of groups.
+  }];
+  let dependentDialects = ["torchc::torch::TorchDialect", "mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
+}
+
 def PackWeights : Pass<"torchc-pack-weights", "mlir::func::FuncOp"> {
   let summary = "Bring weights into the order in which kernels read them";
   let description = [{

@@ -5,7 +5,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-
 //
 // out[m, n] = epilogue(sum over k of rows[m, k] * columns[k, n]); in a convolution m
 // is a pixel and k a point of the window. The register tile is
@@ -118,7 +117,6 @@ private:
   Value toFactor(Value element);
   /// Points of k that one step takes.
   int64_t getStepPoints() const { return dot ? dot->getPoints() : 1; }
-  void findAddends();
   /// Whether k is one dim: no window. Rows may then be copied together.
   bool isMatrix() const { return steps.size() == 1 && steps.front().extent.isConstant(); }
   bool rowsCollide();
@@ -135,7 +133,9 @@ private:
   int64_t chooseImageRows(Index stepCount) const;
   void splitRows(int64_t columnBlocks, double groupFlops);
   /// Writes the loops over k; `body` gets all loop indices, those of k set.
-  Sums emitSteps(Indices loops, ValueRange inits, function_ref<Sums(ArrayRef<Index>, ValueRange)> body);
+  /// Sums are of `panelCount` panels from `panel` on.
+  Sums emitSteps(Indices loops, ValueRange inits, Index panel, int64_t panelCount,
+                 function_ref<Sums(ArrayRef<Index>, ValueRange)> body);
   Value emitColumns(ArrayRef<Index> loops, Index panel, int64_t number);
   Value emitRowFactor(ArrayRef<Index> loops, Index row);
   void setPoint(Indices &point, ArrayRef<Dim> dims, Index linear);
@@ -166,8 +166,9 @@ private:
   SmallVector<Value> addends; ///< Bindings that the epilogue reads at the place of the result.
   bool masksLoads = false;
   bool fewRows = false;
-  std::optional<DotProduct> dot; ///< If one instruction takes several points of k.
-  bool sumsInFloats = false;     ///< Products of eight bits, of which a block's sum is exact in f32.
+  std::optional<DotProduct> dot;        ///< If one instruction takes several points of k.
+  std::optional<GroupScale> groupScale; ///< What multiplies sums instead of columns.
+  bool sumsInFloats = false;            ///< Products of eight bits, of which a block's sum is exact in f32.
 };
 } // namespace
 
@@ -236,7 +237,7 @@ bool ContractionNest::analyze() {
     rowsExpr = rowsExpr * dim.extentExpr;
   }
   columns = columnDim->group.extent;
-  findAddends();
+  addends = root.findAddends(emitter.getKernel());
   if (rows.isConstant() && rows.offset * 2 <= tileRows) {
     fewRows = around.empty();
     for (int64_t more : {4, 2})
@@ -253,23 +254,13 @@ bool ContractionNest::analyze() {
       tileRows = most;
     }
   }
+  if (fewRows && unpack && !steps.empty())
+    groupScale = GroupScale::find(root, steps);
   tileRows = getParameter(emitter.getKernel(), "tile_rows", tileRows);
   panelsAtOnce = getParameter(emitter.getKernel(), "panels_at_once", panelsAtOnce);
   // Few rows times columns that lie along k: sums along lanes, which is kRows.
   AffineExpr innermost = root.op.getMatchingIndexingMap(root.columns).getResults().back();
   return unpack || !fewRows || innermost.isFunctionOfDim(root.columnLoop);
-}
-
-void ContractionNest::findAddends() {
-  auto type = cast<RankedTensorType>(root.getResult().getType());
-  for (auto op : emitter.getKernel().getBody().front().getOps<linalg::GenericOp>())
-    for (OpOperand *input : op.getDpsInputOperands()) {
-      auto inputType = dyn_cast<RankedTensorType>(input->get().getType());
-      if (op != root.op && isa<BlockArgument>(input->get()) && inputType && inputType.getShape() == type.getShape() &&
-          op.getMatchingIndexingMap(input).isIdentity() &&
-          op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isIdentity() && !llvm::is_contained(addends, input->get()))
-        addends.push_back(input->get());
-    }
 }
 
 void ContractionNest::chooseTile() {
@@ -324,7 +315,7 @@ static int64_t getPartSize(int64_t extent, int64_t block) {
   return block;
 }
 
-ContractionNest::Sums ContractionNest::emitSteps(Indices loops, ValueRange inits,
+ContractionNest::Sums ContractionNest::emitSteps(Indices loops, ValueRange inits, Index panel, int64_t panelCount,
                                                  function_ref<Sums(ArrayRef<Index>, ValueRange)> body) {
   // From which loop on everything is written out. Not over a window: what one pixel
   // reads at one step another reads at the next, and kept for that long these values
@@ -344,15 +335,26 @@ ContractionNest::Sums ContractionNest::emitSteps(Indices loops, ValueRange inits
   const int64_t sumBlock = emitter.getTarget().prefersSize && !sumsInFloats ? kSumBlockOfSmallCode : kSumBlock;
   size_t blockDepth = steps.empty() ? 0 : steps.size() - 1;
   int64_t blockSteps = steps.empty() ? 1 : getConstant(steps.back().extent);
-  while (blockDepth != 0 && blockSteps * getConstant(steps[blockDepth - 1].extent) <= sumBlock)
+  auto isScaled = [&](const LoopGroup &step) { return groupScale && groupScale->usesLoops(step); };
+  while (blockDepth != 0 && blockSteps * getConstant(steps[blockDepth - 1].extent) <= sumBlock &&
+         !isScaled(steps[blockDepth - 1]))
     blockSteps *= getConstant(steps[--blockDepth].extent);
-  const bool isInBlocks =
-      !inits.empty() && isa<FloatType>(getSumType()) && (blockDepth != 0 || blockSteps > sumBlock || sumsInFloats);
+  const bool isInBlocks = !inits.empty() && isa<FloatType>(getSumType()) &&
+                          (blockDepth != 0 || blockSteps > sumBlock || sumsInFloats || groupScale);
   ImplicitLocOpBuilder &b = emitter.getBuilder();
-  auto addPart = [&](Value sum, Value part) -> Value {
-    if (!sumsInFloats)
-      return arith::AddFOp::create(b, sum, part);
-    return arith::AddIOp::create(b, sum, arith::FPToSIOp::create(b, sum.getType(), part));
+  auto addParts = [&](ValueRange sums, ValueRange parts) {
+    Sums total;
+    for (auto [i, sum, part] : llvm::enumerate(sums, parts)) {
+      if (sumsInFloats)
+        total.push_back(arith::AddIOp::create(b, sum, arith::FPToSIOp::create(b, sum.getType(), part)));
+      else if (groupScale)
+        total.push_back(LLVM::FMulAddOp::create(
+            b, part, groupScale->emit(emitter, loops, emitter.add(panel, i / (sums.size() / panelCount)), panelWidth),
+            sum));
+      else
+        total.push_back(arith::AddFOp::create(b, sum, part));
+    }
+    return total;
   };
   std::function<Sums(size_t, ValueRange)> emitFrom = [&](size_t depth, ValueRange carried) -> Sums {
     if (depth == steps.size())
@@ -381,10 +383,7 @@ ContractionNest::Sums ContractionNest::emitSteps(Indices loops, ValueRange inits
     return emitter.emitLoop(0, step.extent, size, carried, [&](Index lower, ValueRange sums) {
       Index end = emitter.add(lower, size);
       const bool isWhole = step.extent.isConstant() && extent % size == 0;
-      Sums parts = emitPart(lower, isWhole ? end : emitter.min(end, step.extent), inits), total;
-      for (auto [sum, part] : llvm::zip_equal(sums, parts))
-        total.push_back(addPart(sum, part));
-      return total;
+      return addParts(sums, emitPart(lower, isWhole ? end : emitter.min(end, step.extent), inits));
     });
   };
   if (!sumsInFloats)
@@ -405,7 +404,8 @@ Value ContractionNest::emitColumns(ArrayRef<Index> loops, Index panel, int64_t n
   }
   if (dot)
     return dot->emitColumns(emitter, loops, panel, panelWidth);
-  return toFactor(root.emitColumns(emitter, loops, panel, panelWidth));
+  Value columns = groupScale ? groupScale->unscaled : root.columns->get();
+  return toFactor(root.emitColumns(emitter, loops, columns, panel, panelWidth));
 }
 
 Value ContractionNest::toFactor(Value element) {
@@ -473,7 +473,7 @@ void ContractionNest::emitPack(Index panel, int64_t number) {
   std::swap(target, packed);
   Index first = emitter.mul(panel, panelWidth);
   auto emitAll = [&] {
-    emitSteps(getLoops(at), {}, [&](ArrayRef<Index> loops, ValueRange) {
+    emitSteps(getLoops(at), {}, panel, 1, [&](ArrayRef<Index> loops, ValueRange) {
       Value values = emitter.toVector(emitColumns(loops, panel, number));
       Index step;
       for (const LoopGroup &group : steps)
@@ -492,7 +492,10 @@ void ContractionNest::emitPack(Index panel, int64_t number) {
 /// few rows is through with its panels too soon for that: it fetches what lies a little
 /// ahead in each.
 void ContractionNest::emitPrefetch(ArrayRef<Index> loops, Index tile, Index panel, int64_t panelCount) {
-  if (!unpack || panelWidth != packedWidth || emitter.getTarget().prefersSize)
+  // Elements that are packed into one integer are fetched once.
+  const bool isPacked = root.packsElements();
+  if (!unpack || panelWidth != packedWidth || emitter.getTarget().prefersSize ||
+      (isPacked && !(loops[steps.back().last].isConstant() && loops[steps.back().last].offset == 0)))
     return;
   if (fewRows) {
     for (int64_t number = 0; number != panelCount; ++number)
@@ -501,7 +504,7 @@ void ContractionNest::emitPrefetch(ArrayRef<Index> loops, Index tile, Index pane
     return;
   }
   Index stepCount(1), step;
-  for (const LoopGroup &group : steps) {
+  for (const LoopGroup &group : ArrayRef(steps).drop_back(isPacked)) {
     stepCount = emitter.mul(stepCount, group.extent);
     step = emitter.add(emitter.mul(step, group.extent), loops[group.last]);
   }
@@ -541,29 +544,29 @@ void ContractionNest::emitTile(Index tile, Index row, int64_t count, Index panel
     SmallVector<Indices> rowLoops = llvm::map_to_vector(points, [&](const Indices &point) { return getLoops(point); });
     const bool hasOffset = dot && dot->hasOffset();
     const int64_t rowCount = count + hasOffset;
-    Sums sums =
-        emitSteps(getLoops(at), Sums(rowCount * panelCount, zero), [&](ArrayRef<Index> loops, ValueRange carried) {
-          Sums sums(carried), factors;
-          emitPrefetch(loops, tile, panel, panelCount);
-          for (int64_t number = 0; number != panelCount; ++number)
-            factors.push_back(emitColumns(loops, emitter.add(panel, number), number));
-          auto addProducts = [&](int64_t i, Value factor) {
-            for (int64_t number = 0; number != panelCount; ++number) {
-              Value &sum = sums[number * rowCount + i];
-              sum = dot ? dot->emitMultiplyAdd(emitter, factor, factors[number], sum)
-                        : root.emitMultiplyAdd(emitter, factor, factors[number], sum);
-            }
-          };
-          for (int64_t i = 0; i != count; ++i) {
-            Indices position = rowLoops[i];
-            for (const LoopGroup &step : steps)
-              position[step.last] = loops[step.last];
-            addProducts(i, emitRowFactor(position, emitter.add(row, i)));
-          }
-          if (hasOffset)
-            addProducts(count, dot->emitOffset(emitter));
-          return sums;
-        });
+    Sums sums = emitSteps(getLoops(at), Sums(rowCount * panelCount, zero), panel, panelCount,
+                          [&](ArrayRef<Index> loops, ValueRange carried) {
+                            Sums sums(carried), factors;
+                            emitPrefetch(loops, tile, panel, panelCount);
+                            for (int64_t number = 0; number != panelCount; ++number)
+                              factors.push_back(emitColumns(loops, emitter.add(panel, number), number));
+                            auto addProducts = [&](int64_t i, Value factor) {
+                              for (int64_t number = 0; number != panelCount; ++number) {
+                                Value &sum = sums[number * rowCount + i];
+                                sum = dot ? dot->emitMultiplyAdd(emitter, factor, factors[number], sum)
+                                          : root.emitMultiplyAdd(emitter, factor, factors[number], sum);
+                              }
+                            };
+                            for (int64_t i = 0; i != count; ++i) {
+                              Indices position = rowLoops[i];
+                              for (const LoopGroup &step : steps)
+                                position[step.last] = loops[step.last];
+                              addProducts(i, emitRowFactor(position, emitter.add(row, i)));
+                            }
+                            if (hasOffset)
+                              addProducts(count, dot->emitOffset(emitter));
+                            return sums;
+                          });
     if (!dot)
       return sums;
     Sums results;

@@ -81,18 +81,45 @@ Type ContractionRoot::getAccumulatorType() const {
   return element.isF16() || element.isBF16() ? Float32Type::get(element.getContext()) : element;
 }
 
+/// The input of an elementwise op that has the element that is written, if need be together with others: those of the
+/// last dim.
+static OpOperand *getInputOfElement(linalg::GenericOp op) {
+  if (!op || op.getNumReductionLoops() != 0 || op.getNumDpsInits() != 1)
+    return nullptr;
+  AffineMap output = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
+  for (OpOperand *input : op.getDpsInputOperands()) {
+    AffineMap read = op.getMatchingIndexingMap(input);
+    if ((output.isPermutation() && read == output) ||
+        (output.isIdentity() && op.getNumDpsInputs() == 1 && output.getNumResults() == read.getNumResults() + 1 &&
+         read == output.dropResult(read.getNumResults())))
+      return input;
+  }
+  return nullptr;
+}
+
 /// The view of packed weights that `tensor` is, or is dequantised from element by element.
 static linalg::UnPackOp findUnpack(Value tensor) {
   if (auto unpack = tensor.getDefiningOp<linalg::UnPackOp>())
     return unpack;
-  auto op = tensor.getDefiningOp<linalg::GenericOp>();
-  if (!op || op.getNumReductionLoops() != 0 || op.getNumDpsInits() != 1)
-    return {};
-  AffineMap output = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
-  for (OpOperand *input : op.getDpsInputOperands())
-    if (output.isPermutation() && op.getMatchingIndexingMap(input) == output)
-      if (linalg::UnPackOp unpack = findUnpack(input->get()))
-        return unpack;
+  OpOperand *input = getInputOfElement(tensor.getDefiningOp<linalg::GenericOp>());
+  return input ? findUnpack(input->get()) : linalg::UnPackOp();
+}
+
+/// If elements of four bits are taken out of packed integers: what last is computed of these bits and nothing else.
+static Value findFunctionOfBits(Value tensor) {
+  Value function;
+  while (auto op = tensor.getDefiningOp<linalg::GenericOp>()) {
+    OpOperand *input = getInputOfElement(op);
+    if (!input)
+      return {};
+    if (op.getNumDpsInputs() != 1)
+      function = {};
+    else if (!function)
+      function = tensor;
+    if (op.getMatchingIndexingMap(input).getNumResults() != op.getNumLoops())
+      return function;
+    tensor = input->get();
+  }
   return {};
 }
 
@@ -122,6 +149,65 @@ std::optional<int64_t> ContractionRoot::getRowDistance(unsigned loop) const {
     distance *= type.getDimSize(position);
   }
   return std::nullopt;
+}
+
+bool ContractionRoot::packsElements() const {
+  linalg::UnPackOp unpack = getUnpack();
+  return unpack && cast<RankedTensorType>(unpack.getResult().getType()).getRank() !=
+                       cast<RankedTensorType>(columns->get().getType()).getRank();
+}
+
+SmallVector<Value> ContractionRoot::findAddends(dispatch::KernelOp kernel) const {
+  SmallVector<Value> addends;
+  auto type = cast<RankedTensorType>(getResult().getType());
+  for (auto generic : kernel.getBody().front().getOps<linalg::GenericOp>())
+    for (OpOperand *input : generic.getDpsInputOperands()) {
+      auto inputType = dyn_cast<RankedTensorType>(input->get().getType());
+      if (generic != op && isa<BlockArgument>(input->get()) && inputType && inputType.getShape() == type.getShape() &&
+          generic.getMatchingIndexingMap(input).isIdentity() &&
+          generic.getMatchingIndexingMap(generic.getDpsInitOperand(0)).isIdentity() &&
+          !llvm::is_contained(addends, input->get()))
+        addends.push_back(input->get());
+    }
+  return addends;
+}
+
+std::optional<GroupScale> GroupScale::find(const ContractionRoot &root, ArrayRef<LoopGroup> steps) {
+  auto scaling = root.columns->get().getDefiningOp<linalg::GenericOp>();
+  OpOperand *unscaled = getInputOfElement(scaling);
+  if (!unscaled || scaling.getNumDpsInputs() != 2)
+    return std::nullopt;
+  OpOperand *scale = scaling.getDpsInputOperand(unscaled->getOperandNumber() == 0 ? 1 : 0);
+  auto multiply = scaling.getBody()->getTerminator()->getOperand(0).getDefiningOp<arith::MulFOp>();
+  auto isFactor = [&](OpOperand *input) {
+    return llvm::is_contained(multiply->getOperands(), scaling.getMatchingBlockArgument(input));
+  };
+  linalg::LinalgOp op = root.op;
+  if (!multiply || !isFactor(unscaled) || !isFactor(scale) || !root.getAccumulatorType().isF32() ||
+      !getElementTypeOrSelf(scaling.getType(0)).isF32())
+    return std::nullopt;
+  AffineMap written = scaling.getMatchingIndexingMap(scaling.getDpsInitOperand(0));
+  AffineMap map = scaling.getMatchingIndexingMap(scale)
+                      .compose(inversePermutation(written))
+                      .compose(op.getMatchingIndexingMap(root.columns));
+  GroupScale found{root, unscaled->get(), scale->get(), map};
+  return found.usesLoops(steps.back()) ? std::nullopt : std::optional(found);
+}
+
+bool GroupScale::usesLoops(const LoopGroup &group) const {
+  linalg::LinalgOp op = root.op;
+  for (unsigned loop = group.first; loop <= group.last; ++loop)
+    if (linalg::isReductionIterator(op.getIteratorTypesArray()[loop]) && map.isFunctionOfDim(loop))
+      return true;
+  return false;
+}
+
+Value GroupScale::emit(ValueEmitter &emitter, ArrayRef<Index> loops, Index panel, int64_t width) const {
+  Indices position(loops), point;
+  position[root.columnLoop] = emitter.add(emitter.mul(panel, width), Index(nullptr, 0, 1));
+  for (AffineExpr expr : map.getResults())
+    point.push_back(emitter.evaluate(expr, position));
+  return emitter.toVector(emitter.emit(scale, point));
 }
 
 bool ContractionRoot::hasInit() const {
@@ -170,7 +256,9 @@ Indices ContractionRoot::getPackedPoint(ValueEmitter &emitter, ArrayRef<Index> l
   linalg::UnPackOp unpack = getUnpack();
   Indices position(loops), point;
   position[columnLoop] = Index(0);
-  for (AffineExpr expr : linalg().getMatchingIndexingMap(columns).getResults())
+  // The elements of one packed integer have a dim of their own beyond it.
+  const size_t rank = cast<RankedTensorType>(unpack.getResult().getType()).getRank();
+  for (AffineExpr expr : linalg().getMatchingIndexingMap(columns).getResults().take_front(rank))
     point.push_back(emitter.evaluate(expr, position));
   int64_t packedWidth = unpack.getStaticInnerTiles()[0];
   Index lane(nullptr, 0, 1), first = emitter.mul(panel, width);
@@ -182,15 +270,48 @@ Indices ContractionRoot::getPackedPoint(ValueEmitter &emitter, ArrayRef<Index> l
   return source;
 }
 
-Value ContractionRoot::emitColumns(ValueEmitter &emitter, ArrayRef<Index> loops, Index panel, int64_t width) const {
+/// Values that four bits have.
+static constexpr int64_t kTableSize = 16;
+
+/// `function` of the element `point` of packed integers.
+Value ContractionRoot::emitLookup(ValueEmitter &emitter, Value function, ArrayRef<Index> point, Value packed) const {
+  ImplicitLocOpBuilder &b = emitter.getBuilder();
+  linalg::UnPackOp unpack = getUnpack();
+  auto type = cast<VectorType>(packed.getType());
+  auto getConstant = [&](ArrayRef<int32_t> values) -> Value {
+    return arith::ConstantOp::create(b, DenseElementsAttr::get(type, values));
+  };
+  // The function of all values there are, as if they were the first elements of integers at a point that no lanes have.
+  const Indices origin(point.size(), Index(0));
+  emitter.hold(unpack.getResult(), ArrayRef(origin).drop_back(),
+               getConstant(llvm::to_vector_of<int32_t>(llvm::seq<int32_t>(0, kTableSize))));
+  Value table = emitter.toVector(emitter.emit(function, origin));
+  Value shift = getConstant(static_cast<int32_t>(point.back().offset * (32 / 8)));
+  Value bits = arith::ShRUIOp::create(b, packed, shift);
+  return LLVM::CallIntrinsicOp::create(b, table.getType(), b.getStringAttr("llvm.x86.avx512.permvar.sf.512"),
+                                       ValueRange{table, bits})
+      .getResult(0);
+}
+
+Value ContractionRoot::emitColumns(ValueEmitter &emitter, ArrayRef<Index> loops, Value tensor, Index panel,
+                                   int64_t width) const {
   Indices position(loops), point;
   position[columnLoop] = emitter.add(emitter.mul(panel, width), Index(nullptr, 0, 1));
   for (AffineExpr expr : linalg().getMatchingIndexingMap(columns).getResults())
     point.push_back(emitter.evaluate(expr, position));
-  if (linalg::UnPackOp unpack = getUnpack())
-    emitter.hold(unpack.getResult(), point,
-                 emitter.emit(unpack.getSource(), getPackedPoint(emitter, loops, panel, width)));
-  return emitFactor(emitter, columns, emitter.emit(columns->get(), point));
+  if (linalg::UnPackOp unpack = getUnpack()) {
+    ArrayRef<Index> place = ArrayRef(point).take_front(cast<RankedTensorType>(unpack.getResult().getType()).getRank());
+    Value packed = emitter.emit(unpack.getSource(), getPackedPoint(emitter, loops, panel, width));
+    Value function = findFunctionOfBits(tensor);
+    // An instruction that looks up 16 numbers by the lowest four bits of each lane.
+    const bool looksUp = function && getElementTypeOrSelf(function.getType()).isF32() && width == kTableSize &&
+                         emitter.getTarget().getLanes(32) == kTableSize && point.back().isConstant();
+    if (looksUp)
+      emitter.hold(function, point, emitLookup(emitter, function, point, packed));
+    else
+      emitter.hold(unpack.getResult(), place, packed);
+  }
+  return emitFactor(emitter, columns, emitter.emit(tensor, point));
 }
 
 void ContractionRoot::storeResults(ValueEmitter &emitter, ValueRange results, ArrayRef<Index> at,

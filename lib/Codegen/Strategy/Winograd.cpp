@@ -184,7 +184,7 @@ void WinogradNest::emitWeights(Index panel, Index number) {
         for (int64_t y = 0; y != 3; ++y) {
           loops[kWindowRow] = y;
           loops[kWindowPixel] = x;
-          taps[y] = root.emitColumns(emitter, loops, emitter.add(panel, i), panelWidth);
+          taps[y] = root.emitColumns(emitter, loops, root.columns->get(), emitter.add(panel, i), panelWidth);
         }
         across[x] = transform(taps[0], taps[1], taps[2]);
       }
