@@ -35,6 +35,46 @@ class NarrowLinear(nn.Module):
         return F.linear(x, self.weight.float() * self.scales)
 
 
+class FourBitLinear(nn.Module):
+    """A layer whose weights are four bits, two in a byte, with a scale for each `group` of them along k."""
+
+    def __init__(self, weight, group=64):
+        super().__init__()
+        columns = weight.shape[0]
+        weight = weight.reshape(columns, -1, group)
+        self.register_buffer("scales", weight.abs().amax(2, keepdim=True) / 7)
+        values = ((weight / self.scales).round() + 8).to(torch.uint8).flatten(1)
+        self.register_buffer("weight", values[:, ::2] | values[:, 1::2] << 4)
+        self.shape = weight.shape
+
+    def forward(self, x):
+        weight = torch.stack((self.weight & 15, self.weight >> 4), -1).view(self.shape)
+        return F.linear(x, ((weight.float() - 8) * self.scales).flatten(1))
+
+
+class DynamicLinear(nn.Module):
+    """A layer of int8 weights with a scale for each column, whose inputs are quantised in the call, by rows."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.register_buffer("scales", layer.weight.detach().abs().amax(1, keepdim=True) / 127)
+        self.register_buffer("weight", (layer.weight.detach() / self.scales).round().to(torch.int8))
+        self.bias = layer.bias
+
+    def forward(self, x):
+        scales = x.abs().amax(-1, keepdim=True).clamp(min=1e-5) / 127
+        x = (x / scales).round().clamp(-128, 127).to(torch.int8).float() * scales
+        return F.linear(x, self.weight.float() * self.scales, self.bias)
+
+
+def quantize_layers(model):
+    """`model` with each linear layer quantised dynamically."""
+    for name, layer in list(model.named_modules()):
+        if isinstance(layer, nn.Linear):
+            model.set_submodule(name, DynamicLinear(layer))
+    return model
+
+
 def _narrow_linear(rows, columns, inner, dtype):
     return NarrowLinear(torch.randn(columns, inner), dtype), (torch.randn(rows, inner),), 2 * rows * columns * inner
 
@@ -60,6 +100,8 @@ KERNELS = {
     "gemv-4096x4096": lambda: _linear(1, 4096, 4096),
     "gemv-4096x4096-bf16": lambda: _narrow_linear(1, 4096, 4096, torch.bfloat16),
     "gemv-4096x4096-int8": lambda: _narrow_linear(1, 4096, 4096, torch.int8),
+    "gemv-4096x4096-int4": lambda: (FourBitLinear(torch.randn(4096, 4096)), (torch.randn(1, 4096),), 2 * 4096 * 4096),
+    "gemm-128x768x3072-int8": lambda: (DynamicLinear(nn.Linear(3072, 768)), (torch.randn(128, 3072),), 2 * 128 * 768 * 3072),
     "gemv-768x3072": lambda: _linear(1, 3072, 768),
     "conv-3x3-64-56": lambda: _convolution(64, 56, 64, 3),
     "conv-3x3-256-14": lambda: _convolution(256, 14, 256, 3),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from kernels import KERNELS, NarrowLinear
+from kernels import KERNELS, FourBitLinear, NarrowLinear, quantize_layers
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "test" / "EndToEnd"))
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -108,14 +108,15 @@ class _Decoding(torch.nn.Module):
 
 
 def _llama_135m_decoding(dtype=None, length=64):
-    """A token behind `length` others, whose keys and values are inputs. `dtype`: of the weights of all products."""
+    """A token behind `length` others, whose keys and values are inputs. `dtype`: of the weights of all products, "int4" too."""
     model = _llama_135m()[0].model
     config = model.config
     if dtype:
         model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.clone())
         for name, layer in list(model.named_modules()):
             if isinstance(layer, torch.nn.Linear):
-                model.set_submodule(name, NarrowLinear(layer.weight.data, dtype))
+                layer = FourBitLinear(layer.weight.data) if dtype == "int4" else NarrowLinear(layer.weight.data, dtype)
+                model.set_submodule(name, layer)
     shape = (config.num_hidden_layers, 1, config.num_key_value_heads, length, config.hidden_size // config.num_attention_heads)
     generator = torch.Generator().manual_seed(3)
     keys, values = (torch.randn(shape, generator=generator) for _ in range(2))
@@ -138,6 +139,12 @@ def _whisper_tiny_encoder():
     return _Output(encoder, "input_features", "last_hidden_state"), (features,)
 
 
+def _quantized(model_and_inputs):
+    """The same with each linear layer quantised to eight bits, its inputs in the call."""
+    model, inputs = model_and_inputs
+    return quantize_layers(model), inputs
+
+
 def _to_bf16(model_and_inputs):
     """The same with all numbers in bf16, results too."""
     model, inputs = model_and_inputs
@@ -158,7 +165,9 @@ MODELS = {
     "llama-135m-decoding": _llama_135m_decoding,
     "llama-135m-decoding-bf16": lambda: _llama_135m_decoding(torch.bfloat16),
     "llama-135m-decoding-int8": lambda: _llama_135m_decoding(torch.int8),
+    "llama-135m-decoding-int4": lambda: _llama_135m_decoding("int4"),
     "resnet50-bf16": lambda: _to_bf16(_resnet50()),
+    "bert-base-128-int8": lambda: _quantized(_bert_base()),
     "bert-base-128-bf16": lambda: _to_bf16(_bert_base()),
     "vit-b16": _vit_base,
     "whisper-tiny-encoder": _whisper_tiny_encoder,
