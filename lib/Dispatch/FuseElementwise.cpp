@@ -119,6 +119,9 @@ static bool shouldMoveBehindCollapse(OpOperand *operand) {
   // changed the program, and tries again without end.
   if (!agreesOnExtents(consumer))
     return false;
+  // A product widens weights of few bits itself, whatever shape their groups have; its rows are only seen another way.
+  if (getRole(consumer) == OpRole::Anchor && getNarrowConstants(reshape.getSrc()))
+    return true;
   // Another operand that fits as it is would need a reshape then.
   return llvm::all_of(consumer.getDpsInputOperands(), [&](OpOperand *other) {
     Operation *producer = other->get().getDefiningOp();

@@ -6,25 +6,22 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// out[m, n] = epilogue(sum over k of rows[m, k] * columns[k, n]); in a convolution m
-// is a pixel and k a point of the window. The register tile is
+// out[m, n] = epilogue(sum over k of rows[m, k] * columns[k, n]); in a convolution m is a pixel, k a point of the
+// window. The register tile is
 //
 //   for panel of NR columns in work group      [packed to scratch memory here, if
 //     for tile of MR rows in work group         columns are not packed already]
 //       for k: NR columns loaded, MR rows broadcast, MR x NR fused multiply-adds
 //       epilogue of the tile, row by row, from registers
 //
-// NR: two vector registers. Where packed panels are narrower than that, a tile takes
-// several of them at once; where they are wider, a part of one. MR: as many rows as
-// registers hold (TargetInfo::getTileRows). The tile stays in registers for the whole of k:
-// measured up to k = 4096, blocking it for the cache gains nothing and costs the epilogue. But
-// every kSumBlock steps the accumulators are added to sums that the stack holds meanwhile. Rows are
-// dealt out evenly (11 = 6 + 5, not 6 + 5 of one and 1 of another kind): a tile of
-// few rows waits for the latency of its multiply-adds. A product with few rows takes
-// more panels at once for the same reason, as long as the sums fit the registers.
-//
-// The last panel's columns beyond n are computed (packing padded them with zeros)
-// and masked when stored.
+// NR: two vector registers. Where packed panels are narrower than that, a tile takes several of them at once; where
+// they are wider, a part of one. MR: as many rows as registers hold (TargetInfo::getTileRows). The tile stays in
+// registers for the whole of k: measured up to k = 4096, blocking it for the cache gains nothing and costs the
+// epilogue. But every kSumBlock steps the accumulators are added to sums that the stack holds meanwhile. Rows are dealt
+// out evenly (11 = 6 + 5, not 6 + 5 of one and 1 of another kind): a tile of few rows waits for the latency of its
+// multiply-adds. A product with few rows takes more panels at once for the same reason, as long as the sums fit the
+// registers.
+// The last panel's columns beyond n are computed (packing padded them with zeros) and masked when stored.
 //
 // Where an instruction adds up several products of bf16 or of eight bits (DotProduct), a step is as many points of k:
 // the lanes hold some rows of a panel, column by column, and as many of a row's elements are broadcast.
@@ -36,8 +33,8 @@
 // first-level cache: a work group copies them to scratch memory first. So it does with
 // pixels of a strided 1x1 convolution, which lie at several distances.
 //
-// While a tile computes, it fetches its share of the next panels from memory: weights are
-// read once a call, and a processor's own prefetching stops at every 4096 bytes.
+// While a tile computes, it fetches its share of the next panels from memory: weights are read once a call, and a
+// processor's own prefetching stops at every 4096 bytes.
 //
 // The result's lines, and what the epilogue reads at its place, another branch of a residual network, are fetched
 // before the sums of a tile: nothing else of it is near, and its rows lie apart.
