@@ -110,6 +110,24 @@ static bool agreesOnExtents(linalg::GenericOp op) {
   return true;
 }
 
+/// Whether a loop of the sum would become several, were the reshape of an operand moved.
+static bool splitsSum(OpOperand *operand, tensor::CollapseShapeOp reshape) {
+  auto op = cast<linalg::GenericOp>(operand->getOwner());
+  AffineMap map = op.getMatchingIndexingMap(operand);
+  return llvm::any_of(llvm::enumerate(reshape.getReassociationIndices()), [&](auto group) {
+    auto loop = dyn_cast<AffineDimExpr>(map.getResult(group.index()));
+    return group.value().size() > 1 && loop &&
+           linalg::isReductionIterator(op.getIteratorTypesArray()[loop.getPosition()]);
+  });
+}
+
+/// Whether a tensor is made of narrow constants, in whatever shape.
+static bool widensConstants(Value tensor) {
+  if (auto reshape = tensor.getDefiningOp<tensor::CollapseShapeOp>())
+    tensor = reshape.getSrc();
+  return getNarrowConstants(tensor) != nullptr;
+}
+
 static bool shouldMoveBehindCollapse(OpOperand *operand) {
   auto reshape = operand->get().getDefiningOp<tensor::CollapseShapeOp>();
   auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
@@ -120,8 +138,11 @@ static bool shouldMoveBehindCollapse(OpOperand *operand) {
   if (!agreesOnExtents(consumer))
     return false;
   // A product widens weights of few bits itself, whatever shape their groups have; its rows are only seen another way.
+  // Another split of what is summed up would stand against that.
   if (getRole(consumer) == OpRole::Anchor && getNarrowConstants(reshape.getSrc()))
     return true;
+  if (splitsSum(operand, reshape) && llvm::any_of(consumer.getDpsInputs(), widensConstants))
+    return false;
   // Another operand that fits as it is would need a reshape then.
   return llvm::all_of(consumer.getDpsInputOperands(), [&](OpOperand *other) {
     Operation *producer = other->get().getDefiningOp();

@@ -158,3 +158,40 @@ func.func @number(%x: tensor<4xf32>, %n: tensor<f32>) -> tensor<4xf32> {
   } -> tensor<4xf32>
   return %y : tensor<4xf32>
 }
+
+ml_program.global private @narrow(#ml_program.extern : tensor<16x2x4xi8>) : tensor<16x2x4xi8>
+
+// Weights of few bits keep the shape of their groups up to the product, whose rows another op computes and reshapes.
+// CHECK-LABEL: func.func @groups
+// CHECK-SAME: %[[X:.*]]: tensor<1x1x8xf32>, %[[S:.*]]: tensor<16x2xf32>
+// CHECK: %[[W:.*]] = ml_program.global_load_const @narrow
+// CHECK: %[[F:.*]] = linalg.generic {{.*}} ins(%[[W]], %[[S]] : tensor<16x2x4xi8>, tensor<16x2xf32>)
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[F]] : tensor<1x2x4xf32>, tensor<16x2x4xf32>)
+func.func @groups(%x: tensor<1x1x8xf32>, %s: tensor<16x2xf32>) -> tensor<1x16xf32> {
+  %zero = arith.constant 0.0 : f32
+  %w = ml_program.global_load_const @narrow : tensor<16x2x4xi8>
+  %xe = tensor.empty() : tensor<1x1x8xf32>
+  %we = tensor.empty() : tensor<16x2x4xf32>
+  %e = tensor.empty() : tensor<1x16xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<1x16xf32>) -> tensor<1x16xf32>
+  %v = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d1, d2)>, affine_map<(d0, d1, d2) -> (d0, d1)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>], iterator_types = ["parallel", "parallel", "parallel"]} ins(%w, %s : tensor<16x2x4xi8>, tensor<16x2xf32>) outs(%we : tensor<16x2x4xf32>) {
+  ^bb0(%a: i8, %b: f32, %o: f32):
+    %0 = arith.sitofp %a : i8 to f32
+    %1 = arith.mulf %0, %b : f32
+    linalg.yield %1 : f32
+  } -> tensor<16x2x4xf32>
+  %rows = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d1, d2)>, affine_map<(d0, d1, d2) -> (d0, d1, d2)>], iterator_types = ["parallel", "parallel", "parallel"]} ins(%x : tensor<1x1x8xf32>) outs(%xe : tensor<1x1x8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %0 = math.exp %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<1x1x8xf32>
+  %m = tensor.collapse_shape %rows [[0], [1, 2]] : tensor<1x1x8xf32> into tensor<1x8xf32>
+  %n = tensor.collapse_shape %v [[0], [1, 2]] : tensor<16x2x4xf32> into tensor<16x8xf32>
+  %y = linalg.generic {indexing_maps = [affine_map<(d0, d1, d2) -> (d0, d2)>, affine_map<(d0, d1, d2) -> (d1, d2)>, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%m, %n : tensor<1x8xf32>, tensor<16x8xf32>) outs(%f : tensor<1x16xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %o, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<1x16xf32>
+  return %y : tensor<1x16xf32>
+}

@@ -394,3 +394,19 @@ def test_weights_of_four_bits_stay_so(tmp_path):
     program = torchc.compile(torch.export.export(model, (x,)), target_cpu="x86-64-v3")
     program.save(tmp_path / "model.vmfb")
     assert (tmp_path / "model.vmfb").stat().st_size < 256 * 1024
+
+
+def test_weights_of_four_bits_after_a_norm():
+    """Rows that another kernel computes, of one token, which three products read."""
+
+    class Step(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layers, self.norm = nn.ModuleList(FourBits(64, 128, 64, "neighbours") for _ in range(3)), nn.RMSNorm(128)
+
+        def forward(self, x):
+            x = self.norm(x)
+            return [layer(x) for layer in self.layers]
+
+    torch.manual_seed(0)
+    check(Step(), torch.randn(1, 1, 128))
