@@ -105,6 +105,21 @@ static linalg::UnPackOp findUnpack(Value tensor) {
   return input ? findUnpack(input->get()) : linalg::UnPackOp();
 }
 
+/// Whether an op takes the four bits at 4 times the index of its last loop.
+static bool takesFourBits(linalg::GenericOp op) {
+  auto masks = op.getBody()->getOps<arith::AndIOp>();
+  if (!llvm::hasSingleElement(masks))
+    return false;
+  arith::AndIOp mask = *masks.begin();
+  auto shift = mask.getLhs().getDefiningOp<arith::ShRUIOp>();
+  auto distance = shift ? shift.getRhs().getDefiningOp<arith::MulIOp>() : arith::MulIOp();
+  auto number = distance ? distance.getLhs().getDefiningOp<arith::IndexCastOp>() : arith::IndexCastOp();
+  auto index = number ? number.getIn().getDefiningOp<linalg::IndexOp>() : linalg::IndexOp();
+  return index && index.getDim() == op.getNumLoops() - 1 && shift.getLhs() == op.getBody()->getArgument(0) &&
+         op.getBody()->getArgument(0).hasOneUse() && isConstantIntValue(mask.getRhs(), 15) &&
+         isConstantIntValue(distance.getRhs(), 4);
+}
+
 /// If elements of four bits are taken out of packed integers: what last is computed of these bits and nothing else.
 static Value findFunctionOfBits(Value tensor) {
   Value function;
@@ -117,7 +132,7 @@ static Value findFunctionOfBits(Value tensor) {
     else if (!function)
       function = tensor;
     if (op.getMatchingIndexingMap(input).getNumResults() != op.getNumLoops())
-      return function;
+      return takesFourBits(op) ? function : Value();
     tensor = input->get();
   }
   return {};
