@@ -60,6 +60,8 @@ using namespace torchc;
 static constexpr int64_t kBlockRows = 192;
 /// Of a matrix, where neighbouring rows share nothing: half of a second-level cache.
 static constexpr int64_t kBlockBytes = 512 << 10;
+/// Of a tile's panels: what is left of a second-level cache of 1 MB beside rows.
+static constexpr int64_t kPanelsBytes = 768 << 10;
 static constexpr double kFlopsPerGroup = 2e6;
 /// Of work groups, for threads to end together, as long as each has so much to do.
 static constexpr int64_t kFewestGroups = 16;
@@ -80,6 +82,8 @@ static constexpr int64_t kLargestPanelBytes = 1 << 20;
 /// Of the first-level cache: lines at this distance share a set, which holds so many.
 static constexpr int64_t kCacheSetDistance = 4096;
 static constexpr int64_t kCacheWays = 8;
+/// Of these, for panels, whose lines are read once.
+static constexpr int64_t kWaysForPanels = 2;
 static constexpr int64_t kLineBytes = 64;
 /// How far ahead a product of few rows fetches: what memory delivers within its latency.
 static constexpr int64_t kBytesAhead = 1024;
@@ -105,6 +109,7 @@ private:
 
   void chooseTile();
   int64_t getMostRows(int64_t panels) const;
+  void widenTile();
   /// Of a tile's accumulators.
   Type getSumType() const { return dot ? dot->getSumType() : getFactorType(); }
   /// Of what is multiplied.
@@ -249,7 +254,11 @@ bool ContractionNest::analyze() {
     if (rows.offset <= most) {
       panelsAtOnce = 1;
       tileRows = most;
+    } else {
+      widenTile();
     }
+  } else if (!rows.isConstant()) {
+    widenTile();
   }
   if (fewRows && unpack && !steps.empty())
     groupScale = GroupScale::find(root, steps);
@@ -284,6 +293,31 @@ int64_t ContractionNest::getMostRows(int64_t panels) const {
   return emitter.getTarget().getTileRows(panelWidth * panels, bits) - needsMore;
 }
 
+/// A dynamic extent is beyond all limits.
+static int64_t getConstant(Index extent) { return extent.isConstant() ? extent.offset : kManySteps; }
+
+/// Takes more panels and fewer rows at once while a multiply-add needs fewer loads for it. Columns that are converted
+/// first cost more than loads.
+void ContractionNest::widenTile() {
+  const Type type = root.getAccumulatorType();
+  if (!unpack || unpack.getSourceType().getElementType() != type)
+    return;
+  const int64_t bits = type.getIntOrFloatBitWidth();
+  const int64_t registers = std::max<int64_t>(1, panelWidth * bits / emitter.getTarget().vectorBits);
+  auto getLoads = [&](int64_t panels, int64_t rows) { return 1.0 / rows + 1.0 / (panels * registers); };
+  double panelBytes = packedWidth * bits / 8;
+  for (const LoopGroup &step : steps)
+    panelBytes *= getConstant(step.extent);
+  for (int64_t more = 2 * panelsAtOnce; more * panelBytes <= kPanelsBytes && more * panelWidth <= getConstant(columns);
+       more *= 2) {
+    const int64_t fewerRows = getMostRows(more);
+    if (getLoads(more, fewerRows) >= getLoads(panelsAtOnce, tileRows))
+      return;
+    panelsAtOnce = more;
+    tileRows = fewerRows;
+  }
+}
+
 /// Sets what `linear` numbers: the coordinates of `dims`.
 void ContractionNest::setPoint(Indices &point, ArrayRef<Dim> dims, Index linear) {
   Indices extents = llvm::map_to_vector<4>(dims, [](const Dim &dim) { return dim.group.extent; });
@@ -299,9 +333,6 @@ Indices ContractionNest::getLoops(ArrayRef<Index> point) {
     loops[cast<AffineDimExpr>(expr).getPosition()] = index;
   return loops;
 }
-
-/// A dynamic extent is beyond all limits.
-static int64_t getConstant(Index extent) { return extent.isConstant() ? extent.offset : kManySteps; }
 
 /// Parts of equal size, if there is one that is not much smaller than a block.
 static int64_t getPartSize(int64_t extent, int64_t block) {
