@@ -17,11 +17,11 @@
 // NR: two vector registers. Where packed panels are narrower than that, a tile takes several of them at once; where
 // they are wider, a part of one. MR: as many rows as registers hold (TargetInfo::getTileRows). The tile stays in
 // registers for the whole of k: measured up to k = 4096, blocking it for the cache gains nothing and costs the
-// epilogue. But every kSumBlock steps the accumulators are added to sums that the stack holds meanwhile. Rows are dealt
-// out evenly (11 = 6 + 5, not 6 + 5 of one and 1 of another kind): a tile of few rows waits for the latency of its
-// multiply-adds. A product with few rows takes more panels at once for the same reason, as long as the sums fit the
-// registers.
-// The last panel's columns beyond n are computed (packing padded them with zeros) and masked when stored.
+// epilogue. But every few hundred steps (ContractionSteps) the accumulators are added to sums that the stack holds
+// meanwhile. Rows are dealt out evenly (11 = 6 + 5, not 6 + 5 of one and 1 of another kind): a tile of few rows waits
+// for the latency of its multiply-adds. A product with few rows takes more panels at once for the same reason, as long
+// as the sums fit the registers. The last panel's columns beyond n are computed (packing padded them with zeros) and
+// masked when stored.
 //
 // Where an instruction adds up several products of bf16 or of eight bits (DotProduct), a step is as many points of k:
 // the lanes hold some rows of a panel, column by column, and as many of a row's elements are broadcast.
@@ -49,6 +49,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "torchc/Codegen/ContractionRoot.h"
+#include "torchc/Codegen/ContractionSteps.h"
 #include "torchc/Codegen/DotProduct.h"
 #include "torchc/Codegen/Strategy.h"
 
@@ -70,14 +71,6 @@ static constexpr double kLeastFlopsPerGroup = 1e6;
 static constexpr double kFlopsPerGroupOfFewRows = 5e5;
 /// Accumulators that hide the latency of a fused multiply-add: 4 cycles, 2 a cycle.
 static constexpr int64_t kAccumulatorsInFlight = 8;
-/// Products that one accumulator adds up before it goes to a sum of sums: rounding errors grow with the
-/// root of this, not of all of k.
-static constexpr int64_t kSumBlock = 256;
-/// Each loop over blocks takes code.
-static constexpr int64_t kSumBlockOfSmallCode = 1024;
-static constexpr int64_t kManySteps = int64_t(1) << 31;
-/// Steps of k that are written out rather than looped over.
-static constexpr int64_t kUnrolledSteps = 24;
 static constexpr int64_t kLargestPanelBytes = 1 << 20;
 /// Of the first-level cache: lines at this distance share a set, which holds so many.
 static constexpr int64_t kCacheSetDistance = 4096;
@@ -105,7 +98,7 @@ private:
     LoopGroup group;
     AffineExpr extentExpr;
   };
-  using Sums = SmallVector<Value>;
+  using Sums = ContractionSteps::Sums;
 
   void chooseTile();
   int64_t getMostRows(int64_t panels) const;
@@ -134,10 +127,6 @@ private:
   void emitResults(ArrayRef<Indices> points, const Sums &sums, Index panel, int64_t panels);
   int64_t chooseImageRows(Index stepCount) const;
   void splitRows(int64_t columnBlocks, double groupFlops);
-  /// Writes the loops over k; `body` gets all loop indices, those of k set.
-  /// Sums are of `panelCount` panels from `panel` on.
-  Sums emitSteps(Indices loops, ValueRange inits, Index panel, int64_t panelCount,
-                 function_ref<Sums(ArrayRef<Index>, ValueRange)> body);
   Value emitColumns(ArrayRef<Index> loops, Index panel, int64_t number);
   Value emitRowFactor(ArrayRef<Index> loops, Index row);
   void setPoint(Indices &point, ArrayRef<Dim> dims, Index linear);
@@ -293,9 +282,6 @@ int64_t ContractionNest::getMostRows(int64_t panels) const {
   return emitter.getTarget().getTileRows(panelWidth * panels, bits) - needsMore;
 }
 
-/// A dynamic extent is beyond all limits.
-static int64_t getConstant(Index extent) { return extent.isConstant() ? extent.offset : kManySteps; }
-
 /// Takes more panels and fewer rows at once while a multiply-add needs fewer loads for it. Columns that are converted
 /// first cost more than loads.
 void ContractionNest::widenTile() {
@@ -307,9 +293,9 @@ void ContractionNest::widenTile() {
   auto getLoads = [&](int64_t panels, int64_t rows) { return 1.0 / rows + 1.0 / (panels * registers); };
   double panelBytes = packedWidth * bits / 8;
   for (const LoopGroup &step : steps)
-    panelBytes *= getConstant(step.extent);
-  for (int64_t more = 2 * panelsAtOnce; more * panelBytes <= kPanelsBytes && more * panelWidth <= getConstant(columns);
-       more *= 2) {
+    panelBytes *= getStaticExtent(step.extent);
+  for (int64_t more = 2 * panelsAtOnce;
+       more * panelBytes <= kPanelsBytes && more * panelWidth <= getStaticExtent(columns); more *= 2) {
     const int64_t fewerRows = getMostRows(more);
     if (getLoads(more, fewerRows) >= getLoads(panelsAtOnce, tileRows))
       return;
@@ -332,93 +318,6 @@ Indices ContractionNest::getLoops(ArrayRef<Index> point) {
   for (auto [expr, index] : llvm::zip_equal(map.getResults(), position))
     loops[cast<AffineDimExpr>(expr).getPosition()] = index;
   return loops;
-}
-
-/// Parts of equal size, if there is one that is not much smaller than a block.
-static int64_t getPartSize(int64_t extent, int64_t block) {
-  const int64_t least = llvm::divideCeil(extent, block);
-  for (int64_t count = least; count <= 2 * least; ++count)
-    if (extent % count == 0)
-      return extent / count;
-  return block;
-}
-
-ContractionNest::Sums ContractionNest::emitSteps(Indices loops, ValueRange inits, Index panel, int64_t panelCount,
-                                                 function_ref<Sums(ArrayRef<Index>, ValueRange)> body) {
-  // From which loop on everything is written out. Not over a window: what one pixel
-  // reads at one step another reads at the next, and kept for that long these values
-  // would take the accumulators' registers.
-  AffineMap rowMap = root.op.getMatchingIndexingMap(root.rows);
-  auto isWindow = [&](unsigned loop) {
-    return llvm::any_of(rowMap.getResults(),
-                        [&](AffineExpr expr) { return expr.isFunctionOfDim(loop) && !isa<AffineDimExpr>(expr); });
-  };
-  int64_t product = 1;
-  size_t unrolled = steps.size();
-  const int64_t most = emitter.getTarget().prefersSize ? 1 : kUnrolledSteps;
-  while (unrolled != 0 && steps[unrolled - 1].extent.isConstant() && !isWindow(steps[unrolled - 1].last) &&
-         product * steps[unrolled - 1].extent.offset <= most)
-    product *= steps[--unrolled].extent.offset;
-  // The loops that one block of sums goes through: from this one on, it in parts if it is long.
-  const int64_t sumBlock = emitter.getTarget().prefersSize && !sumsInFloats ? kSumBlockOfSmallCode : kSumBlock;
-  size_t blockDepth = steps.empty() ? 0 : steps.size() - 1;
-  int64_t blockSteps = steps.empty() ? 1 : getConstant(steps.back().extent);
-  auto isScaled = [&](const LoopGroup &step) { return groupScale && groupScale->usesLoops(step); };
-  while (blockDepth != 0 && blockSteps * getConstant(steps[blockDepth - 1].extent) <= sumBlock &&
-         !isScaled(steps[blockDepth - 1]))
-    blockSteps *= getConstant(steps[--blockDepth].extent);
-  const bool isInBlocks = !inits.empty() && isa<FloatType>(getSumType()) &&
-                          (blockDepth != 0 || blockSteps > sumBlock || sumsInFloats || groupScale);
-  ImplicitLocOpBuilder &b = emitter.getBuilder();
-  auto addParts = [&](ValueRange sums, ValueRange parts) {
-    Sums total;
-    for (auto [i, sum, part] : llvm::enumerate(sums, parts)) {
-      if (sumsInFloats)
-        total.push_back(arith::AddIOp::create(b, sum, arith::FPToSIOp::create(b, sum.getType(), part)));
-      else if (groupScale)
-        total.push_back(LLVM::FMulAddOp::create(
-            b, part, groupScale->emit(emitter, loops, emitter.add(panel, i / (sums.size() / panelCount)), panelWidth),
-            sum));
-      else
-        total.push_back(arith::AddFOp::create(b, sum, part));
-    }
-    return total;
-  };
-  std::function<Sums(size_t, ValueRange)> emitFrom = [&](size_t depth, ValueRange carried) -> Sums {
-    if (depth == steps.size())
-      return body(loops, carried);
-    const LoopGroup &step = steps[depth];
-    const int64_t points = depth + 1 == steps.size() ? getStepPoints() : 1;
-    auto emitPart = [&](Index lower, Index upper, ValueRange part) -> Sums {
-      if (depth < unrolled)
-        return emitter.emitLoop(lower, upper, points, part, [&](Index index, ValueRange inner) {
-          loops[step.last] = index;
-          return emitFrom(depth + 1, inner);
-        });
-      Sums sums(part);
-      for (int64_t i = 0; i < step.extent.offset; i += points) {
-        loops[step.last] = i;
-        sums = emitFrom(depth + 1, sums);
-      }
-      return sums;
-    };
-    if (!isInBlocks || depth != blockDepth)
-      return emitPart(0, step.extent, carried);
-    const int64_t extent = getConstant(step.extent);
-    const int64_t size = !step.extent.isConstant() ? sumBlock
-                         : blockSteps <= sumBlock  ? extent
-                                                   : points * getPartSize(extent / points, sumBlock / points);
-    return emitter.emitLoop(0, step.extent, size, carried, [&](Index lower, ValueRange sums) {
-      Index end = emitter.add(lower, size);
-      const bool isWhole = step.extent.isConstant() && extent % size == 0;
-      return addParts(sums, emitPart(lower, isWhole ? end : emitter.min(end, step.extent), inits));
-    });
-  };
-  if (!sumsInFloats)
-    return emitFrom(0, inits);
-  Type type = emitter.getVectorType(root.getAccumulatorType());
-  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
-  return emitFrom(0, Sums(inits.size(), zero));
 }
 
 /// One step's NR columns of a panel; `number` counts the panels that run at once.
@@ -501,7 +400,7 @@ void ContractionNest::emitPack(Index panel, int64_t number) {
   std::swap(target, packed);
   Index first = emitter.mul(panel, panelWidth);
   auto emitAll = [&] {
-    emitSteps(getLoops(at), {}, panel, 1, [&](ArrayRef<Index> loops, ValueRange) {
+    ContractionSteps(emitter, root, steps).emit(getLoops(at), {}, [&](ArrayRef<Index> loops, ValueRange) {
       Value values = emitter.toVector(emitColumns(loops, panel, number));
       Index step;
       for (const LoopGroup &group : steps)
@@ -572,29 +471,36 @@ void ContractionNest::emitTile(Index tile, Index row, int64_t count, Index panel
     SmallVector<Indices> rowLoops = llvm::map_to_vector(points, [&](const Indices &point) { return getLoops(point); });
     const bool hasOffset = dot && dot->hasOffset();
     const int64_t rowCount = count + hasOffset;
-    Sums sums = emitSteps(getLoops(at), Sums(rowCount * panelCount, zero), panel, panelCount,
-                          [&](ArrayRef<Index> loops, ValueRange carried) {
-                            Sums sums(carried), factors;
-                            emitPrefetch(loops, tile, panel, panelCount);
-                            for (int64_t number = 0; number != panelCount; ++number)
-                              factors.push_back(emitColumns(loops, emitter.add(panel, number), number));
-                            auto addProducts = [&](int64_t i, Value factor) {
-                              for (int64_t number = 0; number != panelCount; ++number) {
-                                Value &sum = sums[number * rowCount + i];
-                                sum = dot ? dot->emitMultiplyAdd(emitter, factor, factors[number], sum)
-                                          : root.emitMultiplyAdd(emitter, factor, factors[number], sum);
-                              }
-                            };
-                            for (int64_t i = 0; i != count; ++i) {
-                              Indices position = rowLoops[i];
-                              for (const LoopGroup &step : steps)
-                                position[step.last] = loops[step.last];
-                              addProducts(i, emitRowFactor(position, emitter.add(row, i)));
-                            }
-                            if (hasOffset)
-                              addProducts(count, dot->emitOffset(emitter));
-                            return sums;
-                          });
+    auto addStep = [&](ArrayRef<Index> loops, ValueRange carried) {
+      Sums sums(carried), factors;
+      emitPrefetch(loops, tile, panel, panelCount);
+      for (int64_t number = 0; number != panelCount; ++number)
+        factors.push_back(emitColumns(loops, emitter.add(panel, number), number));
+      auto addProducts = [&](int64_t i, Value factor) {
+        for (int64_t number = 0; number != panelCount; ++number) {
+          Value &sum = sums[number * rowCount + i];
+          sum = dot ? dot->emitMultiplyAdd(emitter, factor, factors[number], sum)
+                    : root.emitMultiplyAdd(emitter, factor, factors[number], sum);
+        }
+      };
+      for (int64_t i = 0; i != count; ++i) {
+        Indices position = rowLoops[i];
+        for (const LoopGroup &step : steps)
+          position[step.last] = loops[step.last];
+        addProducts(i, emitRowFactor(position, emitter.add(row, i)));
+      }
+      if (hasOffset)
+        addProducts(count, dot->emitOffset(emitter));
+      return sums;
+    };
+    ContractionSteps loopsOverK(emitter, root, steps, getStepPoints());
+    if (sumsInFloats)
+      loopsOverK.sumBlocksInFloats();
+    if (groupScale)
+      loopsOverK.scaleGroups(*groupScale, [&](ArrayRef<Index> loops, size_t i) {
+        return groupScale->emit(emitter, loops, emitter.add(panel, i / rowCount), panelWidth);
+      });
+    Sums sums = loopsOverK.emit(getLoops(at), Sums(rowCount * panelCount, zero), addStep);
     if (!dot)
       return sums;
     Sums results;
@@ -692,10 +598,10 @@ void ContractionNest::emitPanels(Index lower, Index upper, int64_t count) {
 int64_t ContractionNest::chooseImageRows(Index stepCount) const {
   int64_t imageRows = 1;
   for (const Dim &dim : around)
-    imageRows *= getConstant(dim.group.extent);
-  const double weightBytes =
-      double(getConstant(columns)) * getConstant(stepCount) * (root.getAccumulatorType().getIntOrFloatBitWidth() / 8);
-  if (getConstant(rows) > kBlockRows || imageRows >= kManySteps || getConstant(tiles) > tilesPerBlock ||
+    imageRows *= getStaticExtent(dim.group.extent);
+  const double weightBytes = double(getStaticExtent(columns)) * getStaticExtent(stepCount) *
+                             (root.getAccumulatorType().getIntOrFloatBitWidth() / 8);
+  if (getStaticExtent(rows) > kBlockRows || imageRows >= kManySteps || getStaticExtent(tiles) > tilesPerBlock ||
       weightBytes <= kBlockBytes)
     return 1;
   const int64_t most = std::max<int64_t>(1, kBlockRows / std::max<int64_t>(1, rows.offset));
@@ -711,7 +617,7 @@ void ContractionNest::splitRows(int64_t columnBlocks, double groupFlops) {
   int64_t others = columnBlocks;
   for (ArrayRef<Dim> dims : {ArrayRef(outer), ArrayRef(around)})
     for (const Dim &dim : dims)
-      others = std::min(kFewestGroups, others) * std::min(kFewestGroups, getConstant(dim.group.extent));
+      others = std::min(kFewestGroups, others) * std::min(kFewestGroups, getStaticExtent(dim.group.extent));
   const int64_t most = groupFlops / kLeastFlopsPerGroup * llvm::divideCeil(tiles.offset, tilesPerBlock);
   const int64_t wanted = llvm::divideCeil(kFewestGroups, others);
   const int64_t blocks = std::min({wanted, most, tiles.offset});
@@ -759,7 +665,7 @@ Grid ContractionNest::emit() {
     int64_t blocks = llvm::divideCeil(panels.offset, panelsPerBlock);
     panelsPerBlock = llvm::divideCeil(llvm::divideCeil(panels.offset, blocks), panelsAtOnce) * panelsAtOnce;
   }
-  splitRows(llvm::divideCeil(getConstant(panels), panelsPerBlock), flops * panelsPerBlock);
+  splitRows(llvm::divideCeil(getStaticExtent(panels), panelsPerBlock), flops * panelsPerBlock);
 
   Grid grid;
   grid.x = columnDim->extentExpr.ceilDiv(panelWidth).ceilDiv(panelsPerBlock);
