@@ -87,3 +87,14 @@ def test_products_of_any_row_count(dtype):
         for rows in (5, 1, 43):
             check(program, model, random(rows, 32), dtype)
         assert program(random(0, 32).to(dtype)).shape == (0, 48)
+
+
+@DTYPES
+@pytest.mark.parametrize("cpu", ["x86-64-v2", "x86-64-v3"])
+@pytest.mark.parametrize("name", ["conv-stem", "conv-grouped", "activated", "one-row"])
+def test_cpus_that_only_move_it(name, cpu, dtype):
+    torch.manual_seed(0)
+    model, x = MODELS[name]()
+    with torch.no_grad():
+        model = model.to(dtype)
+        check(torchc.compile(model, (x.to(dtype),), target_cpu=cpu), model, x, dtype)

@@ -15,6 +15,9 @@ static Type getMemoryType(Type element) {
   Builder builder(element.getContext());
   if (element.isInteger(1))
     return builder.getI8Type();
+  // LLVM moves bf16 by way of f32 where the CPU has no instructions for it.
+  if (element.isBF16())
+    return builder.getI16Type();
   return element.isIndex() ? builder.getI64Type() : element;
 }
 
@@ -120,6 +123,10 @@ Value ValueEmitter::load(const Buffer &buffer, ArrayRef<Index> at) {
       value = LLVM::masked_gather::create(b, type, addresses, lanesMask, ValueRange(zero), b.getI32IntegerAttr(size));
     }
   }
+  if (buffer.element.isBF16()) {
+    auto vector = dyn_cast<VectorType>(value.getType());
+    return arith::BitcastOp::create(b, vector ? Type(vector.clone(buffer.element)) : buffer.element, value);
+  }
   if (!buffer.element.isInteger(1))
     return value;
   Value zero = arith::ConstantOp::create(b, b.getZeroAttr(value.getType()));
@@ -134,6 +141,9 @@ void ValueEmitter::store(Value value, const Buffer &buffer, ArrayRef<Index> at) 
   if (buffer.element.isInteger(1)) {
     Type bytes = b.getI8Type();
     value = arith::ExtUIOp::create(b, offset.isUniform() ? bytes : getVectorType(bytes), value);
+  } else if (buffer.element.isBF16()) {
+    auto vector = dyn_cast<VectorType>(value.getType());
+    value = arith::BitcastOp::create(b, vector ? Type(vector.clone(b.getI16Type())) : b.getI16Type(), value);
   }
   if (offset.isUniform()) {
     LLVM::StoreOp::create(b, value, emitPointer(buffer, offset), size);
