@@ -474,7 +474,7 @@ def read_outcomes(paths):
             fields = json.loads(line)
             dtype = fields.pop("dtype")
             by_dtype.setdefault(dtype, {})[fields["op"]] = Outcome(**fields)
-    return {dtype: [ops[op] for op in sorted(ops)] for dtype, ops in by_dtype.items()}
+    return {dtype: [by_dtype[dtype][op] for op in sorted(by_dtype[dtype])] for dtype in DTYPES if dtype in by_dtype}
 
 
 def main():
