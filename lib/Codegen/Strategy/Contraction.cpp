@@ -14,14 +14,14 @@
 //       for k: NR columns loaded, MR rows broadcast, MR x NR fused multiply-adds
 //       epilogue of the tile, row by row, from registers
 //
-// NR: two vector registers. Where packed panels are narrower than that, a tile takes several of them at once; where
-// they are wider, a part of one. MR: as many rows as registers hold (TargetInfo::getTileRows). The tile stays in
-// registers for the whole of k: measured up to k = 4096, blocking it for the cache gains nothing and costs the
-// epilogue. But every few hundred steps (ContractionSteps) the accumulators are added to sums that the stack holds
-// meanwhile. Rows are dealt out evenly (11 = 6 + 5, not 6 + 5 of one and 1 of another kind): a tile of few rows waits
-// for the latency of its multiply-adds. A product with few rows takes more panels at once for the same reason, as long
-// as the sums fit the registers. The last panel's columns beyond n are computed (packing padded them with zeros) and
-// masked when stored.
+// NR: two vector registers; four (widenTile) where registers hold 6 x 4 accumulators, as those of AVX-512 do. Where
+// packed panels are narrower than that, a tile takes several of them at once; where they are wider, a part of one. MR:
+// as many rows as registers hold (TargetInfo::getTileRows). The tile stays in registers for the whole of k: measured up
+// to k = 4096, blocking it for the cache gains nothing and costs the epilogue. But every few hundred steps
+// (ContractionSteps) the accumulators are added to sums that the stack holds meanwhile. Rows are dealt out evenly (11 =
+// 6 + 5, not 6 + 5 of one and 1 of another kind): a tile of few rows waits for the latency of its multiply-adds. A
+// product with few rows takes more panels at once for the same reason, as long as the sums fit the registers. The last
+// panel's columns beyond n are computed (packing padded them with zeros) and masked when stored.
 //
 // Where an instruction adds up several products of bf16 or of eight bits (DotProduct), a step is as many points of k:
 // the lanes hold some rows of a panel, column by column, and as many of a row's elements are broadcast.
@@ -75,8 +75,6 @@ static constexpr int64_t kLargestPanelBytes = 1 << 20;
 /// Of the first-level cache: lines at this distance share a set, which holds so many.
 static constexpr int64_t kCacheSetDistance = 4096;
 static constexpr int64_t kCacheWays = 8;
-/// Of these, for panels, whose lines are read once.
-static constexpr int64_t kWaysForPanels = 2;
 static constexpr int64_t kLineBytes = 64;
 /// How far ahead a product of few rows fetches: what memory delivers within its latency.
 static constexpr int64_t kBytesAhead = 1024;
