@@ -23,6 +23,7 @@
 #include "torchc/Dispatch/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Utils/Utils.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -224,14 +225,9 @@ Value QuantizedFactor::emit(OpBuilder &builder, Value value, ValueRange argument
   return builder.clone(*value.getDefiningOp(), mapping)->getResult(0);
 }
 
-/// A number as a float of other width.
+/// A number, signed if it is an integer, as a float of other width.
 static Value convert(OpBuilder &builder, Location loc, Value value, FloatType type) {
-  if (value.getType().isInteger())
-    return arith::SIToFPOp::create(builder, loc, type, value);
-  const unsigned from = value.getType().getIntOrFloatBitWidth(), to = type.getWidth();
-  if (from < to)
-    return arith::ExtFOp::create(builder, loc, type, value);
-  return from > to ? arith::TruncFOp::create(builder, loc, type, value).getResult() : value;
+  return convertScalarToDtype(builder, loc, value, type, /*isUnsignedCast=*/false);
 }
 
 Value QuantizedFactor::emitScale(OpBuilder &builder, ValueRange arguments) const {

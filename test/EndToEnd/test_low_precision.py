@@ -67,15 +67,19 @@ def check(program, model, x, dtype):
                                atol=2 * torch.finfo(dtype).eps * exact.abs().max().item())
 
 
-@LEVELS
-@DTYPES
-@pytest.mark.parametrize("name", MODELS)
-def test_products_sum_in_single(name, dtype, opt_level):
+def check_model(name, dtype, **options):
     torch.manual_seed(0)
     model, x = MODELS[name]()
     with torch.no_grad():
         model = model.to(dtype)
-        check(torchc.compile(model, (x.to(dtype),), opt_level=opt_level), model, x, dtype)
+        check(torchc.compile(model, (x.to(dtype),), **options), model, x, dtype)
+
+
+@LEVELS
+@DTYPES
+@pytest.mark.parametrize("name", MODELS)
+def test_products_sum_in_single(name, dtype, opt_level):
+    check_model(name, dtype, opt_level=opt_level)
 
 
 @DTYPES
@@ -93,8 +97,4 @@ def test_products_of_any_row_count(dtype):
 @pytest.mark.parametrize("cpu", ["x86-64-v2", "x86-64-v3"])
 @pytest.mark.parametrize("name", ["conv-stem", "conv-grouped", "activated", "one-row"])
 def test_cpus_that_only_move_it(name, cpu, dtype):
-    torch.manual_seed(0)
-    model, x = MODELS[name]()
-    with torch.no_grad():
-        model = model.to(dtype)
-        check(torchc.compile(model, (x.to(dtype),), target_cpu=cpu), model, x, dtype)
+    check_model(name, dtype, target_cpu=cpu)

@@ -123,10 +123,8 @@ Value ValueEmitter::load(const Buffer &buffer, ArrayRef<Index> at) {
       value = LLVM::masked_gather::create(b, type, addresses, lanesMask, ValueRange(zero), b.getI32IntegerAttr(size));
     }
   }
-  if (buffer.element.isBF16()) {
-    auto vector = dyn_cast<VectorType>(value.getType());
-    return arith::BitcastOp::create(b, vector ? Type(vector.clone(buffer.element)) : buffer.element, value);
-  }
+  if (buffer.element.isBF16())
+    return arith::BitcastOp::create(b, offset.isUniform() ? buffer.element : getVectorType(buffer.element), value);
   if (!buffer.element.isInteger(1))
     return value;
   Value zero = arith::ConstantOp::create(b, b.getZeroAttr(value.getType()));
@@ -138,13 +136,11 @@ void ValueEmitter::store(Value value, const Buffer &buffer, ArrayRef<Index> at) 
   int64_t size = getByteSize(buffer.element);
   if (!offset.isUniform())
     value = toVector(value);
-  if (buffer.element.isInteger(1)) {
-    Type bytes = b.getI8Type();
-    value = arith::ExtUIOp::create(b, offset.isUniform() ? bytes : getVectorType(bytes), value);
-  } else if (buffer.element.isBF16()) {
-    auto vector = dyn_cast<VectorType>(value.getType());
-    value = arith::BitcastOp::create(b, vector ? Type(vector.clone(b.getI16Type())) : b.getI16Type(), value);
-  }
+  Type memory = getMemoryType(buffer.element), type = offset.isUniform() ? memory : getVectorType(memory);
+  if (buffer.element.isInteger(1))
+    value = arith::ExtUIOp::create(b, type, value);
+  else if (buffer.element.isBF16())
+    value = arith::BitcastOp::create(b, type, value);
   if (offset.isUniform()) {
     LLVM::StoreOp::create(b, value, emitPointer(buffer, offset), size);
   } else if (!offset.lanes && offset.lane == 1) {
@@ -158,8 +154,7 @@ void ValueEmitter::store(Value value, const Buffer &buffer, ArrayRef<Index> at) 
     if (!lanesMask)
       lanesMask = arith::ConstantOp::create(b, DenseElementsAttr::get(getVectorType(b.getI1Type()), true));
     Type pointers = VectorType::get(width, buffer.pointer.getType());
-    Value addresses = LLVM::GEPOp::create(b, pointers, getMemoryType(buffer.element), buffer.pointer,
-                                          ArrayRef<LLVM::GEPArg>{toLanes(offset)});
+    Value addresses = LLVM::GEPOp::create(b, pointers, memory, buffer.pointer, ArrayRef<LLVM::GEPArg>{toLanes(offset)});
     LLVM::masked_scatter::create(b, value, addresses, lanesMask, b.getI32IntegerAttr(size));
   }
 }

@@ -33,8 +33,8 @@ static Value createKey(ImplicitLocOpBuilder &b, Value element, Type dtype, bool 
   auto constant = [&](int64_t value) { return arith::ConstantIntOp::create(b, value, 64).getResult(); };
   Value key = element;
   if (isFloat(dtype)) {
-    if (element.getType().getIntOrFloatBitWidth() < 32)
-      element = arith::ExtFOp::create(b, b.getF32Type(), element);
+    if (dtype.getIntOrFloatBitWidth() < 32)
+      element = convertElement(b, element, dtype, b.getF32Type());
     unsigned width = element.getType().getIntOrFloatBitWidth();
     Value largest = constant(llvm::maxIntN(width));
     key = arith::BitcastOp::create(b, b.getIntegerType(width), element);
@@ -45,12 +45,10 @@ static Value createKey(ImplicitLocOpBuilder &b, Value element, Type dtype, bool 
     Real number(b, element);
     key = arith::SelectOp::create(b, (number == 0.0).value, constant(0), key);
     key = arith::SelectOp::create(b, number.isNan().value, largest, key);
-  } else if (element.getType().getIntOrFloatBitWidth() < 64) {
-    bool zeroExtends = isUnsigned(dtype) || isBool(dtype);
-    key = zeroExtends ? arith::ExtUIOp::create(b, b.getI64Type(), element).getResult()
-                      : arith::ExtSIOp::create(b, b.getI64Type(), element).getResult();
-  } else if (isUnsigned(dtype)) {
-    key = arith::XOrIOp::create(b, key, constant(std::numeric_limits<int64_t>::min()));
+  } else {
+    key = convertElement(b, element, dtype, b.getIntegerType(64, /*isSigned=*/true));
+    if (dtype.isUnsignedInteger(64))
+      key = arith::XOrIOp::create(b, key, constant(std::numeric_limits<int64_t>::min()));
   }
   return descending ? arith::XOrIOp::create(b, key, constant(-1)).getResult() : key;
 }
