@@ -30,8 +30,8 @@
 // there is, and f32 holds the sum of a block exactly.
 //
 // Rows of a matrix whose distance is a multiple of 4096 bytes share the same few lines of the
-// first-level cache: a work group copies them to scratch memory first. So it does with
-// pixels of a strided 1x1 convolution, which lie at several distances.
+// first-level cache: if a tile has more of them than that holds, a work group copies them to scratch memory first. So
+// it does with pixels of a strided 1x1 convolution, which lie at several distances.
 //
 // While a tile computes, it fetches its share of the next panels from memory: weights are read once a call, and a
 // processor's own prefetching stops at every 4096 bytes.
@@ -75,6 +75,8 @@ static constexpr int64_t kLargestPanelBytes = 1 << 20;
 /// Of the first-level cache: lines at this distance share a set, which holds so many.
 static constexpr int64_t kCacheSetDistance = 4096;
 static constexpr int64_t kCacheWays = 8;
+/// Left to panels, however many there are: each of their lines is read once and may go.
+static constexpr int64_t kWaysOfPanels = 2;
 static constexpr int64_t kLineBytes = 64;
 /// How far ahead a product of few rows fetches: what memory delivers within its latency.
 static constexpr int64_t kBytesAhead = 1024;
@@ -367,7 +369,7 @@ bool ContractionNest::rowsCollide() {
       const unsigned loop = cast<AffineDimExpr>(outputMap.getResult(position)).getPosition();
       std::optional<int64_t> distance = root.getRowDistance(loop);
       const int64_t sets = kCacheSetDistance / std::gcd(distance.value_or(1), kCacheSetDistance);
-      return distance && llvm::divideCeil(tileRows, sets) + panelsAtOnce > kCacheWays;
+      return distance && llvm::divideCeil(tileRows, sets) + kWaysOfPanels > kCacheWays;
     }
   return false;
 }
