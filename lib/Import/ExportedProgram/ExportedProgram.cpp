@@ -208,9 +208,9 @@ static SymbolRange readRange(StringRef symbol, JsonCursor cursor) {
   return range;
 }
 
-static CapturedFunction readFunction(JsonCursor module) {
+static CapturedFunction readFunction(JsonCursor module, ArrayRef<SymbolRange> symbols) {
   CapturedFunction function;
-  function.graph = readGraph(module["graph"]);
+  function.graph = readGraph(module["graph"], symbols);
   JsonCursor signature = module["signature"];
   signature["input_specs"].forEachElement([&](JsonCursor spec) { function.inputs.push_back(readInputSpec(spec)); });
   signature["output_specs"].forEachElement([&](JsonCursor spec) { function.outputs.push_back(readOutputSpec(spec)); });
@@ -248,9 +248,9 @@ static void readEntryPoint(JsonDocument &document, CapturedProgram &program, Cap
   readVersion(root["schema_version"], result);
   if (document.hasFailed())
     return;
-  program.functions.push_back(readFunction(root["graph_module"]));
   root["range_constraints"].forEachMember(
       [&](StringRef symbol, JsonCursor range) { program.symbols.push_back(readRange(symbol, range)); });
+  program.functions.push_back(readFunction(root["graph_module"], program.symbols));
   if (root.has("guards_code"))
     root["guards_code"].forEachElement([&](JsonCursor guard) {
       std::string text = guard.getString();

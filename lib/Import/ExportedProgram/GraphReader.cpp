@@ -85,7 +85,7 @@ static DeviceArg readDevice(JsonCursor cursor) {
 // Tensors
 //===----------------------------------------------------------------------===//
 
-static SymInt readSymInt(JsonCursor cursor) {
+static SymInt readSymInt(JsonCursor cursor, ArrayRef<SymbolRange> symbols) {
   auto [tag, value] = cursor.getUnion();
   if (tag == "as_int")
     return {value.getInteger(), ""};
@@ -95,7 +95,7 @@ static SymInt readSymInt(JsonCursor cursor) {
   }
   std::string text = value["expr_str"].getString();
   // Writers before torch 2.8 have the infix form itself.
-  SymInt size = parseSymbolicExpression(text).value_or(SymInt{0, text});
+  SymInt size = parseSymbolicExpression(text, symbols).value_or(SymInt{0, text});
   if (!size.isConstant() && value.has("hint")) {
     auto [hintTag, hint] = value["hint"].getUnion();
     if (hintTag != "as_int")
@@ -106,12 +106,12 @@ static SymInt readSymInt(JsonCursor cursor) {
   return size;
 }
 
-TensorMeta torchc::readTensorMeta(JsonCursor cursor) {
+TensorMeta torchc::readTensorMeta(JsonCursor cursor, ArrayRef<SymbolRange> symbols) {
   TensorMeta meta;
   meta.dtype = readScalarType(cursor["dtype"]);
-  cursor["sizes"].forEachElement([&](JsonCursor size) { meta.sizes.push_back(readSymInt(size)); });
-  cursor["strides"].forEachElement([&](JsonCursor stride) { meta.strides.push_back(readSymInt(stride)); });
-  meta.storageOffset = readSymInt(cursor["storage_offset"]);
+  cursor["sizes"].forEachElement([&](JsonCursor size) { meta.sizes.push_back(readSymInt(size, symbols)); });
+  cursor["strides"].forEachElement([&](JsonCursor stride) { meta.strides.push_back(readSymInt(stride, symbols)); });
+  meta.storageOffset = readSymInt(cursor["storage_offset"], symbols);
   if (readLayout(cursor["layout"]).value != 0)
     cursor.fail("sparse tensors are not supported", CaptureFailure::UnsupportedOp);
   if (meta.sizes.size() != meta.strides.size())
@@ -131,7 +131,8 @@ namespace {
 /// Reads one graph: names in it are looked up in its own tables.
 class GraphReader {
 public:
-  GraphReader(JsonCursor graph, unsigned depth) : graph(graph), depth(depth) {}
+  GraphReader(JsonCursor graph, ArrayRef<SymbolRange> symbols, unsigned depth)
+      : graph(graph), symbols(symbols), depth(depth) {}
 
   CapturedGraph read();
   Argument readArgument(JsonCursor cursor) const;
@@ -143,12 +144,15 @@ private:
     return {std::move(elements)};
   }
 
-  TensorMeta lookupTensor(JsonCursor name) const { return readTensorMeta(graph["tensor_values"][name.getString()]); }
+  TensorMeta lookupTensor(JsonCursor name) const {
+    return readTensorMeta(graph["tensor_values"][name.getString()], symbols);
+  }
   CapturedValue readTensor(JsonCursor tensorArgument) const;
   CapturedValue readDefinition(JsonCursor argument) const;
   CapturedNode readNode(JsonCursor node) const;
 
   JsonCursor graph;
+  ArrayRef<SymbolRange> symbols;
   unsigned depth;
 };
 
@@ -258,7 +262,7 @@ Argument GraphReader::readArgument(JsonCursor cursor) const {
       cursor.fail("graphs nest too deeply");
       return {};
     }
-    return {std::make_shared<CapturedGraph>(GraphReader(value["graph"], depth + 1).read())};
+    return {std::make_shared<CapturedGraph>(GraphReader(value["graph"], symbols, depth + 1).read())};
   }
   if (tag == "as_custom_obj" || tag == "as_string_to_argument")
     cursor.fail("arguments of kind '" + tag + "' are not supported", CaptureFailure::UnsupportedOp);
@@ -367,11 +371,13 @@ CapturedGraph GraphReader::read() {
   return captured;
 }
 
-CapturedGraph torchc::readGraph(JsonCursor graph) { return GraphReader(graph, 0).read(); }
+CapturedGraph torchc::readGraph(JsonCursor graph, ArrayRef<SymbolRange> symbols) {
+  return GraphReader(graph, symbols, 0).read();
+}
 
 Argument torchc::readArgument(JsonCursor argument) {
   // Outside of a graph there are no graphs to nest.
-  return GraphReader(argument, kMaxGraphDepth).readArgument(argument);
+  return GraphReader(argument, {}, kMaxGraphDepth).readArgument(argument);
 }
 
 Argument torchc::readConstantValue(JsonCursor constant) {

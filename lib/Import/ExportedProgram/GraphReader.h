@@ -19,8 +19,8 @@
 
 namespace torchc {
 
-/// A `TensorMeta`. Layouts other than strided are failures.
-TensorMeta readTensorMeta(JsonCursor meta);
+/// A `TensorMeta`, its sizes as the ranges of `symbols` let them be. Layouts other than strided are failures.
+TensorMeta readTensorMeta(JsonCursor meta, llvm::ArrayRef<SymbolRange> symbols = {});
 
 /// An `Argument`; one that is a graph is read with it.
 Argument readArgument(JsonCursor argument);
@@ -29,7 +29,7 @@ Argument readArgument(JsonCursor argument);
 Argument readConstantValue(JsonCursor constant);
 
 /// A `Graph` and the graphs inside of it.
-CapturedGraph readGraph(JsonCursor graph);
+CapturedGraph readGraph(JsonCursor graph, llvm::ArrayRef<SymbolRange> symbols);
 
 } // namespace torchc
 

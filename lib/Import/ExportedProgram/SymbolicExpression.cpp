@@ -11,6 +11,8 @@
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/SmallVector.h"
 #include "llvm/ADT/StringExtras.h"
+#include "llvm/ADT/StringSwitch.h"
+#include "llvm/IR/ConstantRange.h"
 
 using namespace llvm;
 using namespace torchc;
@@ -23,14 +25,18 @@ enum class Binding { Sum, Product, Atom };
 struct Infix {
   std::string text;
   Binding binding = Binding::Atom;
-  std::optional<int64_t> integer;
+  ConstantRange range = ConstantRange::getFull(64); ///< What it may be.
 };
+
+ConstantRange getInterval(int64_t min, int64_t max) {
+  return ConstantRange::getNonEmpty(APInt(64, min, true), APInt(64, max, true) + 1);
+}
 
 /// call = name "(" [argument {"," argument}] ")"; argument = call | quoted
 /// string | integer | name "=" word, the last an assumption about a symbol.
 class SreprParser {
 public:
-  explicit SreprParser(StringRef text) : rest(text) {}
+  SreprParser(StringRef text, ArrayRef<SymbolRange> symbols) : rest(text), symbols(symbols) {}
 
   std::optional<Infix> parse() {
     std::optional<Infix> infix = parseCall(0);
@@ -55,6 +61,7 @@ private:
   std::optional<Infix> parseInteger();
 
   StringRef rest;
+  ArrayRef<SymbolRange> symbols;
 };
 
 /// The text of an operand under an operator that binds as tightly as `outer`.
@@ -74,7 +81,11 @@ std::optional<Infix> SreprParser::parseSymbol() {
       return std::nullopt;
   if (!consume(')'))
     return std::nullopt;
-  return Infix{name.str(), Binding::Atom, std::nullopt};
+  Infix result{name.str()};
+  for (const SymbolRange &symbol : symbols)
+    if (symbol.symbol == name)
+      result.range = getInterval(symbol.min, symbol.max);
+  return result;
 }
 
 std::optional<Infix> SreprParser::parseInteger() {
@@ -82,7 +93,24 @@ std::optional<Infix> SreprParser::parseInteger() {
   rest = rest.ltrim(' ');
   if (rest.consumeInteger(10, integer) || !consume(')'))
     return std::nullopt;
-  return Infix{std::to_string(integer), integer < 0 ? Binding::Sum : Binding::Atom, integer};
+  return Infix{std::to_string(integer), integer < 0 ? Binding::Sum : Binding::Atom, getInterval(integer, integer)};
+}
+
+/// The values of an n-ary function of sympy.
+ConstantRange getRange(StringRef name, ArrayRef<Infix> operands) {
+  using Function = ConstantRange (ConstantRange::*)(const ConstantRange &) const;
+  const Function function = StringSwitch<Function>(name)
+                                .Case("Add", &ConstantRange::sadd_sat)
+                                .Case("Mul", &ConstantRange::smul_sat)
+                                .Case("Min", &ConstantRange::smin)
+                                .Case("Max", &ConstantRange::smax)
+                                .Default(nullptr);
+  if (!function || operands.empty())
+    return ConstantRange::getFull(64);
+  ConstantRange range = operands.front().range;
+  for (const Infix &operand : operands.drop_front())
+    range = (range.*function)(operand.range);
+  return range;
 }
 
 std::optional<Infix> SreprParser::parseCall(unsigned depth) {
@@ -107,7 +135,7 @@ std::optional<Infix> SreprParser::parseCall(unsigned depth) {
   }
   bool isSum = name == "Add", isProduct = name == "Mul";
   Binding binding = isSum ? Binding::Sum : isProduct ? Binding::Product : Binding::Atom;
-  Infix result{"", binding, std::nullopt};
+  Infix result{"", binding, getRange(name, operands)};
   raw_string_ostream stream(result.text);
   if (isSum || isProduct) {
     interleave(
@@ -122,11 +150,11 @@ std::optional<Infix> SreprParser::parseCall(unsigned depth) {
 
 } // namespace
 
-std::optional<SymInt> torchc::parseSymbolicExpression(StringRef text) {
-  std::optional<Infix> infix = SreprParser(text).parse();
+std::optional<SymInt> torchc::parseSymbolicExpression(StringRef text, ArrayRef<SymbolRange> symbols) {
+  std::optional<Infix> infix = SreprParser(text, symbols).parse();
   if (!infix)
     return std::nullopt;
-  if (infix->integer)
-    return SymInt{*infix->integer, ""};
+  if (const APInt *constant = infix->range.getSingleElement())
+    return SymInt{constant->getSExtValue(), ""};
   return SymInt{0, infix->text};
 }

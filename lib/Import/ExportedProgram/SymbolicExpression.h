@@ -11,6 +11,7 @@
 
 #include "torchc/Import/CapturedProgram.h"
 
+#include "llvm/ADT/ArrayRef.h"
 #include "llvm/ADT/StringRef.h"
 
 #include <optional>
@@ -18,9 +19,10 @@
 namespace torchc {
 
 /// Reads the form that `sympy.srepr` gives, "Mul(Integer(2), Symbol('s0',
-/// positive=True))", into `SymInt::expression` "2*s0"; an `Integer` is a
-/// constant. nullopt where the text is not of that form.
-std::optional<SymInt> parseSymbolicExpression(llvm::StringRef text);
+/// positive=True))", into `SymInt::expression` "2*s0"; what has but one value
+/// while its symbols are in their ranges is that constant: "Min(1, s0 - 1)" from
+/// s0 = 2 on. nullopt where the text is not of that form.
+std::optional<SymInt> parseSymbolicExpression(llvm::StringRef text, llvm::ArrayRef<SymbolRange> symbols);
 
 } // namespace torchc
 

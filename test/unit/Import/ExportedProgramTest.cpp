@@ -142,6 +142,17 @@ TEST(ExportedProgram, WritesProductsAndSumsOfSizes) {
   EXPECT_EQ(function.graph.inputs[1].type.tensor.sizes[0].value, 4);
 }
 
+TEST(ExportedProgram, FindsTheOnlyValueOfASize) {
+  Model model;
+  model.model = replaced(model.model, "Symbol('s0', integer=True)",
+                         "Min(Integer(1), Add(Symbol('s0', integer=True), Integer(-1)))");
+  auto readSize = [&] { return read(model.write()).program->functions.front().graph.inputs[1].type.tensor.sizes[0]; };
+  EXPECT_EQ(readSize().expression, "Min(1, s0 + -1)"); // s0 may be 0.
+  model.model = replaced(model.model, R"("min_val": 2)", R"("min_val": 3)");
+  EXPECT_TRUE(readSize().isConstant());
+  EXPECT_EQ(readSize().value, 1);
+}
+
 TEST(ExportedProgram, NamesThePlaceOfAnError) {
   expectModelError(R"("as_tensor": {"name": "p_w"}}, "kind")", R"("as_foo": {"name": "p_w"}}, "kind")",
                    "models/model.json: graph_module.graph.nodes[0].inputs[1].arg: unknown tag 'as_foo'");
