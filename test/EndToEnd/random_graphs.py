@@ -35,7 +35,7 @@ import torch
 import torchc
 from graph_builder import DTYPES, NAME, Builder, Graph, NoFit, Statement, Tensor
 from graph_operators import OPERATORS, write
-from rounding import Rounding
+from rounding import Rounding, ZeroSigns
 from workers import ask_all, serve
 
 warnings.filterwarnings("ignore")
@@ -164,6 +164,12 @@ class Judge:
         with Rounding():
             if error <= min(4 * self.is_close(pick(*self.run_rounded(1)), exact, 1e-4)[1], 0.01):
                 return None
+        for zero in (0.0, -0.0):
+            with ZeroSigns(zero):
+                other = pick(*self.run_rounded(1))
+            theirs = torch.where((ours - other).abs() < (ours - theirs).abs(), other, theirs)
+        if self.is_close(ours, theirs, 1e-4)[0]:
+            return None
         return f"differs by {error:.1e} of the largest number"
 
     def is_close(self, ours, theirs, tolerance):

@@ -93,3 +93,17 @@ func.func @view_dtype(%x: !torch.vtensor<[?],si16>) -> !torch.vtensor<[?],si32> 
   %r = torch.aten.view.dtype %x, %int3 : !torch.vtensor<[?],si16>, !torch.int -> !torch.vtensor<[?],si32>
   return %r : !torch.vtensor<[?],si32>
 }
+
+// -----
+
+// A transposition knows what a cast hid.
+// CHECK-LABEL: func.func @transposed_cast(
+// CHECK-SAME:  %[[X:.*]]: tensor<2x3xf32>
+// CHECK:       linalg.transpose ins(%[[X]] : tensor<2x3xf32>) outs(%{{.*}} : tensor<3x2xf32>) permutation = [1, 0]
+func.func @transposed_cast(%x: !torch.vtensor<[2,3],f32>) -> !torch.vtensor<[?,2],f32> {
+  %0 = torch.constant.int 0
+  %1 = torch.constant.int 1
+  %cast = torch.tensor_static_info_cast %x : !torch.vtensor<[2,3],f32> to !torch.vtensor<[2,?],f32>
+  %t = torch.aten.transpose.int %cast, %0, %1 : !torch.vtensor<[2,?],f32>, !torch.int, !torch.int -> !torch.vtensor<[?,2],f32>
+  return %t : !torch.vtensor<[?,2],f32>
+}

@@ -239,6 +239,10 @@ Value torchc::transpose(ImplicitLocOpBuilder &b, Value tensor, ArrayRef<int64_t>
   SmallVector<OpFoldResult> dims = getDims(b, tensor), sizes;
   for (int64_t dim : permutation)
     sizes.push_back(dims[dim]);
-  Value empty = createEmpty(b, sizes, cast<RankedTensorType>(tensor.getType()).getElementType());
-  return linalg::TransposeOp::create(b, tensor, empty, permutation).getResult()[0];
+  const Type element = getElementTypeOrSelf(tensor);
+  // The op wants of both types the same dims to be static, and a cast may hide that one is.
+  SmallVector<int64_t> shape = llvm::map_to_vector(
+      dims, [](OpFoldResult dim) { return getConstantIntValue(dim).value_or(ShapedType::kDynamic); });
+  tensor = castTensor(b, tensor, RankedTensorType::get(shape, element));
+  return linalg::TransposeOp::create(b, tensor, createEmpty(b, sizes, element), permutation).getResult()[0];
 }
