@@ -33,6 +33,7 @@ FailureOr<TargetInfo> TargetInfo::get(const CpuVariant &variant, EmitErrorFn emi
     bool avx512 = subtarget.checkFeatures("+avx512f,+avx512bw,+avx512dq,+avx512vl");
     info.vectorBits = avx512 ? 512 : subtarget.checkFeatures("+avx") ? 256 : 128;
     info.vectorRegisters = avx512 ? 32 : 16;
+    info.permutesFloats = subtarget.checkFeatures("+avx2");
     info.addsPairsOfBf16 = avx512 && subtarget.checkFeatures("+avx512bf16");
     info.addsFoursOfBytes = avx512 && subtarget.checkFeatures("+avx512vnni");
   } else {

@@ -66,6 +66,14 @@ def test_unary(name):
         assert ulps(y, function(x.astype(np.float64)), floor) <= limit
 
 
+@pytest.mark.parametrize("lanes", [1, 3, 5, 13, 40])
+def test_erf_of_few_lanes(lanes):
+    """Coefficients are looked up a register at a time, however many lanes there are."""
+    x = RNG.uniform(-4, 4, lanes).astype(np.float32)
+    y = elementwise("erf", ["f32"], "f32", "%r = math.erf %a : f32\nlinalg.yield %r : f32", [x], "f")
+    assert ulps(y, UNARY["erf"][0](x.astype(np.float64))) <= 1.5
+
+
 DOUBLE = {
     "exp": (-745, 709, 1.5), "exp2": (-1074, 1023, 1.5), "log": (0, 10, 2.5), "log2": (0, 10, 3), "log10": (0, 1000, 2.5),
     "log1p": (-1, 10, 2.5), "sin": (-100, 100, 2), "cos": (-1e5, 1e5, 2), "tan": (-20, 20, 4), "atan": (-100, 100, 4),

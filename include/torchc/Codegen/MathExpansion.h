@@ -10,11 +10,15 @@
 #define TORCHC_CODEGEN_MATHEXPANSION_H
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/IR/PatternMatch.h"
 
 namespace torchc {
+
+/// Of functions for a CPU that permutes floats (TargetInfo).
+inline constexpr llvm::StringLiteral kPermutesFloatsAttrName = "dispatch.permutes_floats";
 
 /// Writes arithmetic on scalars or vectors of one shape as formulas.
 class Formula {
@@ -58,6 +62,11 @@ public:
   mlir::Value scale(mlir::Value x, mlir::Value n);
   /// The same where 2^n is a normal number.
   mlir::Value scaleNormal(mlir::Value x, mlir::Value n);
+  /// Whether one instruction looks up each lane's float in a table of 8.
+  bool looksUp() const;
+  /// An odd function of f32 where `looksUp` holds: on each of 8 pieces of `width`, the first around 0, a polynomial of
+  /// `degree`. Beyond `limit` the function is what it is there; -0 stays -0, and NaN NaN. Some 1.2 ulp.
+  mlir::Value oddByPieces(mlir::Value x, double (*function)(double), double width, unsigned degree, double limit);
   mlir::Value extend(mlir::Value x) { return mlir::arith::ExtFOp::create(b, shaped(b.getF64Type()), x); }
   mlir::Value truncate(mlir::Value x) { return mlir::arith::TruncFOp::create(b, shaped(b.getF32Type()), x); }
 
@@ -68,6 +77,10 @@ public:
   mlir::ImplicitLocOpBuilder &b;
 
 private:
+  /// What the formula is part of, if anything; its attributes say what the CPU has.
+  mlir::LLVM::LLVMFuncOp getFunction() const;
+  /// The element of a table that the lowest three bits of each lane of `index`, i32, say.
+  mlir::Value lookUp(llvm::ArrayRef<float> table, mlir::Value index);
   mlir::Value toInt(mlir::Value x);
   /// 2^exponent of `type`, for an i32 exponent.
   mlir::Value powerOfTwo(mlir::Value exponent, mlir::Type type);

@@ -18,6 +18,8 @@ struct TargetInfo {
   CpuVariant variant;
   unsigned vectorBits = 128;
   unsigned vectorRegisters = 16;
+  /// Whether an instruction permutes the floats of a register by numbers in another (AVX2).
+  bool permutesFloats = false;
   /// Whether an instruction adds up two products of bf16 in each lane of f32 (AVX512-BF16).
   bool addsPairsOfBf16 = false;
   /// Whether one adds up four products of eight bits, the first without a sign, in each lane of i32 (AVX512-VNNI).

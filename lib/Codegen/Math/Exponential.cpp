@@ -39,9 +39,11 @@ static Value buildExpm1(Formula &f, Value x) {
   return f.select(f.less(f.abs(x), f.constant(0.7, x.getType())), near, far);
 }
 
-/// f32: erf(x) = x + x p(x^2) below 0.93, else 1 - exp(-t - t q(t)) with t = |x|, which is 1 from 4 on; p and q are
-/// minimax polynomials. 2 ulp.
+/// f32: by pieces, or erf(x) = x + x p(x^2) below 0.93, else 1 - exp(-t - t q(t)) with t = |x|, which is 1 from 4 on; p
+/// and q are minimax polynomials. 1.5 ulp.
 static Value buildErf(Formula &f, Value x) {
+  if (f.looksUp())
+    return f.oddByPieces(x, std::erf, /*width=*/135.0 / 256, /*degree=*/6, /*limit=*/3.93);
   Type type = x.getType();
   Value z = f.mul(x, x), t = f.min(f.abs(x), 4);
   Value p =

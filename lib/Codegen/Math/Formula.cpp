@@ -8,7 +8,6 @@
 
 #include "torchc/Codegen/MathExpansion.h"
 
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/TypeUtilities.h"
 
@@ -69,17 +68,17 @@ Value Formula::powerOfTwo(Value exponent, Type type) {
   return arith::BitcastOp::create(b, type, exponent);
 }
 
-/// AVX-512 has an instruction that scales by a power of two, whatever its size.
-static bool hasScaling(OpBuilder &b) {
+LLVM::LLVMFuncOp Formula::getFunction() const {
   Operation *parent = b.getInsertionBlock()->getParentOp();
-  auto function =
-      isa<LLVM::LLVMFuncOp>(parent) ? cast<LLVM::LLVMFuncOp>(parent) : parent->getParentOfType<LLVM::LLVMFuncOp>();
-  return function && function.getPreferVectorWidth() == "512";
+  auto function = dyn_cast<LLVM::LLVMFuncOp>(parent);
+  return function ? function : parent->getParentOfType<LLVM::LLVMFuncOp>();
 }
 
 Value Formula::scale(Value x, Value n) {
   Value whole = toInt(n);
-  if (isa<VectorType>(x.getType()) && hasScaling(b))
+  // AVX-512 has an instruction that scales by a power of two, whatever its size.
+  LLVM::LLVMFuncOp function = getFunction();
+  if (isa<VectorType>(x.getType()) && function && function.getPreferVectorWidth() == "512")
     return LLVM::CallIntrinsicOp::create(b, x.getType(), b.getStringAttr("llvm.ldexp"), ValueRange{x, whole})
         .getResult(0);
   Value half = arith::ShRSIOp::create(b, whole, constantInt(1, b.getI32Type()));
