@@ -67,11 +67,37 @@ class DynamicLinear(nn.Module):
         return F.linear(x, self.weight.float() * self.scales, self.bias)
 
 
-def quantize_layers(model):
-    """`model` with each linear layer quantised dynamically."""
-    for name, layer in list(model.named_modules()):
+class StaticConvolution(nn.Module):
+    """A convolution of int8 weights with a scale for each channel, whose inputs, from `low` to `high`, become uint8."""
+
+    def __init__(self, layer, low, high):
+        super().__init__()
+        self.register_buffer("scales", layer.weight.detach().abs().amax((1, 2, 3), keepdim=True) / 127)
+        self.register_buffer("weight", (layer.weight.detach() / self.scales).round().to(torch.int8))
+        self.bias, self.stride, self.padding = layer.bias, layer.stride, layer.padding
+        self.scale = max(high - low, 1e-5) / 255
+        self.zero = round(-low / self.scale)
+
+    def forward(self, x):
+        x = ((x / self.scale).round() + self.zero).clamp(0, 255).to(torch.uint8)
+        x = (x.float() - self.zero) * self.scale
+        return F.conv2d(x, self.weight.float() * self.scales, self.bias, self.stride, self.padding)
+
+
+def quantize_layers(model, inputs):
+    """`model` with each linear layer quantised dynamically, and each convolution by the range of what it reads of `inputs`."""
+    ranges = {}
+    layers = {name: layer for name, layer in model.named_modules() if isinstance(layer, (nn.Linear, nn.Conv2d))}
+    for name, layer in layers.items():
+        layer.register_forward_pre_hook(
+            lambda _, x, name=name: ranges.update({name: (min(x[0].min().item(), 0.0), max(x[0].max().item(), 0.0))}))
+    with torch.no_grad():
+        model(*inputs)
+    for name, layer in layers.items():
         if isinstance(layer, nn.Linear):
             model.set_submodule(name, DynamicLinear(layer))
+        elif layer.groups == 1:
+            model.set_submodule(name, StaticConvolution(layer, *ranges[name]))
     return model
 
 

@@ -140,9 +140,16 @@ def _whisper_tiny_encoder():
 
 
 def _quantized(model_and_inputs):
-    """The same with each linear layer quantised to eight bits, its inputs in the call."""
+    """The same in eval mode, with batch norms folded and its layers quantised to eight bits."""
     model, inputs = model_and_inputs
-    return quantize_layers(model), inputs
+    model.eval()
+    for block in model.modules():
+        children = list(block.named_children())
+        for (name, layer), (after, norm) in zip(children, children[1:]):
+            if isinstance(layer, torch.nn.Conv2d) and isinstance(norm, torch.nn.BatchNorm2d):
+                setattr(block, name, torch.nn.utils.fuse_conv_bn_eval(layer, norm))
+                setattr(block, after, torch.nn.Identity())
+    return quantize_layers(model, inputs), inputs
 
 
 def _to_bf16(model_and_inputs):
@@ -167,6 +174,7 @@ MODELS = {
     "llama-135m-decoding-int8": lambda: _llama_135m_decoding(torch.int8),
     "llama-135m-decoding-int4": lambda: _llama_135m_decoding("int4"),
     "resnet50-bf16": lambda: _to_bf16(_resnet50()),
+    "resnet50-int8": lambda: _quantized(_resnet50()),
     "bert-base-128-int8": lambda: _quantized(_bert_base()),
     "bert-base-128-bf16": lambda: _to_bf16(_bert_base()),
     "vit-b16": _vit_base,

@@ -15,6 +15,8 @@
 // a constant. Sums are integers of 32 bits, which overflow never; zero points are subtracted as doubles, which
 // hold all of it exactly, so that nothing is lost where the terms cancel.
 //
+// So do those of a convolution. What surrounds its image, 0, is the zero point among the integers.
+//
 //===----------------------------------------------------------------------===//
 
 #include "ConstantEvaluator.h"
@@ -27,6 +29,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Tensor/Utils/Utils.h"
 
 namespace torchc {
 #define GEN_PASS_DEF_LIFTSCALES
@@ -41,7 +44,7 @@ static constexpr int64_t kMostProducts = 1 << 15;
 
 namespace {
 
-/// A factor of a product that is scale * (integer - zero point).
+/// A factor of a product or convolution that is scale * (integer - zero point), perhaps transposed or padded.
 class QuantizedFactor {
 public:
   static std::optional<QuantizedFactor> match(linalg::LinalgOp product, OpOperand *factor);
@@ -54,20 +57,28 @@ public:
   std::pair<Value, AffineMap> getIntegers(OpBuilder &builder, DenseMap<Value, Value> &known) const;
 
   /// Adds what scale and zero point are computed of to the inputs of an op over the product's result.
-  void addInputs(SmallVectorImpl<Value> &inputs, SmallVectorImpl<AffineMap> &maps);
+  void addInputs(OpBuilder &builder, SmallVectorImpl<Value> &inputs, SmallVectorImpl<AffineMap> &maps);
   /// Within that op, whose arguments `arguments` are; f32 and f64. Null for no scale or zero point.
   Value emitScale(OpBuilder &builder, ValueRange arguments) const;
   Value emitZeroPoint(OpBuilder &builder, ValueRange arguments) const;
 
+  /// Erases what the product alone has read, once that is gone.
+  void eraseIfUnused();
+
 private:
   bool isSameForSum(Value value) const;
+  bool isSameForAll(Value value) const;
   /// The map of one of the dequantising op's inputs, from the product's loops.
   AffineMap getMapOfInput(OpOperand *input) const;
+  std::optional<int64_t> getConstantZeroPoint() const;
+  bool canPad(tensor::PadOp pad) const;
+  Value quantize(OpBuilder &builder, DenseMap<Value, Value> &known) const;
   void collectArguments(Value value, SmallVectorImpl<BlockArgument> &found) const;
   Value emit(OpBuilder &builder, Value value, ValueRange arguments) const;
 
   linalg::LinalgOp product;
   OpOperand *factor = nullptr;
+  SmallVector<Operation *> moves; ///< Behind `dequantize`, the last one first.
   linalg::GenericOp dequantize;
   Value integer, scale, zeroPoint; ///< In its body.
   bool sign = false;
@@ -82,12 +93,73 @@ static Value skipFloatCasts(Value value) {
   return value;
 }
 
+/// The dim of a group that may have more than one element.
+static int64_t findLargestDim(tensor::ExpandShapeOp expand, ArrayRef<int64_t> group) {
+  ArrayRef<int64_t> shape = expand.getResultType().getShape();
+  auto found = llvm::find_if(group, [&](int64_t dim) { return shape[dim] != 1; });
+  return found == group.end() ? group.front() : *found;
+}
+
+/// Whether an op only moves elements to other places, next to zeros or not.
+static bool isMove(Operation *op) {
+  auto expand = dyn_cast_if_present<tensor::ExpandShapeOp>(op);
+  if (!expand)
+    return isa_and_present<linalg::TransposeOp, tensor::PadOp>(op);
+  ArrayRef<int64_t> shape = expand.getResultType().getShape();
+  return llvm::all_of(expand.getReassociationIndices(), [&](const auto &group) {
+    return llvm::count_if(group, [&](int64_t dim) { return shape[dim] != 1; }) <= 1;
+  });
+}
+
 AffineMap QuantizedFactor::getMapOfInput(OpOperand *input) const {
   linalg::GenericOp op = dequantize;
   AffineMap written = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
   AffineMap read = linalg::LinalgOp(product).getMatchingIndexingMap(factor);
+  for (Operation *move : moves) {
+    SmallVector<AffineExpr> exprs(read.getResults());
+    if (auto transpose = dyn_cast<linalg::TransposeOp>(move))
+      exprs = applyPermutation(exprs, invertPermutationVector(transpose.getPermutation()));
+    else if (auto expand = dyn_cast<tensor::ExpandShapeOp>(move))
+      exprs = llvm::map_to_vector(expand.getReassociationIndices(),
+                                  [&](const auto &group) { return exprs[findLargestDim(expand, group)]; });
+    read = AffineMap::get(read.getNumDims(), 0, exprs, read.getContext());
+  }
   // The element of the factor at the point of a loop of `dequantize`.
   return op.getMatchingIndexingMap(input).compose(inversePermutation(written)).compose(read);
+}
+
+/// Whether `value` is computed of numbers alone, not of elements that have a place.
+bool QuantizedFactor::isSameForAll(Value value) const {
+  SmallVector<BlockArgument> arguments;
+  if (value)
+    collectArguments(value, arguments);
+  linalg::GenericOp op = dequantize;
+  return llvm::all_of(arguments, [&](BlockArgument argument) {
+    return op.getMatchingIndexingMap(op.getMatchingOpOperand(argument)).getNumResults() == 0;
+  });
+}
+
+std::optional<int64_t> QuantizedFactor::getConstantZeroPoint() const {
+  if (!zeroPoint)
+    return 0;
+  APInt integer;
+  if (matchPattern(zeroPoint, m_ConstantInt(&integer)))
+    return integer.getSExtValue();
+  APFloat number(0.0f);
+  APSInt whole(64, /*isUnsigned=*/false);
+  bool isExact = false;
+  if (!matchPattern(skipFloatCasts(zeroPoint), m_ConstantFloat(&number)) ||
+      number.convertToInteger(whole, APFloat::rmTowardZero, &isExact) != APFloat::opOK)
+    return std::nullopt;
+  return whole.getExtValue();
+}
+
+/// Whether the integers can be padded with their zero point, as `pad` does with what they stand for.
+bool QuantizedFactor::canPad(tensor::PadOp pad) const {
+  std::optional<int64_t> zero = getConstantZeroPoint();
+  Value padding = pad.getConstantPaddingValue();
+  return zero && (sign ? llvm::isInt<8>(*zero) : llvm::isUInt<8>(*zero)) && padding &&
+         matchPattern(padding, m_AnyZeroFloat()) && isSameForAll(scale) && isSameForAll(zeroPoint);
 }
 
 bool QuantizedFactor::isSameForSum(Value value) const {
@@ -99,7 +171,8 @@ bool QuantizedFactor::isSameForSum(Value value) const {
     linalg::LinalgOp sum = product;
     return llvm::all_of(getMapOfInput(input).getResults(), [&](AffineExpr expr) {
       auto loop = dyn_cast<AffineDimExpr>(expr);
-      return loop && linalg::isParallelIterator(sum.getIteratorTypesArray()[loop.getPosition()]);
+      return loop && (linalg::isParallelIterator(sum.getIteratorTypesArray()[loop.getPosition()]) ||
+                      sum.getStaticLoopRanges()[loop.getPosition()] == 1);
     });
   }
   Operation *op = value.getDefiningOp();
@@ -111,7 +184,10 @@ std::optional<QuantizedFactor> QuantizedFactor::match(linalg::LinalgOp product, 
   QuantizedFactor found;
   found.product = product;
   found.factor = factor;
-  found.dequantize = factor->get().getDefiningOp<linalg::GenericOp>();
+  Value tensor = factor->get();
+  for (; isMove(tensor.getDefiningOp()); tensor = tensor.getDefiningOp()->getOperand(0))
+    found.moves.push_back(tensor.getDefiningOp());
+  found.dequantize = tensor.getDefiningOp<linalg::GenericOp>();
   linalg::GenericOp op = found.dequantize;
   if (!op || op.getNumReductionLoops() != 0 || op.getNumDpsInits() != 1 ||
       !op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isPermutation() ||
@@ -151,6 +227,11 @@ std::optional<QuantizedFactor> QuantizedFactor::match(linalg::LinalgOp product, 
   if (!value.getType().isInteger(8))
     return std::nullopt;
   found.integer = value;
+  if (!llvm::all_of(found.moves, [&](Operation *move) {
+        auto pad = dyn_cast<tensor::PadOp>(move);
+        return !pad || found.canPad(pad);
+      }))
+    return std::nullopt;
   return found;
 }
 
@@ -160,32 +241,62 @@ bool QuantizedFactor::isConstant() const {
   return argument && isComputedOfConstants(op.getMatchingOpOperand(argument)->get());
 }
 
-std::pair<Value, AffineMap> QuantizedFactor::getIntegers(OpBuilder &builder, DenseMap<Value, Value> &known) const {
+/// What `dequantize` makes floats of, at the same places. Several products may read it: it is made once.
+Value QuantizedFactor::quantize(OpBuilder &builder, DenseMap<Value, Value> &known) const {
   linalg::GenericOp op = dequantize;
   if (auto argument = dyn_cast<BlockArgument>(integer)) {
     OpOperand *input = op.getMatchingOpOperand(argument);
+    if (op.getMatchingIndexingMap(input) == op.getMatchingIndexingMap(op.getDpsInitOperand(0)))
+      return input->get();
+  }
+  Value &integers = known[integer];
+  if (integers)
+    return integers;
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(op);
+  SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, op.getLoc(), op.getDpsInits()[0]);
+  Value empty = tensor::EmptyOp::create(builder, op.getLoc(), sizes, integer.getType());
+  auto quantize = linalg::GenericOp::create(builder, op.getLoc(), empty.getType(), op.getDpsInputs(), empty,
+                                            op.getIndexingMapsArray(), op.getIteratorTypesArray(),
+                                            [&](OpBuilder &body, Location loc, ValueRange arguments) {
+                                              IRMapping mapping;
+                                              mapping.map(op.getRegionInputArgs(), arguments.drop_back());
+                                              for (Operation &inner : op.getBody()->without_terminator()) {
+                                                if (isa<BlockArgument>(integer))
+                                                  break;
+                                                body.clone(inner, mapping);
+                                                if (&inner == integer.getDefiningOp())
+                                                  break;
+                                              }
+                                              linalg::YieldOp::create(body, loc, mapping.lookup(integer));
+                                            });
+  return integers = quantize.getResult(0);
+}
+
+std::pair<Value, AffineMap> QuantizedFactor::getIntegers(OpBuilder &builder, DenseMap<Value, Value> &known) const {
+  linalg::GenericOp op = dequantize;
+  auto argument = dyn_cast<BlockArgument>(integer);
+  if (argument && moves.empty()) {
+    OpOperand *input = op.getMatchingOpOperand(argument);
     return {input->get(), getMapOfInput(input)};
   }
-  // Several products may read them.
-  Value &integers = known[integer];
-  if (!integers) {
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPoint(op);
-    SmallVector<OpFoldResult> sizes = tensor::getMixedSizes(builder, op.getLoc(), op.getDpsInits()[0]);
-    Value empty = tensor::EmptyOp::create(builder, op.getLoc(), sizes, integer.getType());
-    auto quantize = linalg::GenericOp::create(builder, op.getLoc(), empty.getType(), op.getDpsInputs(), empty,
-                                              op.getIndexingMapsArray(), op.getIteratorTypesArray(),
-                                              [&](OpBuilder &body, Location loc, ValueRange arguments) {
-                                                IRMapping mapping;
-                                                mapping.map(op.getRegionInputArgs(), arguments.drop_back());
-                                                for (Operation &inner : op.getBody()->without_terminator()) {
-                                                  body.clone(inner, mapping);
-                                                  if (&inner == integer.getDefiningOp())
-                                                    break;
-                                                }
-                                                linalg::YieldOp::create(body, loc, mapping.lookup(integer));
-                                              });
-    integers = quantize.getResult(0);
+  Value integers = quantize(builder, known);
+  Type type = integer.getType();
+  for (Operation *move : llvm::reverse(moves)) {
+    ImplicitLocOpBuilder b(move->getLoc(), builder);
+    if (auto pad = dyn_cast<tensor::PadOp>(move)) {
+      const APInt zero(8, *getConstantZeroPoint(), /*isSigned=*/sign, /*implicitTrunc=*/true);
+      Value padding = arith::ConstantOp::create(b, b.getIntegerAttr(type, zero));
+      integers = tensor::PadOp::create(b, pad.getResultType().clone(type), integers, pad.getMixedLowPad(),
+                                       pad.getMixedHighPad(), padding, pad.getNofold());
+    } else if (auto expand = dyn_cast<tensor::ExpandShapeOp>(move)) {
+      integers = tensor::ExpandShapeOp::create(b, expand.getResultType().clone(type), integers,
+                                               expand.getReassociationIndices(), expand.getMixedOutputShape());
+    } else {
+      auto transpose = cast<linalg::TransposeOp>(move);
+      Value empty = tensor::EmptyOp::create(b, tensor::getMixedSizes(b, b.getLoc(), transpose.getInit()), type);
+      integers = linalg::TransposeOp::create(b, integers, empty, transpose.getPermutation()).getResult()[0];
+    }
   }
   return {integers, linalg::LinalgOp(product).getMatchingIndexingMap(factor)};
 }
@@ -197,7 +308,7 @@ void QuantizedFactor::collectArguments(Value value, SmallVectorImpl<BlockArgumen
     collectArguments(operand, found);
 }
 
-void QuantizedFactor::addInputs(SmallVectorImpl<Value> &inputs, SmallVectorImpl<AffineMap> &maps) {
+void QuantizedFactor::addInputs(OpBuilder &builder, SmallVectorImpl<Value> &inputs, SmallVectorImpl<AffineMap> &maps) {
   linalg::LinalgOp sum = product;
   AffineMap output = sum.getMatchingIndexingMap(sum.getDpsInitOperand(0));
   SmallVector<BlockArgument> arguments;
@@ -208,10 +319,20 @@ void QuantizedFactor::addInputs(SmallVectorImpl<Value> &inputs, SmallVectorImpl<
     if (!places.try_emplace(argument, inputs.size()).second)
       continue;
     OpOperand *input = dequantize.getMatchingOpOperand(argument);
+    AffineMap map = getMapOfInput(input);
     SmallVector<AffineExpr> exprs;
-    for (AffineExpr loop : getMapOfInput(input).getResults())
-      exprs.push_back(getAffineDimExpr(*output.getResultPosition(loop), product->getContext()));
-    inputs.push_back(input->get());
+    // Dims of the sum's loops have one element.
+    llvm::SmallBitVector dropped(map.getNumResults());
+    for (auto [dim, loop] : llvm::enumerate(map.getResults())) {
+      std::optional<unsigned> place = output.getResultPosition(loop);
+      dropped[dim] = !place;
+      if (place)
+        exprs.push_back(builder.getAffineDimExpr(*place));
+    }
+    Value value = input->get();
+    if (dropped.any())
+      value = tensor::dropGivenUnitDims(builder, product->getLoc(), value, dropped);
+    inputs.push_back(value);
     maps.push_back(AffineMap::get(output.getNumResults(), 0, exprs, product->getContext()));
   }
 }
@@ -237,6 +358,13 @@ Value QuantizedFactor::emitScale(OpBuilder &builder, ValueRange arguments) const
 Value QuantizedFactor::emitZeroPoint(OpBuilder &builder, ValueRange arguments) const {
   return zeroPoint ? convert(builder, zeroPoint.getLoc(), emit(builder, zeroPoint, arguments), builder.getF64Type())
                    : Value();
+}
+
+void QuantizedFactor::eraseIfUnused() {
+  moves.push_back(dequantize);
+  for (Operation *op : moves)
+    if (op->use_empty())
+      op->erase();
 }
 
 /// The sum of all that `integers` has of each column or row, f64, and the dims of the result that it has.
@@ -316,8 +444,14 @@ static Value multiply(OpBuilder &builder, linalg::LinalgOp product, ArrayRef<Val
   return sum.getResult(0);
 }
 
+/// Whether each weight of a convolution is multiplied by several pixels, and each pixel by several weights.
+static bool isFullConvolution(linalg::LinalgOp op) {
+  FailureOr<linalg::ConvolutionDimensions> dims = linalg::inferConvolutionDims(op);
+  return succeeded(dims) && dims->depth.empty() && !dims->inputChannel.empty() && !dims->outputChannel.empty();
+}
+
 static void liftScales(linalg::LinalgOp product, DenseMap<Value, Value> &knownIntegers) {
-  if (!linalg::isaContractionOpInterface(product) || !isSumOfProducts(product))
+  if (!(linalg::isaContractionOpInterface(product) || isFullConvolution(product)) || !isSumOfProducts(product))
     return;
   auto fill = product.getDpsInits()[0].getDefiningOp<linalg::FillOp>();
   auto type = dyn_cast<FloatType>(getElementTypeOrSelf(product->getResult(0).getType()));
@@ -331,6 +465,11 @@ static void liftScales(linalg::LinalgOp product, DenseMap<Value, Value> &knownIn
       factors.push_back(*factor);
   if (factors.size() != 2 || factors[0].isConstant() == factors[1].isConstant())
     return;
+  // Windows overlap: the sums of what they hold would be as many as the results.
+  for (unsigned i : {0, 1})
+    if (factors[1 - i].hasZeroPoint() &&
+        !product.getMatchingIndexingMap(product.getDpsInputOperand(i)).isProjectedPermutation())
+      return;
 
   OpBuilder builder(product);
   Location loc = product.getLoc();
@@ -355,7 +494,7 @@ static void liftScales(linalg::LinalgOp product, DenseMap<Value, Value> &knownIn
       maps.push_back(map);
     }
   for (QuantizedFactor &factor : factors)
-    factor.addInputs(inputs, maps);
+    factor.addInputs(builder, inputs, maps);
   maps.push_back(builder.getMultiDimIdentityMap(rank));
   Value empty = tensor::EmptyOp::create(builder, loc, getMixedExtents(builder, product->getResult(0)), type);
   SmallVector<utils::IteratorType> iterators(rank, utils::IteratorType::parallel);
@@ -384,13 +523,9 @@ static void liftScales(linalg::LinalgOp product, DenseMap<Value, Value> &knownIn
         linalg::YieldOp::create(body, loc, convert(body, loc, sum, type));
       });
   product->getResult(0).replaceAllUsesWith(scaled.getResult(0));
-  SmallVector<Operation *> dequantizing;
-  for (Value factor : product.getDpsInputs())
-    dequantizing.push_back(factor.getDefiningOp());
   product->erase();
-  for (Operation *op : dequantizing)
-    if (op->use_empty())
-      op->erase();
+  for (QuantizedFactor &factor : factors)
+    factor.eraseIfUnused();
 }
 
 namespace {

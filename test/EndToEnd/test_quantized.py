@@ -242,6 +242,37 @@ def test_products_of_quantized_factors(rows, inner, columns, weight_zero, unsign
     check(PerTensor(inner, columns, weight_zero, unsigned, static), torch.randn(rows, inner) * 2 + 1)
 
 
+class QuantizedConvolution(nn.Module):
+    """A convolution whose activations have one scale and zero point."""
+
+    def __init__(self, channels, out, kernel, weight_zero, unsigned, **options):
+        super().__init__()
+        self.options, self.unsigned = options, unsigned
+        layer = nn.Conv2d(channels, out, kernel, **options)
+        weight, scales, zeros = quantize_weight(layer.weight)
+        self.register_buffer("weight", weight)
+        self.register_buffer("scales", scales)
+        self.register_buffer("zeros", zeros + weight_zero)
+        self.bias = layer.bias
+
+    def forward(self, x):
+        zero, low, high, dtype = (100, 0, 255, torch.uint8) if self.unsigned else (-20, -128, 127, torch.int8)
+        x = Q.dequantize_per_tensor(Q.quantize_per_tensor(x, 0.03, zero, low, high, dtype), 0.03, zero, low, high, dtype)
+        weight = Q.dequantize_per_channel(self.weight, self.scales, self.zeros, 0, -127, 127, torch.int8)
+        return F.relu(F.conv2d(x, weight, self.bias, **self.options))
+
+
+@pytest.mark.parametrize("weight_zero", [0, 3])
+@pytest.mark.parametrize("unsigned", [False, True])
+@pytest.mark.parametrize("channels, out, kernel, options", [
+    (16, 32, 3, {"padding": 1}), (8, 20, 3, {"padding": (2, 0), "stride": 2}), (12, 16, (1, 5), {"dilation": (1, 2)}),
+    (6, 16, 3, {"padding": 1}), (16, 48, 1, {}), (16, 32, 1, {"stride": 2}), (16, 32, 3, {"groups": 2}), (16, 16, 3, {"groups": 16}),
+    (3, 16, 7, {"padding": 3, "stride": 2})])
+def test_convolutions_of_quantized_factors(channels, out, kernel, options, unsigned, weight_zero):
+    torch.manual_seed(0)
+    check(QuantizedConvolution(channels, out, kernel, weight_zero, unsigned, **options), torch.randn(2, channels, 13, 18))
+
+
 def test_sums_of_products_are_exact():
     """Where eager adds up numbers that f32 cannot hold, the product of integers still can."""
 

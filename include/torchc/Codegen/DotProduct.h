@@ -20,8 +20,9 @@ namespace torchc {
 /// column: one more row of the tile, of the constant 128, says how much.
 class DotProduct {
 public:
-  /// `step`: the innermost loop of k.
-  static std::optional<DotProduct> find(const ContractionRoot &root, const TargetInfo &target, unsigned step);
+  /// `steps`: the loops of k, of a window's too.
+  static std::optional<DotProduct> find(const ContractionRoot &root, const TargetInfo &target,
+                                        llvm::ArrayRef<LoopGroup> steps);
 
   /// Points of k in a group.
   int64_t getPoints() const { return 32 / element.getIntOrFloatBitWidth(); }

@@ -267,7 +267,7 @@ void ContractionNest::chooseTile() {
     panelsAtOnce = std::max<int64_t>(1, panelWidth / packedWidth);
     panelWidth = std::gcd(panelWidth, packedWidth);
   }
-  dot = steps.empty() ? std::nullopt : DotProduct::find(root, emitter.getTarget(), steps.back().last);
+  dot = DotProduct::find(root, emitter.getTarget(), steps);
   auto isOfBytes = [](OpOperand *operand) { return getElementTypeOrSelf(operand->get().getType()).isInteger(8); };
   sumsInFloats = !dot && !steps.empty() && root.getAccumulatorType().isInteger(32) && isOfBytes(root.rows) &&
                  isOfBytes(root.columns);

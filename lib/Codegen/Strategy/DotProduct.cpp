@@ -16,6 +16,9 @@ using namespace torchc;
 /// Of products of eight bits, which a sum of 32 bits holds.
 static constexpr int64_t kMostProducts = 1 << 16;
 
+/// What makes bytes with a sign bytes without one.
+static constexpr int64_t kOffset = 128;
+
 static bool isOfBf16(OpOperand *operand) { return getElementTypeOrSelf(operand->get().getType()).isBF16(); }
 
 /// Whether an operand of eight bits, which the body widens, has a sign; none if it is no such operand.
@@ -34,29 +37,44 @@ static std::optional<bool> getSignOfBytes(OpOperand *operand) {
 /// Whether the points of loop `step` are neighbours in both operands.
 static bool hasNeighbours(const ContractionRoot &root, unsigned step) {
   auto op = cast<linalg::LinalgOp>(root.rows->getOwner());
-  AffineExpr loop = getAffineDimExpr(step, op->getContext());
-  AffineMap rowMap = op.getMatchingIndexingMap(root.rows), columnMap = op.getMatchingIndexingMap(root.columns);
-  ArrayRef<int64_t> order = root.getUnpack().getOuterDimsPerm();
-  unsigned innermost = order.empty() ? columnMap.getNumResults() - 1 : order.back();
-  return rowMap.getResults().back() == loop && columnMap.getResult(innermost) == loop &&
-         llvm::none_of(rowMap.getResults().drop_back(), [&](AffineExpr expr) { return expr.isFunctionOfDim(step); });
+  const AffineExpr loop = getAffineDimExpr(step, op->getContext());
+  const SmallVector<int64_t> ranges = op.getStaticLoopRanges();
+  auto isInnermost = [&](SmallVector<AffineExpr> place) {
+    while (!place.empty() && isa<AffineDimExpr>(place.back()) &&
+           ranges[cast<AffineDimExpr>(place.back()).getPosition()] == 1)
+      place.pop_back();
+    return !place.empty() && place.back() == loop &&
+           llvm::none_of(ArrayRef(place).drop_back(), [&](AffineExpr expr) { return expr.isFunctionOfDim(step); });
+  };
+  SmallVector<AffineExpr> columns(op.getMatchingIndexingMap(root.columns).getResults());
+  if (ArrayRef<int64_t> order = root.getUnpack().getOuterDimsPerm(); !order.empty())
+    columns = applyPermutation(columns, order);
+  return isInnermost(SmallVector<AffineExpr>(op.getMatchingIndexingMap(root.rows).getResults())) &&
+         isInnermost(std::move(columns));
 }
 
-std::optional<DotProduct> DotProduct::find(const ContractionRoot &root, const TargetInfo &target, unsigned step) {
+std::optional<DotProduct> DotProduct::find(const ContractionRoot &root, const TargetInfo &target,
+                                           ArrayRef<LoopGroup> steps) {
   auto op = cast<linalg::LinalgOp>(root.rows->getOwner());
   MLIRContext *context = op->getContext();
   linalg::UnPackOp unpack = root.getUnpack();
-  const int64_t extent = op.getStaticLoopRanges()[step];
-  if (!unpack || root.columns->get().getDefiningOp() != unpack || ShapedType::isDynamic(extent) ||
-      unpack.getStaticInnerTiles()[0] != target.getLanes(32) || !hasNeighbours(root, step))
+  if (steps.empty() || !unpack || root.columns->get().getDefiningOp() != unpack ||
+      unpack.getStaticInnerTiles()[0] != target.getLanes(32) || !hasNeighbours(root, steps.back().last))
     return std::nullopt;
+  const unsigned step = steps.back().last;
+  // Of which a step never crosses from one pixel of a window to the next.
+  const int64_t extent = steps.back().extent.isConstant() ? steps.back().extent.offset : 0;
+  auto canTake = [&](int64_t points) { return extent != 0 && extent % points == 0; };
   Type sum = root.getAccumulatorType();
-  if (target.addsPairsOfBf16 && sum.isF32() && isOfBf16(root.rows) && isOfBf16(root.columns) && extent % 2 == 0)
+  if (target.addsPairsOfBf16 && sum.isF32() && isOfBf16(root.rows) && isOfBf16(root.columns) && canTake(2))
     return DotProduct(root, step, BFloat16Type::get(context), false);
+  int64_t products = 1;
+  for (const LoopGroup &group : steps)
+    products =
+        std::min(products, kMostProducts) * (group.extent.isConstant() ? group.extent.offset : kMostProducts + 1);
   std::optional<bool> rows = getSignOfBytes(root.rows), columns = getSignOfBytes(root.columns);
-  // A copy of signed rows is one of a matrix.
-  if (target.addsFoursOfBytes && (sum.isF32() || sum.isInteger(32)) && rows && columns && *columns &&
-      op.getNumReductionLoops() == 1 && extent % 4 == 0 && extent <= kMostProducts)
+  if (target.addsFoursOfBytes && (sum.isF32() || sum.isInteger(32)) && rows && columns && *columns && canTake(4) &&
+      products <= kMostProducts)
     return DotProduct(root, step, IntegerType::get(context, 8), *rows);
   return std::nullopt;
 }
@@ -84,9 +102,10 @@ Value DotProduct::emitRowGroup(ValueEmitter &emitter, ArrayRef<Index> loops) con
   Value group;
   {
     ValueEmitter::LanesScope lanes(emitter, getPoints());
-    group = emitRow(emitter, position);
+    group = emitter.toVector(root.emitRow(emitter, position));
   }
-  return repeat(emitter, group);
+  Value repeated = repeat(emitter, group);
+  return rowsAreSigned ? addOffset(emitter, repeated) : repeated;
 }
 
 Value DotProduct::repeat(ValueEmitter &emitter, Value group) const {
@@ -115,8 +134,6 @@ Value DotProduct::emitMultiplyAdd(ValueEmitter &emitter, Value row, Value column
   return LLVM::CallIntrinsicOp::create(b, sum.getType(), b.getStringAttr(name), ValueRange{sum, row, column})
       .getResult(0);
 }
-
-static constexpr int64_t kOffset = 128;
 
 /// A vector of the offset.
 static Value getOffsets(ValueEmitter &emitter, VectorType type) {
