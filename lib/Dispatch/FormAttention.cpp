@@ -44,8 +44,6 @@ namespace torchc {
 using namespace mlir;
 using namespace torchc;
 
-/// With fewer rows keys are better read as they are than packed.
-static constexpr int64_t kLeastRows = 8;
 /// The widest head whose blocks of keys and values fit in a cache.
 static constexpr int64_t kLargestHead = 512;
 /// Of a mask's element that is computed in the kernel instead of read.
@@ -325,9 +323,8 @@ bool Matcher::isWorthIt() {
   auto isSmall = [](int64_t extent) { return extent > 0 && extent <= kLargestHead; }; // Dynamic ones are negative.
   SmallVector<int64_t> ranges = first->op.getStaticLoopRanges();
   ArrayRef<int64_t> shape = cast<RankedTensorType>(weights.getType()).getShape();
-  int64_t rows = ranges[first->m];
   return isSmall(ranges[first->k]) && isSmall(second.op.getStaticLoopRanges()[second.n]) &&
-         (ShapedType::isDynamic(rows) || rows >= kLeastRows) && !llvm::is_contained(shape, 0);
+         !llvm::is_contained(shape, 0);
 }
 
 bool Matcher::match() {

@@ -11,8 +11,10 @@
 #include "ConstantEvaluator.h"
 
 #include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
+#include "torchc/Dialect/Dispatch/IR/HostSlice.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MLProgram/IR/MLProgram.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -21,6 +23,35 @@
 
 using namespace mlir;
 using namespace torchc;
+
+/// The name that the function's signature gives a dim of an argument.
+static StringAttr getSymbol(Value tensor, int64_t dim) {
+  auto argument = dyn_cast<BlockArgument>(tensor);
+  auto function = argument ? dyn_cast<func::FuncOp>(argument.getOwner()->getParentOp()) : func::FuncOp();
+  auto signature = function ? function->getAttrOfType<DictionaryAttr>("torchc.signature") : DictionaryAttr();
+  auto inputs = signature ? signature.getAs<ArrayAttr>("inputs") : ArrayAttr();
+  if (!inputs || argument.getArgNumber() >= inputs.size())
+    return {};
+  auto dims = cast<DictionaryAttr>(inputs[argument.getArgNumber()]).getAs<ArrayAttr>("dims");
+  auto symbol = dims && dim < static_cast<int64_t>(dims.size()) ? dyn_cast<StringAttr>(dims[dim]) : StringAttr();
+  return symbol && symbol.getValue() != "?" ? symbol : StringAttr();
+}
+
+/// Whether a slice is one piece of memory, for all that is known when compiling: the host views it then.
+static bool isView(tensor::ExtractSliceOp op) {
+  auto isWhole = [&](unsigned dim) {
+    auto size = op.getMixedSizes()[dim].dyn_cast<Value>();
+    auto extent = size ? size.getDefiningOp<tensor::DimOp>() : tensor::DimOp();
+    std::optional<int64_t> source = extent ? extent.getConstantIndex() : std::nullopt;
+    if (!source)
+      return false;
+    StringAttr symbol = getSymbol(op.getSource(), dim);
+    return (extent.getSource() == op.getSource() && *source == dim) ||
+           (symbol && symbol == getSymbol(extent.getSource(), *source));
+  };
+  auto dims = getDimsTakenWhole(op);
+  return dims && llvm::all_of(*dims, isWhole);
+}
 
 OpRole torchc::getRole(Operation *op) {
   if (isa<tensor::EmptyOp, linalg::FillOp>(op))
@@ -37,6 +68,8 @@ OpRole torchc::getRole(Operation *op) {
   }
   if (isa<linalg::LinalgDialect>(op->getDialect()))
     return OpRole::Movement;
+  if (auto slice = dyn_cast<tensor::ExtractSliceOp>(op))
+    return isView(slice) ? OpRole::Host : OpRole::Movement;
   if (isa<tensor::TensorDialect>(op->getDialect()))
     return isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp, tensor::CastOp, tensor::DimOp, tensor::ExtractOp,
                tensor::YieldOp>(op)

@@ -9,6 +9,7 @@
 #include "ElementTypes.h"
 #include "HostToVM.h"
 
+#include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "torchc/Support/HostProvided.h"
 
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
@@ -45,7 +46,8 @@ static bool needsSnapshot(ml_program::GlobalLoadOp load) {
       if (user->getBlock() != load->getBlock() || isa<BranchOpInterface, func::ReturnOp>(user) ||
           (store && store->isBeforeInBlock(user)))
         return true;
-      if (isa<tensor::CastOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp, arith::SelectOp>(user))
+      if (isa<tensor::CastOp, tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::ExtractSliceOp,
+              dispatch::ReinterpretOp, arith::SelectOp>(user))
         values.push_back(user->getResult(0));
     }
   }

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ElementTypes.h"
 #include "HostToVM.h"
 
 #include "torchc/Package/Passes.h"
@@ -21,8 +22,26 @@ namespace torchc {
 using namespace mlir;
 using namespace torchc;
 
+/// Whether a view has all bytes of the tensor that `owner` views, and no fewer.
+static bool isWhole(vm::ViewOp view, vm::ViewOp owner) {
+  auto getSize = [](vm::ViewOp op) {
+    std::pair<int64_t, SmallVector<Value>> size(runtime::getElementSize(*getElementType(op.getElement())), {});
+    for (Value dim : op.getDims())
+      if (std::optional<int64_t> extent = getConstantI64(dim))
+        size.first *= *extent;
+      else
+        size.second.push_back(dim);
+    return size;
+  };
+  auto [bytes, extents] = getSize(view);
+  auto [allBytes, allExtents] = getSize(owner);
+  return bytes == allBytes && extents.size() == allExtents.size() &&
+         std::is_permutation(extents.begin(), extents.end(), allExtents.begin());
+}
+
 /// The view that made the tensor of which `value` is the whole, if its storage is its own.
 static vm::ViewOp getOwner(Value value) {
+  SmallVector<vm::ViewOp> views;
   while (Operation *op = value.getDefiningOp()) {
     if (auto reshape = dyn_cast<vm::ReshapeOp>(op)) {
       value = reshape.getSource();
@@ -32,8 +51,11 @@ static vm::ViewOp getOwner(Value value) {
     // Complex numbers are made as pairs of real ones: the output would need both shapes.
     if (!view || getConstantI64(view.getOffset()) != 0 || isa<ComplexType>(view.getElement()))
       return nullptr;
-    if (view.getSource().getDefiningOp<vm::SlabReserveOp>())
-      return view.getSource().hasOneUse() ? view : nullptr;
+    if (view.getSource().getDefiningOp<vm::SlabReserveOp>()) {
+      auto hasAll = [&](vm::ViewOp other) { return isWhole(other, view); };
+      return view.getSource().hasOneUse() && llvm::all_of(views, hasAll) ? view : nullptr;
+    }
+    views.push_back(view);
     value = view.getSource();
   }
   return nullptr;

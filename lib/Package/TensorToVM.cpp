@@ -6,9 +6,11 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "ElementTypes.h"
 #include "HostToVM.h"
 
 #include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
+#include "torchc/Dialect/Dispatch/IR/HostSlice.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -96,6 +98,42 @@ struct ConvertExpandShape : OpConversionPattern<tensor::ExpandShapeOp> {
   }
 };
 
+/// A view of the bytes. Other slices than those of one piece are made by kernels.
+struct ConvertExtractSlice : OpConversionPattern<tensor::ExtractSliceOp> {
+  using OpConversionPattern::OpConversionPattern;
+  LogicalResult matchAndRewrite(tensor::ExtractSliceOp op, OpAdaptor adaptor,
+                                ConversionPatternRewriter &rewriter) const override {
+    auto whole = getDimsTakenWhole(op);
+    if (!whole)
+      return rewriter.notifyMatchFailure(op, "not one piece of memory");
+    VMBuilder vm(rewriter, op.getLoc());
+    auto getValues = [&](ArrayRef<int64_t> known, ValueRange dynamic) {
+      SmallVector<Value> values;
+      for (int64_t value : known) {
+        values.push_back(ShapedType::isDynamic(value) ? dynamic.front() : vm.constant(value));
+        if (ShapedType::isDynamic(value))
+          dynamic = dynamic.drop_front();
+      }
+      return values;
+    };
+    SmallVector<Value> sizes = getValues(op.getStaticSizes(), adaptor.getSizes()), dims;
+    for (unsigned dim : *whole)
+      vm::CheckDimOp::create(rewriter, op.getLoc(), adaptor.getSource(), dim, sizes[dim],
+                             "dim " + std::to_string(dim) + " of a view is not taken whole");
+    llvm::SmallBitVector dropped = op.getDroppedDims();
+    for (auto [dim, size] : llvm::enumerate(sizes))
+      if (!dropped.test(dim))
+        dims.push_back(size);
+    Type element = op.getType().getElementType();
+    Value first = vm.linearIndex(getValues(op.getStaticOffsets(), adaptor.getOffsets()),
+                                 vm.dimsOf(op.getSourceType(), adaptor.getSource()));
+    Value offset = vm.mul(vm.constant(runtime::getElementSize(*getElementType(element))), first);
+    rewriter.replaceOpWithNewOp<vm::ViewOp>(op, rewriter.getType<vm::RefType>(), adaptor.getSource(), offset,
+                                            TypeAttr::get(element), dims);
+    return success();
+  }
+};
+
 /// Views of the same bytes.
 struct ConvertReinterpret : OpConversionPattern<dispatch::ReinterpretOp> {
   using OpConversionPattern::OpConversionPattern;
@@ -161,6 +199,6 @@ struct ConvertFromElements : OpConversionPattern<tensor::FromElementsOp> {
 } // namespace
 
 void torchc::populateTensorToVMPatterns(TypeConverter &converter, RewritePatternSet &patterns) {
-  patterns.add<ConvertDim, ConvertEmpty, ConvertCast, ConvertCollapseShape, ConvertExpandShape, ConvertReinterpret,
-               ConvertExtract, ConvertFromElements>(converter, patterns.getContext());
+  patterns.add<ConvertDim, ConvertEmpty, ConvertCast, ConvertCollapseShape, ConvertExpandShape, ConvertExtractSlice,
+               ConvertReinterpret, ConvertExtract, ConvertFromElements>(converter, patterns.getContext());
 }

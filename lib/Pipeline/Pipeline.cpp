@@ -77,6 +77,7 @@ static void addLowerPasses(OpPassManager &manager, const PipelineOptions &) {
 static void addDispatchOptimizations(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createFormAttention());
   manager.addNestedPass<func::FuncOp>(createPropagateTransposes());
+  manager.addNestedPass<func::FuncOp>(createShareHeads());
   manager.addPass(createFoldConstants());
   manager.addNestedPass<func::FuncOp>(createFuseElementwise());
   // Once more, as the reshapes that stood between transposes and products are gone.

@@ -57,3 +57,36 @@ def test_attention(cpu, dtype):
         result = kernel([query, key, value, mask], [((batch, rows, columns), dtype)], (rows, keys))
         tolerance = 2e-5 if dtype == np.float32 else 1e-12
         np.testing.assert_allclose(result, expected, rtol=tolerance, atol=tolerance)
+
+
+# Each head of keys and values, with the heads last but one in memory, is read by three of queries, of two rows each.
+FEW_ROWS = """
+#query = affine_map<(b, h, l, n, s, k) -> (b, h, l, k)>
+#key = affine_map<(b, h, l, n, s, k) -> (s, b, k)>
+#value = affine_map<(b, h, l, n, s, k) -> (b, s, n)>
+dispatch.kernel @attention(%q: tensor<2x3x2x37xT>, %k: tensor<?x2x37xT>, %v: tensor<2x?x45xT>, %s: index)
+    -> tensor<2x3x2x45xT> attributes {dims = [array<i64>, array<i64: 0>, array<i64: 0>, array<i64>]} {
+  %e = tensor.empty() : tensor<2x3x2x45xT>
+  %y = dispatch.attention(%q, %k, %v) outs(%e) {indexing_maps = [#query, #key, #value]}
+      : (tensor<2x3x2x37xT>, tensor<?x2x37xT>, tensor<2x?x45xT>) -> tensor<2x3x2x45xT> {
+  ^bb0(%product: T):
+    dispatch.return %product : T
+  }
+  dispatch.return %y : tensor<2x3x2x45xT>
+}
+"""
+
+
+@pytest.mark.parametrize("cpu", ["x86-64-v2", "x86-64-v3", "host"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_few_rows(cpu, dtype):
+    element = {np.float32: "f32", np.float64: "f64"}[dtype]
+    kernel = Kernel(FEW_ROWS.replace("xT>", f"x{element}>").replace(": T", f": {element}"), cpu)
+    for keys in (1, 32, 65, 700):
+        query, key, value = (RNG.standard_normal(shape).astype(dtype) for shape in ((2, 3, 2, 37), (keys, 2, 37), (2, keys, 45)))
+        scores = np.einsum("bhlk,sbk->bhls", query, key)
+        powers = np.exp(scores - scores.max(-1, keepdims=True))
+        expected = np.einsum("bhls,bsn->bhln", powers / powers.sum(-1, keepdims=True), value)
+        result = kernel([query, key, value], [(expected.shape, dtype)], (keys,))
+        tolerance = 2e-5 if dtype == np.float32 else 1e-12
+        np.testing.assert_allclose(result, expected, rtol=tolerance, atol=tolerance)

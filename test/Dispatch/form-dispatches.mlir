@@ -289,3 +289,29 @@ func.func @dequantised(%x: tensor<4x8xf32>) -> tensor<4x16xf32> {
   %m = linalg.matmul ins(%x, %d : tensor<4x8xf32>, tensor<8x16xf32>) outs(%f : tensor<4x16xf32>) -> tensor<4x16xf32>
   return %m : tensor<4x16xf32>
 }
+
+// A slice that is one piece of memory is a view that the host makes: of extents behind the cut that are dynamic, it has to
+// be known that all is taken, by the extent itself or by the name that the signature gives it.
+// CHECK-LABEL: func.func @slices
+// CHECK-NOT: dispatch.group
+// CHECK: tensor.extract_slice %arg0[2, 3, 0]
+// CHECK: tensor.extract_slice %arg1[1, 0, 0, 0]
+// CHECK: tensor.extract_slice %arg2[1, 0, 0, 0]
+// CHECK: dispatch.group
+// CHECK: tensor.extract_slice %arg1[0, 0, 0, 0]
+// CHECK: dispatch.group
+// CHECK: tensor.extract_slice %arg0[0, 0, 1]
+func.func @slices(%x: tensor<4x5x6xf32>, %y: tensor<2x3x?x6xf32>, %z: tensor<3x3x?x6xf32>)
+    -> (tensor<2x6xf32>, tensor<1x3x?x6xf32>, tensor<1x3x?x6xf32>, tensor<2x3x?x6xf32>, tensor<1x5x2xf32>) attributes {torchc.signature = {
+    inputs = [{name = "x", dtype = "f32", dims = [4, 5, 6]}, {name = "y", dtype = "f32", dims = [2, 3, "s", 6]},
+              {name = "z", dtype = "f32", dims = [3, 3, "s", 6]}]}} {
+  %c2 = arith.constant 2 : index
+  %n = tensor.dim %y, %c2 : tensor<2x3x?x6xf32>
+  %half = arith.divui %n, %c2 : index
+  %a = tensor.extract_slice %x[2, 3, 0] [1, 2, 6] [1, 1, 1] : tensor<4x5x6xf32> to tensor<2x6xf32>
+  %b = tensor.extract_slice %y[1, 0, 0, 0] [1, 3, %n, 6] [1, 1, 1, 1] : tensor<2x3x?x6xf32> to tensor<1x3x?x6xf32>
+  %c = tensor.extract_slice %z[1, 0, 0, 0] [1, 3, %n, 6] [1, 1, 1, 1] : tensor<3x3x?x6xf32> to tensor<1x3x?x6xf32>
+  %d = tensor.extract_slice %y[0, 0, 0, 0] [2, 3, %half, 6] [1, 1, 1, 1] : tensor<2x3x?x6xf32> to tensor<2x3x?x6xf32>
+  %e = tensor.extract_slice %x[0, 0, 1] [1, 5, 2] [1, 1, 2] : tensor<4x5x6xf32> to tensor<1x5x2xf32>
+  return %a, %b, %c, %d, %e : tensor<2x6xf32>, tensor<1x3x?x6xf32>, tensor<1x3x?x6xf32>, tensor<2x3x?x6xf32>, tensor<1x5x2xf32>
+}

@@ -230,6 +230,27 @@ def test_empty_tensors(opt_level):
 
 
 @LEVELS
+@pytest.mark.parametrize("dynamic", [False, True], ids=["static", "dynamic"])
+def test_slices_of_one_piece(dynamic, opt_level):
+    """Whether they are results, of an input or of what is computed, or read by other ops; twice, from other inputs."""
+    x, flags = torch.randn(4, 6, 5), torch.arange(24, dtype=torch.uint8).reshape(4, 6)
+    functions = [lambda x, f: x[1], lambda x, f: x[0], lambda x, f: x[:2], lambda x, f: (x + 1)[:2], lambda x, f: (x + 2)[0], lambda x, f: (x + 3)[3, 1:3],
+                 lambda x, f: x[2, 1:4] * 2, lambda x, f: x[0] + x[3], lambda x, f: torch.cat([x[1], (x * 2)[2]]), lambda x, f: f[1], lambda x, f: f[2:, :],
+                 lambda x, f: (f + 1)[3], lambda x, f: x[1:1], lambda x, f: (x[1:3] @ x[0].T).softmax(-1), lambda x, f: x[:, 0], lambda x, f: x[1, :, 2:]]
+    shapes = (({1: torch.export.Dim("n", min=4, max=64)},) * 2,) if dynamic else None
+    exported = torch.export.export(Function(functions), (x, flags), dynamic_shapes=shapes and {"tensors": shapes[0]})
+    program = torchc.compile(exported, opt_level=opt_level)
+    expected = Function(functions)(x, flags)
+    results = program(x, flags)
+    again = program(x + 1, flags + 1)
+    for number, (result, other, correct) in enumerate(zip(results, again, expected, strict=True)):
+        assert (result.dtype, result.shape) == (correct.dtype, correct.shape), f"function {number}"
+        torch.testing.assert_close(result, correct, rtol=1e-5, atol=1e-5, msg=lambda m: f"function {number}: {m}")
+    for number, (other, correct) in enumerate(zip(again, Function(functions)(x + 1, flags + 1), strict=True)):
+        torch.testing.assert_close(other, correct, rtol=1e-5, atol=1e-5, msg=lambda m: f"function {number}: {m}")
+
+
+@LEVELS
 def test_tensors_of_rank_0(opt_level):
     x, i, d = torch.tensor(2.5), torch.tensor(3), torch.tensor(1.5, dtype=torch.float64)
     v = torch.arange(6.0).reshape(2, 3)

@@ -100,3 +100,38 @@ func.func private @arithmetic(%a: index, %b: index, %c: i32) -> index {
   %s = arith.select %less, %m, %e : index
   return %s : index
 }
+
+// -----
+
+// A slice that is one piece of memory is a view of it; what has to be whole for that is checked.
+// CHECK-LABEL: vm.func private @slices(%arg0: !vm.ref, %arg1: !vm.ref, %arg2: i64)
+// CHECK: %[[X:.*]] = vm.view %arg0, %[[OFFSET:.*]], f32, [%[[C2:.*]], %[[C6:.*]]]
+// CHECK: vm.check_dim %arg1, 2, %arg2
+// CHECK: %[[N:.*]] = vm.tensor_dim %arg1, 2
+// CHECK: vm.mul_i64 {{.*}}%[[N]]
+// CHECK: %[[Y:.*]] = vm.view %arg1, %{{.*}}, bf16, [%{{.*}}, %{{.*}}, %arg2, %[[C6]]]
+// CHECK: vm.ret %[[X]], %[[Y]]
+func.func private @slices(%x: tensor<4x5x6xf32>, %y: tensor<2x3x?x6xbf16>, %n: index) -> (tensor<2x6xf32>, tensor<1x2x?x6xbf16>) {
+  %a = tensor.extract_slice %x[2, 3, 0] [1, 2, 6] [1, 1, 1] : tensor<4x5x6xf32> to tensor<2x6xf32>
+  %b = tensor.extract_slice %y[1, 1, 0, 0] [1, 2, %n, 6] [1, 1, 1, 1] : tensor<2x3x?x6xbf16> to tensor<1x2x?x6xbf16>
+  return %a, %b : tensor<2x6xf32>, tensor<1x2x?x6xbf16>
+}
+
+// -----
+
+// What is read after its global has changed is a copy, if it is only a part, too.
+ml_program.global private mutable @state(dense<0.0> : tensor<4x2xf32>) : tensor<4x2xf32>
+
+// CHECK-LABEL: vm.func @part
+// CHECK: %[[VIEW:.*]] = vm.global_get_ref @state
+// CHECK: %[[OLD:.*]] = vm.view
+// CHECK: vm.copy %[[OLD]], %[[VIEW]]
+// CHECK: %[[PART:.*]] = vm.view %[[OLD]], %{{.*}}, f32, [%{{.*}}]
+// CHECK: vm.global_set_ref @state, %arg0
+// CHECK: vm.ret %[[PART]]
+func.func @part(%x: tensor<4x2xf32>) -> tensor<2xf32> {
+  %old = ml_program.global_load @state : tensor<4x2xf32>
+  %part = tensor.extract_slice %old[1, 0] [1, 2] [1, 1] : tensor<4x2xf32> to tensor<2xf32>
+  ml_program.global_store @state = %x : tensor<4x2xf32>
+  return %part : tensor<2xf32>
+}

@@ -61,3 +61,22 @@ vm.func private @inner() -> !vm.ref {
   %v = vm.view %s, %zero, f32, []
   vm.ret %v : !vm.ref
 }
+
+// The first part of a tensor is not the tensor.
+// CHECK-LABEL: vm.func @part
+// CHECK-NOT: vm.output_alloc
+vm.func @part(%x: !vm.ref) -> (!vm.ref, !vm.ref) {
+  %zero = vm.const_i64 0
+  %four = vm.const_i64 4
+  %two = vm.const_i64 2
+  %eight = vm.const_i64 8
+  %n = vm.tensor_dim %x, 0
+  %m = vm.tensor_dim %x, 1
+  %s = vm.slab_reserve %eight
+  %v = vm.view %s, %zero, f32, [%four, %two]
+  %a = vm.view %v, %zero, f32, [%two, %two]
+  %t = vm.slab_reserve %n
+  %w = vm.view %t, %zero, f32, [%n, %two]
+  %b = vm.view %w, %zero, f32, [%m, %two]
+  vm.ret %a, %b : !vm.ref, !vm.ref
+}

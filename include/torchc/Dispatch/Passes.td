@@ -52,8 +52,7 @@ def FormAttention : Pass<"torchc-form-attention", "mlir::func::FuncOp"> {
   let summary = "Find attention: a product, softmax and another product";
   let description = [{
     Before: a contraction, elementwise ops on its result (a scale, masks), softmax over the last dim, and a contraction
-    with its result. After: one `dispatch.attention`, whose scores need not pass through memory. Products with few
-    rows stay as they are: nothing is gained by bringing keys into another order for those.
+    with its result. After: one `dispatch.attention`, whose scores need not pass through memory.
   }];
   let dependentDialects = ["torchc::dispatch::DispatchDialect", "mlir::tensor::TensorDialect"];
 }
@@ -67,6 +66,15 @@ def PropagateTransposes : Pass<"torchc-propagate-transposes", "mlir::func::FuncO
     reductions and contractions read in the order in which the tensor is.
   }];
   let dependentDialects = ["mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
+}
+
+def ShareHeads : Pass<"torchc-share-heads", "mlir::func::FuncOp"> {
+  let summary = "Let heads of attention share keys and values";
+  let description = [{
+    Before: keys and values of few heads, repeated for the heads of the queries. After: attention
+    with a dim of the batch more, on which keys and values do not depend. They are read as they were.
+  }];
+  let dependentDialects = ["torchc::dispatch::DispatchDialect", "mlir::tensor::TensorDialect"];
 }
 
 def FuseElementwise : Pass<"torchc-fuse-elementwise", "mlir::func::FuncOp"> {

@@ -24,6 +24,10 @@
 // NR are those of a contraction. The last tile is computed in full, on the last query, and
 // the rows beyond it are not stored. Keys beyond the last have the score -inf.
 //
+// Few queries read keys and values where they are: with a product of k along the lanes for each of as many keys as
+// there are lanes, these products are transposed and added up. Where heads of queries share those of keys and values, a
+// row of each such head makes up the tile.
+//
 // Order of sums: by the extents alone, whatever the number of threads.
 //
 // Grid: x blocks of queries, z the batch.
@@ -41,6 +45,8 @@ static constexpr int64_t kBlockRows = 192;
 /// Of a block's keys and values, in half of a small second-level cache.
 static constexpr int64_t kBlockBytes = 128 << 10;
 static constexpr int64_t kLineBytes = 64;
+/// With fewer rows keys are better read as they are than packed.
+static constexpr int64_t kLeastRowsToPack = 8;
 
 namespace {
 class AttentionNest {
@@ -58,17 +64,23 @@ private:
   Value constants(double value) { return emitter.toVector(constant(value)); }
   Value emitInput(Input input, ArrayRef<Index> loops);
   Value emitMax(Value left, Value right);
-  /// A register tile: rows of `left` from `row` on, by a panel of `right`.
-  Sums emitProducts(const Buffer &left, Index row, const Buffer &right, Index panel, Index steps);
+  /// Sets the loops of row `row` of the work group's batch.
+  void setRow(Indices &loops, Index row);
+  void joinHeads();
+  /// A register tile: rows of `left` from `row` on, by what `emitFactors` gives of a panel at each step.
+  Sums emitProducts(const Buffer &left, Index row, Index steps, function_ref<Value(Index)> emitFactors);
 
   void emitQueries(Index first, Index count);
   void emitKeys(Index first, Index count);
   void emitValues(Index first, Index count);
+  Value emitValue(Index key, int64_t panel);
+  Value emitDots(Index row, Index key);
   void emitScores(Index first, Index panels, Index row, Index rowInBlock);
   void storePartial(Index i, Value vector, Combiner combine);
   Value combinePartials(int64_t first, Combiner combine);
+  Value combineColumns(ArrayRef<Value> rowVectors, Combiner combine);
   void emitSoftmax(Index panels, Index rowInBlock);
-  void emitResults(Index count, Index rowInBlock);
+  void emitResults(Index first, Index count, Index rowInBlock);
   void emitRow(Index row, Index rowInBlock);
 
   ValueEmitter &emitter;
@@ -76,9 +88,12 @@ private:
   dispatch::AttentionOp op;
   SmallVector<Value> results;
   Type element;
-  unsigned lanes; ///< Of a vector register.
-  Indices at;     ///< The loops; those of the batch are set.
+  unsigned lanes;        ///< Of a vector register.
+  Indices at;            ///< The loops; those of the batch are set.
+  unsigned numBatchDims; ///< Of the grid.
+  Indices rowExtents;    ///< Of the dims that rows count.
   Index rows, keys;
+  bool packs; ///< Whether keys and values are brought into another order.
   int64_t columns, inner;
   int64_t keyWidth, columnWidth; ///< NR of both products.
   int64_t tileRows;              ///< MR
@@ -102,7 +117,7 @@ AttentionNest::AttentionNest(ValueEmitter &emitter, dispatch::AttentionOp op)
   element = type.getElementType();
   lanes = emitter.getTarget().getLanes(element.getIntOrFloatBitWidth());
   at.assign(op.getNumLoops(), Index(0));
-  rows = emitter.getExtent(op.getInit(), op.getRowLoop());
+  joinHeads();
   keys = emitter.getExtent(op.getInputs()[kKey], op.getDim(kKey, op.getKeyLoop()));
   columns = type.getShape().back();
   inner = cast<RankedTensorType>(op.getInputs()[kKey].getType()).getDimSize(op.getDim(kKey, op.getInnerLoop()));
@@ -116,6 +131,11 @@ AttentionNest::AttentionNest(ValueEmitter &emitter, dispatch::AttentionOp op)
     tileRows = llvm::divideCeil(rows.offset, tiles);
     tilesPerBlock = llvm::divideCeil(tiles, blocks);
   }
+  auto isInnermost = [&](Input input, unsigned loop) {
+    return op.getDim(input, loop) + 1 == op.getIndexingMap(input).getNumResults();
+  };
+  packs = !rows.isConstant() || rows.offset >= kLeastRowsToPack || inner < lanes ||
+          !isInnermost(kKey, op.getInnerLoop()) || !isInnermost(kValue, op.getColumnLoop());
   int64_t bytesPerKey = (inner + columns) * (element.getIntOrFloatBitWidth() / 8);
   keysPerBlock = std::max(keyWidth, kBlockBytes / bytesPerKey / keyWidth * keyWidth);
   if (keys.isConstant() && keys.offset > 0) {
@@ -129,8 +149,10 @@ AttentionNest::AttentionNest(ValueEmitter &emitter, dispatch::AttentionOp op)
   const int64_t columnPanels = llvm::divideCeil(columns, columnWidth);
   queries = allocate({blockRows, pad(inner)});
   const int64_t paddedInner = llvm::alignTo(inner, lanes);
-  packedKeys = allocate({keysPerBlock / keyWidth, paddedInner, keyWidth});
-  packedValues = allocate({columnPanels, keysPerBlock, columnWidth});
+  if (packs) {
+    packedKeys = allocate({keysPerBlock / keyWidth, paddedInner, keyWidth});
+    packedValues = allocate({columnPanels, keysPerBlock, columnWidth});
+  }
   scores = allocate({tileRows, pad(keysPerBlock)});
   peaks = allocate({blockRows});
   sums = allocate({blockRows});
@@ -156,6 +178,24 @@ Value AttentionNest::emitInput(Input input, ArrayRef<Index> loops) {
   return emitter.toVector(emitter.emit(op.getInputs()[input], point));
 }
 
+/// Heads that read the same keys and values, if each has few rows.
+void AttentionNest::joinHeads() {
+  rowExtents = {emitter.getExtent(op.getInit(), op.getRowLoop())};
+  numBatchDims = op.getNumBatchDims();
+  auto isFew = [](Index extent) { return extent.isConstant() && extent.offset < kLeastRowsToPack; };
+  while (isFew(rowExtents.back()) && numBatchDims != 0 && !op.getIndexingMap(kKey).isFunctionOfDim(numBatchDims - 1) &&
+         !op.getIndexingMap(kValue).isFunctionOfDim(numBatchDims - 1) &&
+         emitter.getExtent(op.getInit(), numBatchDims - 1).isConstant())
+    rowExtents.insert(rowExtents.begin(), emitter.getExtent(op.getInit(), --numBatchDims));
+  rows = Index(1);
+  for (Index extent : rowExtents)
+    rows = emitter.mul(rows, extent);
+}
+
+void AttentionNest::setRow(Indices &loops, Index row) {
+  llvm::copy(emitter.delinearize(row, rowExtents), loops.begin() + numBatchDims);
+}
+
 /// nan loses: a row that has one becomes nan by its powers.
 Value AttentionNest::emitMax(Value left, Value right) {
   Value isGreater = arith::CmpFOp::create(b, arith::CmpFPredicate::OGT, left, right);
@@ -167,7 +207,7 @@ void AttentionNest::emitQueries(Index first, Index count) {
   Index last = emitter.sub(rows, 1);
   emitter.emitLoop(0, count, 1, [&](Index row) {
     Indices loops(at);
-    loops[op.getRowLoop()] = emitter.min(emitter.add(first, row), last);
+    setRow(loops, emitter.min(emitter.add(first, row), last));
     emitter.emitLanes(0, inner, 2 * lanes, [&](Index k) {
       loops[op.getInnerLoop()] = k;
       emitter.store(emitInput(kQuery, loops), queries, {row, k});
@@ -221,21 +261,26 @@ void AttentionNest::emitValues(Index first, Index count) {
   emitter.emitLoop(0, count, 1, [&](Index key) {
     for (int64_t panel = 0; panel * columnWidth < columns; ++panel)
       emitter.emitPanel(panel * columnWidth, columns, columnWidth, [&] {
-        Indices loops(at);
-        loops[op.getKeyLoop()] = emitter.add(first, key);
-        loops[op.getColumnLoop()] = Index(nullptr, panel * columnWidth, 1);
-        Value values = emitInput(kValue, loops);
+        Value values = emitValue(emitter.add(first, key), panel);
         ValueEmitter::LanesScope all(emitter, columnWidth);
         emitter.store(values, packedValues, {panel, key, Index(nullptr, 0, 1)});
       });
   });
 }
 
-AttentionNest::Sums AttentionNest::emitProducts(const Buffer &left, Index row, const Buffer &right, Index panel,
-                                                Index steps) {
+/// Elements of a value, in panel `panel` of columns.
+Value AttentionNest::emitValue(Index key, int64_t panel) {
+  Indices loops(at);
+  loops[op.getKeyLoop()] = key;
+  loops[op.getColumnLoop()] = Index(nullptr, panel * columnWidth, 1);
+  return emitInput(kValue, loops);
+}
+
+AttentionNest::Sums AttentionNest::emitProducts(const Buffer &left, Index row, Index steps,
+                                                function_ref<Value(Index)> emitFactors) {
   return emitter.emitLoop(0, steps, 1, Sums(tileRows, constants(0)), [&](Index step, ValueRange carried) {
     Sums sums(carried);
-    Value factors = emitter.load(right, {panel, step, Index(nullptr, 0, 1)});
+    Value factors = emitFactors(step);
     for (int64_t i = 0; i != tileRows; ++i) {
       Value factor = emitter.toVector(emitter.load(left, {emitter.add(row, i), step}));
       sums[i] = LLVM::FMulAddOp::create(b, factor, factors, sums[i]);
@@ -244,27 +289,72 @@ AttentionNest::Sums AttentionNest::emitProducts(const Buffer &left, Index row, c
   });
 }
 
+/// Products of row `row` of the work group and the panel of keys from `key` on; keys behind the last are copies of it.
+Value AttentionNest::emitDots(Index row, Index key) {
+  Index last = emitter.sub(keys, 1);
+  auto emitKeys = [&](bool isFull, Index first) -> Value {
+    ValueEmitter::LanesScope all(emitter, lanes);
+    Sums sums = emitter.emitLanes(0, inner, lanes, Sums(lanes, constants(0)), [&](Index k, ValueRange carried) {
+      Sums sums(carried);
+      Indices loops(at);
+      loops[op.getInnerLoop()] = k;
+      Value factors = emitter.load(queries, {row, k});
+      for (unsigned i = 0; i != lanes; ++i) {
+        Index own = emitter.add(first, i);
+        loops[op.getKeyLoop()] = isFull ? own : emitter.min(own, last);
+        Value elements = emitInput(kKey, loops);
+        if (Value mask = emitter.getMask())
+          elements = arith::SelectOp::create(b, mask, elements, constants(0));
+        sums[i] = LLVM::FMulAddOp::create(b, factors, elements, sums[i]);
+      }
+      return sums;
+    });
+    return combineColumns(sums,
+                          [&](Value left, Value right) -> Value { return arith::AddFOp::create(b, left, right); });
+  };
+  auto emitPanel = [&](bool isFull) -> Value {
+    SmallVector<int64_t> order(keyWidth);
+    std::iota(order.begin(), order.end(), 0);
+    Value low = emitKeys(isFull, key), high = emitKeys(isFull, emitter.add(key, lanes));
+    return vector::ShuffleOp::create(b, low, high, order);
+  };
+  ValueEmitter::LanesScope all(emitter, keyWidth);
+  if (keys.isConstant() && keys.offset % keyWidth == 0)
+    return emitPanel(true);
+  Value fits = arith::CmpIOp::create(b, arith::CmpIPredicate::sle, emitter.toValue(emitter.add(key, keyWidth)),
+                                     emitter.toValue(keys));
+  return emitter.emitIfValue(fits, [&] { return emitPanel(true); }, [&] { return emitPanel(false); });
+}
+
 void AttentionNest::emitScores(Index first, Index panels, Index row, Index rowInBlock) {
   Index lane(nullptr, 0, 1), last = emitter.sub(rows, 1);
   emitter.emitLoop(0, panels, 1, [&](Index panel) {
     Index begin = emitter.mul(panel, keyWidth), key = emitter.add(first, begin);
+    auto storeScores = [&](Index i, Value products) {
+      ValueEmitter::Scope scope(emitter);
+      Indices loops(at);
+      setRow(loops, emitter.min(emitter.add(row, i), last));
+      loops[op.getKeyLoop()] = emitter.add(key, lane);
+      Value score = emitter.toVector(emitter.emitScore(op, loops, products));
+      if (Value mask = emitter.getMask())
+        score = arith::SelectOp::create(b, mask, score, constants(-std::numeric_limits<double>::infinity()));
+      ValueEmitter::LanesScope all(emitter, keyWidth);
+      emitter.store(score, scores, {i, emitter.add(begin, lane)});
+    };
+    if (!packs)
+      return emitter.emitLoop(0, tileRows, 1, [&](Index i) {
+        Value products = emitDots(emitter.add(rowInBlock, i), key);
+        emitter.emitPanel(key, keys, keyWidth, [&] { storeScores(i, products); });
+      });
     Sums products;
     {
       ValueEmitter::LanesScope all(emitter, keyWidth);
-      products = emitProducts(queries, rowInBlock, packedKeys, panel, inner);
+      products =
+          emitProducts(queries, rowInBlock, inner, [&](Index k) { return emitter.load(packedKeys, {panel, k, lane}); });
     }
     emitter.emitPanel(key, keys, keyWidth, [&] {
-      for (int64_t i = 0; i != tileRows; ++i) {
-        ValueEmitter::Scope scope(emitter);
-        Indices loops(at);
-        loops[op.getRowLoop()] = emitter.min(emitter.add(row, i), last);
-        loops[op.getKeyLoop()] = emitter.add(key, lane);
-        Value score = emitter.toVector(emitter.emitScore(op, loops, products[i]));
-        if (Value mask = emitter.getMask())
-          score = arith::SelectOp::create(b, mask, score, constants(-std::numeric_limits<double>::infinity()));
-        ValueEmitter::LanesScope all(emitter, keyWidth);
-        emitter.store(score, scores, {Index(i), emitter.add(begin, lane)});
-      }
+      for (int64_t i = 0; i != tileRows; ++i)
+        storeScores(Index(i), products[i]);
     });
   });
 }
@@ -287,6 +377,11 @@ Value AttentionNest::combinePartials(int64_t first, Combiner combine) {
   SmallVector<Value> rowVectors;
   for (unsigned i = 0; i != lanes; ++i)
     rowVectors.push_back(emitter.load(partials, {Index(first + i), Index(nullptr, 0, 1)}));
+  return combineColumns(rowVectors, combine);
+}
+
+/// What the elements of each vector combine to, for as many vectors as there are lanes.
+Value AttentionNest::combineColumns(ArrayRef<Value> rowVectors, Combiner combine) {
   SmallVector<Value> columnVectors = emitter.transpose(rowVectors);
   for (unsigned count = lanes / 2; count != 0; count /= 2)
     for (unsigned i = 0; i != count; ++i)
@@ -338,17 +433,29 @@ void AttentionNest::emitSoftmax(Index panels, Index rowInBlock) {
   });
 }
 
-void AttentionNest::emitResults(Index count, Index rowInBlock) {
-  ValueEmitter::LanesScope all(emitter, columnWidth);
-  emitter.emitLoop(0, llvm::divideCeil(columns, columnWidth), 1, [&](Index panel) {
-    Sums products = emitProducts(scores, 0, packedValues, panel, count);
+void AttentionNest::emitResults(Index first, Index count, Index rowInBlock) {
+  auto addProducts = [&](Index panel, function_ref<Value(Index)> emitFactors) {
+    Sums products = emitProducts(scores, 0, count, emitFactors);
     for (int64_t i = 0; i != tileRows; ++i) {
       Indices place{emitter.add(rowInBlock, i), emitter.add(emitter.mul(panel, columnWidth), Index(nullptr, 0, 1))};
       Value factor = emitter.toVector(emitter.load(scales, {Index(i)}));
       Value sum = LLVM::FMulAddOp::create(b, emitter.load(output, place), factor, products[i]);
       emitter.store(sum, output, place);
     }
-  });
+  };
+  const int64_t panels = llvm::divideCeil(columns, columnWidth);
+  Index lane(nullptr, 0, 1);
+  if (packs) {
+    ValueEmitter::LanesScope all(emitter, columnWidth);
+    emitter.emitLoop(0, panels, 1, [&](Index panel) {
+      addProducts(panel, [&](Index key) { return emitter.load(packedValues, {panel, key, lane}); });
+    });
+    return;
+  }
+  for (int64_t panel = 0; panel != panels; ++panel)
+    emitter.emitPanel(panel * columnWidth, columns, columnWidth, [&] {
+      addProducts(panel, [&](Index key) { return emitValue(emitter.add(first, key), panel); });
+    });
 }
 
 void AttentionNest::emitRow(Index row, Index rowInBlock) {
@@ -360,7 +467,7 @@ void AttentionNest::emitRow(Index row, Index rowInBlock) {
   else if (!keys.isConstant())
     isEmpty = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, emitter.toValue(keys), emitter.emitConstant(0));
   Value divisor = isEmpty ? arith::SelectOp::create(b, isEmpty, constant(1), sum).getResult() : sum;
-  at[op.getRowLoop()] = row;
+  setRow(at, row);
   emitter.emitLoop(0, llvm::divideCeil(columns, columnWidth), 1, [&](Index panel) {
     Index first = emitter.mul(panel, columnWidth), lane(nullptr, 0, 1);
     emitter.emitPanel(first, columns, columnWidth, [&] {
@@ -378,11 +485,14 @@ Grid AttentionNest::emit() {
   AffineExpr one = getAffineConstantExpr(1, op.getContext());
   Grid grid{one, one, one};
   const int64_t blockRows = tilesPerBlock * tileRows;
-  grid.x = emitter.getExtentExpr(op.getInit(), op.getRowLoop()).ceilDiv(blockRows);
+  grid.x = one;
+  for (unsigned dim = numBatchDims; dim <= op.getRowLoop(); ++dim)
+    grid.x = grid.x * emitter.getExtentExpr(op.getInit(), dim);
+  grid.x = grid.x.ceilDiv(blockRows);
   Indices batch = emitter.getExtents(op.getInit());
-  batch.truncate(op.getNumBatchDims());
+  batch.truncate(numBatchDims);
   llvm::copy(emitter.delinearize(emitter.getWorkgroup(2), batch), at.begin());
-  for (unsigned dim = op.getNumBatchDims(); dim-- != 0;)
+  for (unsigned dim = numBatchDims; dim-- != 0;)
     grid.z = grid.z * emitter.getExtentExpr(op.getInit(), dim);
   Index first = emitter.mul(emitter.getWorkgroup(0), blockRows);
   Index count = emitter.min(emitter.sub(rows, first), blockRows);
@@ -391,13 +501,15 @@ Grid AttentionNest::emit() {
   emitter.emitLoop(0, keys, keysPerBlock, [&](Index key) {
     Index keyCount = emitter.min(emitter.sub(keys, key), keysPerBlock);
     Index panels = emitter.ceilDiv(keyCount, keyWidth);
-    emitKeys(key, keyCount);
-    emitValues(key, keyCount);
+    if (packs) {
+      emitKeys(key, keyCount);
+      emitValues(key, keyCount);
+    }
     emitter.emitLoop(0, tiles, 1, [&](Index tile) {
       Index rowInBlock = emitter.mul(tile, tileRows);
       emitScores(key, panels, emitter.add(first, rowInBlock), rowInBlock);
       emitSoftmax(panels, rowInBlock);
-      emitResults(keyCount, rowInBlock);
+      emitResults(key, keyCount, rowInBlock);
     });
   });
   emitter.emitLoop(0, count, 1, [&](Index row) { emitRow(emitter.add(first, row), row); });
