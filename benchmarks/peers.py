@@ -11,6 +11,10 @@ import os
 import torch
 
 
+def _export(model, inputs):
+    return torch.export.export(model, inputs, dynamic_shapes=getattr(model, "dynamic_shapes", None))
+
+
 def eager(model, inputs, threads, directory):
     """https://docs.pytorch.org/docs/stable/notes/cpu_threading_torchscript_inference.html"""
     torch.set_num_threads(threads)
@@ -23,7 +27,7 @@ def inductor(model, inputs, threads, directory):
 
     torch.set_num_threads(threads)
     config.freezing = True
-    compiled = torch.compile(model)
+    compiled = torch.compile(model, dynamic=hasattr(model, "dynamic_shapes"))
     return lambda: compiled(*inputs)
 
 
@@ -32,7 +36,7 @@ def onnxruntime(model, inputs, threads, directory):
     import onnxruntime as ort
 
     path = os.path.join(directory, "model.onnx")
-    torch.onnx.export(model, inputs, path, dynamo=True, verbose=False)
+    torch.onnx.export(_export(model, inputs), (), path, dynamo=True, verbose=False)
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
@@ -44,7 +48,7 @@ def openvino(model, inputs, threads, directory):
     """https://docs.openvino.ai/2026/openvino-workflow/running-inference/optimize-inference.html"""
     import openvino as ov
 
-    converted = ov.convert_model(torch.export.export(model, inputs))
+    converted = ov.convert_model(_export(model, inputs))
     compiled = ov.compile_model(converted, "CPU", {
         "PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads, "INFERENCE_PRECISION_HINT": "f32",
     })
@@ -60,7 +64,7 @@ def iree(model, inputs, threads, directory):
     from iree.turbine import aot
 
     bytecode = io.BytesIO()
-    aot.export(model, args=inputs).mlir_module.write_bytecode(bytecode)
+    aot.export(model, args=inputs, dynamic_shapes=getattr(model, "dynamic_shapes", None)).mlir_module.write_bytecode(bytecode)
     # Kernels of transformers need more stack than the compiler allows them by default.
     binary = iree.compiler.compile_str(bytecode.getvalue(), target_backends=["llvm-cpu"], extra_args=[
         "--iree-llvmcpu-target-cpu=host", "--iree-opt-level=O3", "--iree-opt-data-tiling",
@@ -77,7 +81,7 @@ def iree(model, inputs, threads, directory):
 def torchc(model, inputs, threads, directory):
     import torchc
 
-    program = torchc.compile(torch.export.export(model, inputs), threads=threads)
+    program = torchc.compile(_export(model, inputs), threads=threads)
     return lambda: program(*inputs)
 
 

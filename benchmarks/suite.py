@@ -158,6 +158,13 @@ def _to_bf16(model_and_inputs):
     return model.bfloat16(), tuple(x.bfloat16() if x.is_floating_point() else x for x in inputs)
 
 
+def _of_any_length(model_and_inputs):
+    """The same, exported for any length of its only input: its second dim, from 2 on."""
+    model, inputs = model_and_inputs
+    model.dynamic_shapes = ({1: torch.export.Dim("length", min=2, max=512)},)
+    return model, inputs
+
+
 MODELS = {
     "mlp": lambda: _mlp(1),
     "mlp-64": lambda: _mlp(64),
@@ -177,13 +184,18 @@ MODELS = {
     "resnet50-int8": lambda: _quantized(_resnet50()),
     "bert-base-128-int8": lambda: _quantized(_bert_base()),
     "bert-base-128-bf16": lambda: _to_bf16(_bert_base()),
+    "bert-base-128-dynamic": lambda: _of_any_length(_bert_base()),
+    "minilm-128-dynamic": lambda: _of_any_length(_minilm()),
+    "gpt2-128-dynamic": lambda: _of_any_length(_gpt2()),
+    "llama-135m-64-dynamic": lambda: _of_any_length(_llama_135m()),
     "vit-b16": _vit_base,
     "whisper-tiny-encoder": _whisper_tiny_encoder,
 }
 
 
 def build(name):
-    """The module, in eval mode, and its inputs; the same values in every process."""
+    """The module, in eval mode, and its inputs; the same values in every process. What `torch.export.export` takes as
+    `dynamic_shapes` is the module's attribute of that name, if it has one."""
     torch.manual_seed(0)
     model, inputs = (MODELS[name]() if name in MODELS else KERNELS[name]())[:2]
     return model.eval(), inputs
