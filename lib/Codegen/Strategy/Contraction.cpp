@@ -424,19 +424,30 @@ void ContractionNest::emitPrefetch(ArrayRef<Index> loops, Index tile, Index pane
   if (!unpack || panelWidth != packedWidth || emitter.getTarget().prefersSize ||
       (isPacked && !(loops[steps.back().last].isConstant() && loops[steps.back().last].offset == 0)))
     return;
-  if (fewRows) {
-    for (int64_t number = 0; number != panelCount; ++number)
-      emitter.prefetch(unpack.getSource(), root.getPackedPoint(emitter, loops, emitter.add(panel, number), packedWidth),
-                       kBytesAhead);
-    return;
-  }
   Index stepCount(1), step;
   for (const LoopGroup &group : ArrayRef(steps).drop_back(isPacked)) {
     stepCount = emitter.mul(stepCount, group.extent);
     step = emitter.add(emitter.mul(step, group.extent), loops[group.last]);
   }
-  int64_t pointBytes = panelCount * packedWidth * unpack.getSourceType().getElementTypeBitWidth() / 8;
-  int64_t share = llvm::divideCeil(pointBytes, tilesPerBlock * imageRowsPerBlock);
+  const int64_t pointBytes = packedWidth * unpack.getSourceType().getElementTypeBitWidth() / 8;
+  if (fewRows) {
+    // Behind the end of a panel the tile goes on where all of its panels end.
+    ImplicitLocOpBuilder &b = emitter.getBuilder();
+    Index panelBytes = emitter.mul(stepCount, pointBytes), distance(kBytesAhead);
+    if (panelCount != 1) {
+      Index ahead = emitter.add(emitter.mul(step, pointBytes), kBytesAhead);
+      Value isBehind =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::sge, emitter.toValue(ahead), emitter.toValue(panelBytes));
+      Index behind = emitter.add(emitter.mul(panelBytes, panelCount - 1), kBytesAhead);
+      distance =
+          Index(arith::SelectOp::create(b, isBehind, emitter.toValue(behind), emitter.toValue(distance)).getResult());
+    }
+    for (int64_t number = 0; number != panelCount; ++number)
+      emitter.prefetch(unpack.getSource(), root.getPackedPoint(emitter, loops, emitter.add(panel, number), packedWidth),
+                       distance);
+    return;
+  }
+  int64_t share = llvm::divideCeil(panelCount * pointBytes, tilesPerBlock * imageRowsPerBlock);
   Index rowInBlock = emitter.sub(imageRow, imageRowsLower);
   Index tileInBlock = emitter.add(emitter.mul(rowInBlock, tilesPerBlock), emitter.sub(tile, tilesLower));
   Index distance = emitter.mul(emitter.add(emitter.mul(tileInBlock, stepCount), step), share);
