@@ -111,10 +111,13 @@ FailureOr<std::vector<CpuVariant>> torchc::resolveTargets(StringRef triple, Stri
       names.append({"x86-64-v2", "x86-64-v3", "x86-64-v4"});
   if (names.empty())
     return emitError() << "no CPU to make code for";
+  const size_t required = names.size();
+  if (machine.isX86() && llvm::is_contained(list, "portable"))
+    names.append({"icelake-server", "cooperlake"});
 
   std::vector<CpuVariant> variants;
-  for (StringRef name : names) {
-    CpuVariant variant{machine.str(), name.str(), features.str()};
+  for (auto [i, name] : llvm::enumerate(names)) {
+    CpuVariant variant{machine.str(), name.str(), features.str(), /*isOptional=*/i >= required};
     if (name == "host") {
       if (machine.getArch() != host.getArch())
         return emitError() << "the CPU 'host' is " << host.getArchName() << ", the target '" << machine.str()

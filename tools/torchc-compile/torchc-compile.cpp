@@ -83,9 +83,10 @@ void addOptions(CLI::App &app, Arguments &arguments, CompileOptions &options) {
       ->capture_default_str();
 
   const char *target = "Target";
-  app.add_option("--target-cpu", options.pipeline.target.cpu,
-                 "CPUs to make code for, side by side: LLVM's names, host (this machine), portable (x86-64-v2, v3, v4: "
-                 "the default), common (x86-64-v3: the default for a static library)")
+  app.add_option(
+         "--target-cpu", options.pipeline.target.cpu,
+         "CPUs to make code for, side by side: LLVM's names, host (this machine), portable (x86-64-v2, v3, v4, "
+         "and those for int8 and bf16 where used: the default), common (x86-64-v3: the default for a static library)")
       ->group(target)
       ->type_name("LIST");
   app.add_option("--target-features", options.pipeline.target.features, "Features to add or leave out: +avx2,-fma")

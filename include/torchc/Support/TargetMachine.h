@@ -23,6 +23,8 @@ struct CpuVariant {
   std::string triple;   ///< "x86_64-unknown-linux-gnu"
   std::string cpu;      ///< "znver3", "x86-64-v3"
   std::string features; ///< "+avx2,-fma", added to the CPU's own.
+  /// Of "portable": makes no difference for most programs, and is left out where its kernels are those of another.
+  bool isOptional = false;
 };
 
 using EmitErrorFn = llvm::function_ref<mlir::InFlightDiagnostic()>;

@@ -69,8 +69,8 @@ Value Formula::lookUp(ArrayRef<float> table, Value index) {
   if (!type)
     full = vector::BroadcastOp::create(b, fullType, index);
   else if (width < lanes)
-    full = vector::ShuffleOp::create(b, index, index,
-                                     llvm::map_to_vector(llvm::seq<int64_t>(0, lanes), [&](int64_t i) { return i % width; }));
+    full = vector::ShuffleOp::create(
+        b, index, index, llvm::map_to_vector(llvm::seq<int64_t>(0, lanes), [&](int64_t i) { return i % width; }));
   auto tableType = VectorType::get(lanes, b.getF32Type());
   SmallVector<float> repeated;
   for (int64_t i = 0; i != lanes; ++i)

@@ -112,6 +112,11 @@ static LogicalResult emitKernel(dispatch::KernelOp kernel, ModuleOp module, cons
   return success();
 }
 
+/// Whether the kernels of two CPUs are the same, before LLVM chooses instructions for them.
+static bool isEquivalent(ModuleOp module, ModuleOp other) {
+  return OperationEquivalence::isEquivalentTo(module, other, OperationEquivalence::IgnoreLocations);
+}
+
 /// Leaves a declaration.
 static void removeBody(dispatch::KernelOp kernel, int64_t scratchBytes) {
   kernel.setScratchAttr(Builder(kernel.getContext()).getI64IntegerAttr(scratchBytes));
@@ -139,6 +144,7 @@ void EmitKernels::runOnOperation() {
   Location loc = getOperation().getLoc();
   SymbolTable symbols(getOperation());
   SmallVector<int64_t> scratchBytes(kernels.size(), 0);
+  SmallVector<ModuleOp> modules;
   for (const CpuVariant &variant : *variants) {
     FailureOr<TargetInfo> target = TargetInfo::get(variant, emitError);
     if (failed(target))
@@ -155,6 +161,10 @@ void EmitKernels::runOnOperation() {
       hasFailed |= failed(emitKernel(kernel, module, *target, bytes));
     if (hasFailed)
       return signalPassFailure();
+    if (variant.isOptional && llvm::any_of(modules, [&](ModuleOp other) { return isEquivalent(module, other); }))
+      executable.erase();
+    else
+      modules.push_back(module);
   }
   for (auto [kernel, bytes] : llvm::zip_equal(kernels, scratchBytes))
     removeBody(kernel, bytes);
