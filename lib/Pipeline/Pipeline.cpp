@@ -86,6 +86,7 @@ static void addDispatchOptimizations(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createFoldScales());
   manager.addNestedPass<func::FuncOp>(createNarrowFactors());
   manager.addPass(createNarrowWeights());
+  manager.addNestedPass<func::FuncOp>(createKeepChannelsFirst());
   manager.addNestedPass<func::FuncOp>(createPackWeights());
   // No canonicalizer in between: it takes packing and unpacking for nothing.
   manager.addPass(createFoldConstants());

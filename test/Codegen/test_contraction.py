@@ -161,6 +161,21 @@ dispatch.return %t : tensor<2x20x3x24xf32>"""
     np.testing.assert_allclose(kernel([a, b], [((2, 20, 3, 24), "f")]), (a @ b).transpose(0, 2, 1, 3), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.parametrize("n,c,h,w,o", [(2, 20, 5, 13, 18), (1, 33, 8, 16, 64), (1, 7, 3, 5, 40), (2, 300, 16, 8, 13)])
+def test_pixels_as_columns(n, c, h, w, o):
+    """A 1x1 convolution of channels-first images: the image rows are columns one after another."""
+    x, weight = randn(n, c, h, w), randn(o, c)
+    xt, wt, yt = mlir_type(x), mlir_type(weight), mlir_type([n, o, h, w])
+    body = f"""%zero = arith.constant 0.0 : f32
+%e = tensor.empty() : {yt}
+%f = linalg.fill ins(%zero : f32) outs(%e : {yt}) -> {yt}
+""" + generic("%y", ["(n, o, h, w, c) -> (n, c, h, w)", "(n, o, h, w, c) -> (o, c)", "(n, o, h, w, c) -> (n, o, h, w)"],
+              [P, P, P, P, R], [("%x", xt), ("%w", wt)], ("%f", yt),
+              "%p = arith.mulf %a, %b : f32\n%s = arith.addf %p, %o : f32\nlinalg.yield %s : f32") + f"dispatch.return %y : {yt}"
+    y = Kernel(static_kernel("pixels", [("x", xt), ("w", wt)], yt, body))([x, weight], [((n, o, h, w), "f")])
+    np.testing.assert_allclose(y, np.einsum("nchw,oc->nohw", x, weight), rtol=1e-4, atol=1e-4)
+
+
 def test_accumulates_on_init():
     body = """%y = linalg.matmul ins(%a, %b : tensor<9x10xf32>, tensor<10x20xf32>) outs(%c : tensor<9x20xf32>) -> tensor<9x20xf32>
 dispatch.return %y : tensor<9x20xf32>"""

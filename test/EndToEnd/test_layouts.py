@@ -96,11 +96,28 @@ def stem():
     return nn.Sequential(nn.Conv2d(3, 20, 7, 2, 3), nn.BatchNorm2d(20), nn.ReLU(), nn.MaxPool2d(3, 2, 1))
 
 
+def pointwise_alone():
+    """Without other convolutions around it, it reads channels-first images."""
+    return nn.Sequential(nn.Conv2d(10, 36, 1), nn.BatchNorm2d(36), nn.ReLU6())
+
+
+class TokenMixing(nn.Module):
+    """Places are mixed, not channels: weights times the matrix that comes."""
+
+    def __init__(self):
+        super().__init__()
+        self.mix = nn.Linear(12, 20)
+
+    def forward(self, x):
+        return F.silu(self.mix(x.transpose(1, 2)).transpose(1, 2))
+
+
 @pytest.mark.parametrize("target_cpu", ["haswell", "skylake-avx512"])
 @pytest.mark.parametrize("build, shape", [
     (DenseBlock, (2, 3, 10, 6)), (SqueezeExcitation, (2, 8, 10, 6)), (ShuffleUnit, (2, 16, 6, 6)),
     (ConvNextBlock, (2, 12, 8, 10)), (VisionTransformer, (2, 3, 16, 16)), (TiedEmbedding, (2, 9)),
-    (grouped_convolution, (2, 8, 9, 11)), (stem, (2, 3, 30, 21))], ids=lambda value: getattr(value, "__name__", ""))
+    (grouped_convolution, (2, 8, 9, 11)), (stem, (2, 3, 30, 21)), (pointwise_alone, (3, 10, 12, 16)),
+    (TokenMixing, (2, 12, 96))], ids=lambda value: getattr(value, "__name__", ""))
 def test_network_equals_eager(build, shape, target_cpu):
     if target_cpu == "skylake-avx512" and torch.backends.cpu.get_cpu_capability() != "AVX512":
         pytest.skip("this CPU has no AVX-512")

@@ -129,6 +129,16 @@ def NarrowWeights : Pass<"torchc-narrow-weights", "mlir::ModuleOp"> {
   let dependentDialects = ["torchc::torch::TorchDialect", "mlir::arith::ArithDialect", "mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
 }
 
+def KeepChannelsFirst : Pass<"torchc-keep-channels-first", "mlir::func::FuncOp"> {
+  let summary = "Let products between two transposes of images do without them";
+  let description = [{
+    Before: products of transposed images and constant weights whose results, but for elementwise ops, are transposed
+    as well, as of a 1x1 convolution alone. After: they read and write images as they are, with pixels as columns, if
+    there are enough of them.
+  }];
+  let dependentDialects = ["mlir::linalg::LinalgDialect", "mlir::tensor::TensorDialect"];
+}
+
 def PackWeights : Pass<"torchc-pack-weights", "mlir::func::FuncOp"> {
   let summary = "Bring weights into the order in which kernels read them";
   let description = [{

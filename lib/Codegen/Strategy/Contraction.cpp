@@ -34,7 +34,7 @@
 // it does with pixels of a strided 1x1 convolution, which lie at several distances.
 //
 // While a tile computes, it fetches its share of the next panels from memory: weights are read once a call, and a
-// processor's own prefetching stops at every 4096 bytes.
+// processor's own prefetching stops at every 4096 bytes. So it does with columns that are to be packed next.
 //
 // The result's lines, and what the epilogue reads at its place, another branch of a residual network, are fetched
 // before the sums of a tile: nothing else of it is near, and its rows lie apart.
@@ -103,6 +103,7 @@ private:
   void chooseTile();
   int64_t getMostRows(int64_t panels) const;
   void widenTile();
+  bool packsPanels() const;
   /// Of a tile's accumulators.
   Type getSumType() const { return dot ? dot->getSumType() : getFactorType(); }
   /// Of what is multiplied.
@@ -119,10 +120,11 @@ private:
   Index getFirstRow(Index tile);
   void emitCopyOfRows();
   void emitPanels(Index lower, Index upper, int64_t count);
-  void emitPack(Index panel, int64_t number);
+  void emitPack(Index panel, int64_t panels);
   void emitTiles(Index panel, int64_t panels);
   void emitTile(Index tile, Index row, int64_t rows, Index panel, int64_t panels);
   void emitPrefetch(ArrayRef<Index> loops, Index tile, Index panel, int64_t panels);
+  void emitPrefetchOfColumns(ArrayRef<Index> loops, Index tile, Index panel, int64_t panels);
   void emitPrefetchOfResults(ArrayRef<Indices> points, Index panel, int64_t panels);
   void emitResults(ArrayRef<Indices> points, const Sums &sums, Index panel, int64_t panels);
   int64_t chooseImageRows(Index stepCount) const;
@@ -151,7 +153,7 @@ private:
   int64_t imageRowsPerBlock = 1; ///< Of `around`, that share a work group's panels.
   Index rows, columns, tiles, panels, tilesLower, tilesUpper, imageRow, imageRowsLower, imageRowsUpper;
   AffineExpr rowsExpr;
-  std::optional<Buffer> packed; ///< Panels in scratch memory: [panel][k][NR].
+  std::optional<Buffer> packed; ///< Panels in scratch memory: [k][panel][NR].
   std::optional<Buffer> copied; ///< The work group's rows in scratch memory: [row][k].
   linalg::UnPackOp unpack;
   SmallVector<Value> addends; ///< Bindings that the epilogue reads at the place of the result.
@@ -184,9 +186,12 @@ bool ContractionNest::analyze() {
   for (unsigned id = 0; id != extents.size(); ++id)
     if (loopOf[id] < 0 && !(extents[id].isConstant() && extents[id].offset == 1))
       return false;
+  unpack = root.getUnpack();
   tracker->separateKinds([&](unsigned id) {
     unsigned loop = loopOf[id];
-    return loop == root.columnLoop ? -1 : root.usesLoop(root.rows, loop) * 2 + root.usesLoop(root.columns, loop);
+    // A packed column has its own place.
+    return unpack && loop == root.columnLoop ? -1
+                                             : root.usesLoop(root.rows, loop) * 2 + root.usesLoop(root.columns, loop);
   });
   SmallVector<Dim> rowCandidates;
   for (const LoopGroup &group : tracker->getGroups()) {
@@ -237,7 +242,7 @@ bool ContractionNest::analyze() {
         tileRows /= more;
         break;
       }
-  } else if (rows.isConstant() && rows.offset > tileRows && panelsAtOnce > 1) {
+  } else if (rows.isConstant() && rows.offset > tileRows && (panelsAtOnce > 1 || !unpack)) {
     // One tile of all rows, rather than two that each read the panels.
     const int64_t most = getMostRows(1);
     if (rows.offset <= most) {
@@ -260,7 +265,6 @@ bool ContractionNest::analyze() {
 
 void ContractionNest::chooseTile() {
   unsigned bits = root.getAccumulatorType().getIntOrFloatBitWidth();
-  unpack = root.getUnpack();
   panelWidth = 2 * emitter.getTarget().getLanes(bits);
   if (unpack) {
     packedWidth = unpack.getStaticInnerTiles()[0];
@@ -286,12 +290,12 @@ int64_t ContractionNest::getMostRows(int64_t panels) const {
 /// first cost more than loads.
 void ContractionNest::widenTile() {
   const Type type = root.getAccumulatorType();
-  if (!unpack || unpack.getSourceType().getElementType() != type)
+  if (unpack ? unpack.getSourceType().getElementType() != type : !packsPanels())
     return;
   const int64_t bits = type.getIntOrFloatBitWidth();
   const int64_t registers = std::max<int64_t>(1, panelWidth * bits / emitter.getTarget().vectorBits);
   auto getLoads = [&](int64_t panels, int64_t rows) { return 1.0 / rows + 1.0 / (panels * registers); };
-  double panelBytes = packedWidth * bits / 8;
+  double panelBytes = (unpack ? packedWidth : panelWidth) * bits / 8;
   for (const LoopGroup &step : steps)
     panelBytes *= getStaticExtent(step.extent);
   for (int64_t more = 2 * panelsAtOnce;
@@ -302,6 +306,14 @@ void ContractionNest::widenTile() {
     panelsAtOnce = more;
     tileRows = fewerRows;
   }
+}
+
+/// Whether columns are copied to panels in scratch memory.
+bool ContractionNest::packsPanels() const {
+  double panelBytes = panelWidth * (root.getAccumulatorType().getIntOrFloatBitWidth() / 8);
+  for (const LoopGroup &step : steps)
+    panelBytes *= step.extent.isConstant() ? step.extent.offset : std::numeric_limits<double>::infinity();
+  return !unpack && !fewRows && panelBytes <= kLargestPanelBytes;
 }
 
 /// Sets what `linear` numbers: the coordinates of `dims`.
@@ -327,7 +339,7 @@ Value ContractionNest::emitColumns(ArrayRef<Index> loops, Index panel, int64_t n
     Index step;
     for (const LoopGroup &group : steps)
       step = emitter.add(emitter.mul(step, group.extent), loops[group.last]);
-    return emitter.load(*packed, {Index(number), step, lane});
+    return emitter.load(*packed, {step, Index(number), lane});
   }
   if (dot)
     return dot->emitColumns(emitter, loops, panel, panelWidth);
@@ -394,24 +406,34 @@ void ContractionNest::emitCopyOfRows() {
   copied = target;
 }
 
-/// Copies a panel of columns that lies elsewhere in memory to scratch memory.
-void ContractionNest::emitPack(Index panel, int64_t number) {
+/// Copies panels of columns that lie elsewhere in memory to scratch memory.
+void ContractionNest::emitPack(Index panel, int64_t panelCount) {
   std::optional<Buffer> target;
   std::swap(target, packed);
-  Index first = emitter.mul(panel, panelWidth);
+  auto emitStep = [&](ArrayRef<Index> loops, int64_t number) {
+    Value values = emitter.toVector(emitColumns(loops, emitter.add(panel, number), number));
+    Index step;
+    for (const LoopGroup &group : steps)
+      step = emitter.add(emitter.mul(step, group.extent), loops[group.last]);
+    // Columns beyond the last are stored as well, as zeros.
+    ValueEmitter::LanesScope all(emitter, panelWidth);
+    emitter.store(values, *target, {step, Index(number), Index(nullptr, 0, 1)});
+  };
   auto emitAll = [&] {
+    const bool isPartial = static_cast<bool>(emitter.getMask());
     ContractionSteps(emitter, root, steps).emit(getLoops(at), {}, [&](ArrayRef<Index> loops, ValueRange) {
-      Value values = emitter.toVector(emitColumns(loops, panel, number));
-      Index step;
-      for (const LoopGroup &group : steps)
-        step = emitter.add(emitter.mul(step, group.extent), loops[group.last]);
-      // Columns beyond the last are stored as well, as zeros.
-      ValueEmitter::LanesScope all(emitter, panelWidth);
-      emitter.store(values, *target, {Index(number), step, Index(nullptr, 0, 1)});
+      for (int64_t number = 0; number != panelCount; ++number) {
+        ValueEmitter::LanesScope lanes(emitter, panelWidth);
+        if (isPartial)
+          emitter.emitPanel(emitter.mul(emitter.add(panel, number), panelWidth), columns, panelWidth,
+                            [&] { emitStep(loops, number); });
+        else
+          emitStep(loops, number);
+      }
       return Sums();
     });
   };
-  emitter.emitPanel(first, columns, panelWidth, emitAll);
+  emitter.emitPanel(emitter.mul(panel, panelWidth), columns, panelCount * panelWidth, emitAll);
   std::swap(target, packed);
 }
 
@@ -419,6 +441,8 @@ void ContractionNest::emitPack(Index panel, int64_t number) {
 /// few rows is through with its panels too soon for that: it fetches what lies a little
 /// ahead in each.
 void ContractionNest::emitPrefetch(ArrayRef<Index> loops, Index tile, Index panel, int64_t panelCount) {
+  if (packed)
+    return emitPrefetchOfColumns(loops, tile, emitter.add(panel, panelCount), panelCount);
   // Elements that are packed into one integer are fetched once.
   const bool isPacked = root.packsElements();
   if (!unpack || panelWidth != packedWidth || emitter.getTarget().prefersSize ||
@@ -454,6 +478,23 @@ void ContractionNest::emitPrefetch(ArrayRef<Index> loops, Index tile, Index pane
   Indices next = root.getPackedPoint(emitter, getLoops(at), emitter.add(panel, panelCount), packedWidth);
   for (int64_t line = 0; line < getStepPoints() * share; line += kLineBytes)
     emitter.prefetch(unpack.getSource(), next, emitter.add(distance, line));
+}
+
+/// The same for columns that are packed here: of those at this point of k, each tile fetches some lines.
+void ContractionNest::emitPrefetchOfColumns(ArrayRef<Index> loops, Index tile, Index panel, int64_t panelCount) {
+  AffineMap map = root.op.getMatchingIndexingMap(root.columns);
+  if (emitter.getTarget().prefersSize || !map.getResults().back().isFunctionOfDim(root.columnLoop))
+    return;
+  Indices position(loops), point;
+  position[root.columnLoop] = emitter.mul(panel, panelWidth);
+  for (AffineExpr expr : map.getResults())
+    point.push_back(emitter.evaluate(expr, position));
+  const int64_t bytes =
+      panelCount * panelWidth * (getElementTypeOrSelf(root.columns->get()).getIntOrFloatBitWidth() / 8);
+  const int64_t share = llvm::divideCeil(bytes, kLineBytes * tilesPerBlock) * kLineBytes;
+  Index first = emitter.mul(emitter.sub(tile, tilesLower), share);
+  for (int64_t line = 0; line < share; line += kLineBytes)
+    emitter.prefetch(root.columns->get(), point, emitter.add(first, line));
 }
 
 /// Fetches the lines that a tile will store to, and what its epilogue reads there, such as the other branch of a
@@ -592,8 +633,7 @@ void ContractionNest::emitTiles(Index panel, int64_t panelCount) {
 void ContractionNest::emitPanels(Index lower, Index upper, int64_t count) {
   emitter.emitLoop(lower, upper, count, [&](Index panel) {
     if (packed)
-      for (int64_t number = 0; number != count; ++number)
-        emitPack(emitter.add(panel, number), number);
+      emitPack(panel, count);
     emitter.emitLoop(imageRowsLower, imageRowsUpper, 1, [&](Index row) {
       imageRow = row;
       setPoint(at, around, row);
@@ -643,10 +683,9 @@ Grid ContractionNest::emit() {
   for (const LoopGroup &group : steps)
     stepCount = emitter.mul(stepCount, group.extent);
   int64_t panelBytes = panelWidth * (root.getAccumulatorType().getIntOrFloatBitWidth() / 8);
-  bool staticSteps = stepCount.isConstant() && stepCount.offset * panelBytes <= kLargestPanelBytes;
-  if (!unpack && !fewRows && staticSteps) {
+  if (packsPanels()) {
     Value memory = emitter.allocateScratch(panelsAtOnce * stepCount.offset * panelBytes);
-    packed = emitter.getBuffer(memory, getFactorType(), {Index(panelsAtOnce), stepCount, Index(panelWidth)}, false);
+    packed = emitter.getBuffer(memory, getFactorType(), {stepCount, Index(panelsAtOnce), Index(panelWidth)}, false);
   }
   masksLoads = !unpack && !packed;
   if (masksLoads)
