@@ -54,12 +54,16 @@ public:
   mlir::Value less(mlir::Value x, mlir::Value y) { return compare(mlir::arith::CmpFPredicate::OLT, x, y); }
   /// Within [low, high]; NaN becomes low.
   mlir::Value clamp(mlir::Value x, double low, double high);
+  /// Within [low, high], for a function that ends in `scaleUnlessNaN`.
+  mlir::Value clampExponent(mlir::Value x, double low, double high);
   /// At most `high`, which NaN becomes.
   mlir::Value min(mlir::Value x, double high);
   /// c0 + c1 x + c2 x^2 + ..., by Horner's rule.
   mlir::Value polynomial(mlir::Value x, llvm::ArrayRef<double> coefficients);
   /// x 2^n for an integral float n: in two steps, as 2^n alone may be too large or too small.
   mlir::Value scale(mlir::Value x, mlir::Value n);
+  /// The same for a function of x, which gives NaN of NaN.
+  mlir::Value scaleUnlessNaN(mlir::Value value, mlir::Value n, mlir::Value x);
   /// The same where 2^n is a normal number.
   mlir::Value scaleNormal(mlir::Value x, mlir::Value n);
   /// Whether one instruction looks up each lane's float in a table of 8.
@@ -79,6 +83,11 @@ public:
 private:
   /// What the formula is part of, if anything; its attributes say what the CPU has.
   mlir::LLVM::LLVMFuncOp getFunction() const;
+  /// Whether one instruction scales by a power of two that is a float, however large.
+  bool scalesDirectly() const;
+  /// `build` of vectors of `lanes`: of parts of the operands, or of these repeated.
+  mlir::Value inRegisters(llvm::ArrayRef<mlir::Value> operands, int64_t lanes,
+                          llvm::function_ref<mlir::Value(llvm::ArrayRef<mlir::Value>)> build);
   /// The element of a table that the lowest three bits of each lane of `index`, i32, say.
   mlir::Value lookUp(llvm::ArrayRef<float> table, mlir::Value index);
   mlir::Value toInt(mlir::Value x);

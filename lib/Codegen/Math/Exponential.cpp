@@ -69,14 +69,14 @@ struct ExpandExp2 : OpRewritePattern<math::Exp2Op> {
       return rewriter.notifyMatchFailure(op, "not f32 or f64");
     ImplicitLocOpBuilder b(op.getLoc(), rewriter);
     Formula f(b, x.getType());
-    Value inRange = single ? f.clamp(x, -151, 129) : f.clamp(x, -1076, 1025);
+    Value inRange = single ? f.clampExponent(x, -151, 129) : f.clampExponent(x, -1076, 1025);
     Value n = f.round(inRange);
     Value r = f.sub(inRange, n);
     // (ln 2)^i / i!
     SmallVector<double> series{1};
     for (int i = 1; i <= (single ? 7 : 13); ++i)
       series.push_back(series.back() * 0.6931471805599453 / i);
-    rewriter.replaceOp(op, f.select(f.isNaN(x), x, f.scale(f.polynomial(r, series), n)));
+    rewriter.replaceOp(op, f.scaleUnlessNaN(f.polynomial(r, series), n, x));
     return success();
   }
 };
@@ -94,8 +94,8 @@ struct ExpandExp : OpRewritePattern<math::ExpOp> {
     }
     if (!isSingle(x))
       return rewriter.notifyMatchFailure(op, "not f32 or f64");
-    auto [value, n] = splitExponential(f, f.clamp(x, -104, 89));
-    rewriter.replaceOp(op, f.select(f.isNaN(x), x, f.scale(value, n)));
+    auto [value, n] = splitExponential(f, f.clampExponent(x, -104, 89));
+    rewriter.replaceOp(op, f.scaleUnlessNaN(value, n, x));
     return success();
   }
 };

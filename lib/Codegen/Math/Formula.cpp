@@ -8,6 +8,7 @@
 
 #include "torchc/Codegen/MathExpansion.h"
 
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "mlir/IR/TypeUtilities.h"
 
@@ -39,6 +40,15 @@ Value Formula::constantInt(int64_t value, Type element) {
 Value Formula::clamp(Value x, double low, double high) {
   x = arith::MaxNumFOp::create(b, x, constant(low, x.getType()));
   return arith::MinNumFOp::create(b, x, constant(high, x.getType()));
+}
+
+Value Formula::clampExponent(Value x, double low, double high) {
+  if (!scalesDirectly())
+    return clamp(x, low, high);
+  // NaN stays: the instructions for these give their second operand then.
+  Value least = constant(low, x.getType()), most = constant(high, x.getType());
+  x = select(less(x, least), least, x);
+  return select(less(most, x), most, x);
 }
 
 Value Formula::mulAdd(Value x, Value y, Value z) {
@@ -74,16 +84,67 @@ LLVM::LLVMFuncOp Formula::getFunction() const {
   return function ? function : parent->getParentOfType<LLVM::LLVMFuncOp>();
 }
 
-Value Formula::scale(Value x, Value n) {
-  Value whole = toInt(n);
-  // AVX-512 has an instruction that scales by a power of two, whatever its size.
+// AVX-512 has one.
+bool Formula::scalesDirectly() const {
   LLVM::LLVMFuncOp function = getFunction();
-  if (isa<VectorType>(x.getType()) && function && function.getPreferVectorWidth() == "512")
-    return LLVM::CallIntrinsicOp::create(b, x.getType(), b.getStringAttr("llvm.ldexp"), ValueRange{x, whole})
-        .getResult(0);
+  return isa<VectorType>(like) && function && function.getPreferVectorWidth() == "512";
+}
+
+Value Formula::inRegisters(ArrayRef<Value> operands, int64_t lanes, function_ref<Value(ArrayRef<Value>)> build) {
+  auto type = dyn_cast<VectorType>(operands.front().getType());
+  const int64_t width = type ? type.getNumElements() : 1;
+  auto take = [&](Value from, Value other, int64_t first, int64_t count) -> Value {
+    return vector::ShuffleOp::create(b, from, other, llvm::to_vector(llvm::seq(first, first + count)));
+  };
+  SmallVector<Value> parts[2];
+  if (width > lanes) {
+    for (Value operand : operands)
+      for (int64_t half : {0, 1})
+        parts[half].push_back(take(operand, operand, half * width / 2, width / 2));
+    Value low = inRegisters(parts[0], lanes, build);
+    return take(low, inRegisters(parts[1], lanes, build), 0, width);
+  }
+  for (Value operand : operands) {
+    if (!type) {
+      operand = vector::BroadcastOp::create(b, VectorType::get(lanes, operand.getType()), operand);
+    } else if (width < lanes) {
+      SmallVector<int64_t> repeated;
+      for (int64_t lane = 0; lane != lanes; ++lane)
+        repeated.push_back(lane % width);
+      operand = vector::ShuffleOp::create(b, operand, operand, repeated);
+    }
+    parts[0].push_back(operand);
+  }
+  Value result = build(parts[0]);
+  if (!type)
+    return vector::ExtractOp::create(b, result, 0);
+  return width < lanes ? take(result, result, 0, width) : result;
+}
+
+Value Formula::scale(Value x, Value n) {
+  if (scalesDirectly()) {
+    const bool single = isSingle(x);
+    return inRegisters({x, n}, single ? 16 : 8, [&](ArrayRef<Value> parts) -> Value {
+      Value all = arith::ConstantIntOp::create(b, -1, single ? 16 : 8);
+      Value currentRounding = arith::ConstantIntOp::create(b, 4, 32);
+      StringRef name = single ? "llvm.x86.avx512.mask.scalef.ps.512" : "llvm.x86.avx512.mask.scalef.pd.512";
+      return LLVM::CallIntrinsicOp::create(b, parts[0].getType(), b.getStringAttr(name),
+                                           ValueRange{parts[0], parts[1], parts[0], all, currentRounding})
+          .getResult(0);
+    });
+  }
+  Value whole = toInt(n);
   Value half = arith::ShRSIOp::create(b, whole, constantInt(1, b.getI32Type()));
   Value otherHalf = arith::SubIOp::create(b, whole, half);
   return mul(mul(x, powerOfTwo(half, n.getType())), powerOfTwo(otherHalf, n.getType()));
+}
+
+Value Formula::scaleUnlessNaN(Value value, Value n, Value x) {
+  if (scalesDirectly())
+    return scale(value, n);
+  // Before the result is scaled, which takes registers.
+  Value unordered = isNaN(x);
+  return select(unordered, x, scale(value, n));
 }
 
 Value Formula::scaleNormal(Value x, Value n) { return mul(x, powerOfTwo(toInt(n), n.getType())); }
@@ -91,7 +152,7 @@ Value Formula::scaleNormal(Value x, Value n) { return mul(x, powerOfTwo(toInt(n)
 // exp(x) = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2: Taylor's series to r^13.
 Value Formula::exp64(Value x) {
   Type type = x.getType();
-  Value inRange = clamp(x, -746, 710);
+  Value inRange = clampExponent(x, -746, 710);
   Value n = round(mul(inRange, constant(1.4426950408889634, type)));
   // The first product is exact: n has 11 bits, the constant 33.
   Value r = mulAdd(n, constant(-0.693147180369123816490, type), inRange);
@@ -99,7 +160,7 @@ Value Formula::exp64(Value x) {
   SmallVector<double> series{1};
   for (int i = 1; i <= 13; ++i)
     series.push_back(series.back() / i);
-  return select(isNaN(x), x, scale(polynomial(r, series), n));
+  return scaleUnlessNaN(polynomial(r, series), n, x);
 }
 
 // log(2^e m) = e ln 2 + 2 atanh(s), s = (m - 1) / (m + 1), sqrt(1/2) <= m < sqrt(2).

@@ -14,8 +14,6 @@
 
 #include "torchc/Codegen/MathExpansion.h"
 
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
-
 #include <cmath>
 #include <numbers>
 
@@ -55,33 +53,15 @@ bool Formula::looksUp() const {
 
 Value Formula::lookUp(ArrayRef<float> table, Value index) {
   const int64_t lanes = getFunction().getPreferVectorWidth() == "512" ? 16 : 8;
-  auto type = dyn_cast<VectorType>(index.getType());
-  const int64_t width = type ? type.getNumElements() : 1;
-  auto select = [&](Value from, Value other, int64_t first, int64_t count) -> Value {
-    return vector::ShuffleOp::create(b, from, other, llvm::to_vector(llvm::seq(first, first + count)));
-  };
-  if (width > lanes) {
-    Value low = lookUp(table, select(index, index, 0, width / 2));
-    return select(low, lookUp(table, select(index, index, width / 2, width / 2)), 0, width);
-  }
-  auto fullType = VectorType::get(lanes, b.getI32Type());
-  Value full = index;
-  if (!type)
-    full = vector::BroadcastOp::create(b, fullType, index);
-  else if (width < lanes)
-    full = vector::ShuffleOp::create(
-        b, index, index, llvm::map_to_vector(llvm::seq<int64_t>(0, lanes), [&](int64_t i) { return i % width; }));
-  auto tableType = VectorType::get(lanes, b.getF32Type());
+  auto type = VectorType::get(lanes, b.getF32Type());
   SmallVector<float> repeated;
-  for (int64_t i = 0; i != lanes; ++i)
-    repeated.push_back(table[i % kPieces]);
-  Value entries = arith::ConstantOp::create(b, DenseElementsAttr::get(tableType, ArrayRef(repeated)));
-  StringRef intrinsic = lanes == 16 ? "llvm.x86.avx512.permvar.sf.512" : "llvm.x86.avx2.permps";
-  Value found =
-      LLVM::CallIntrinsicOp::create(b, tableType, b.getStringAttr(intrinsic), ValueRange{entries, full}).getResult(0);
-  if (!type)
-    return vector::ExtractOp::create(b, found, 0);
-  return width < lanes ? select(found, found, 0, width) : found;
+  for (int64_t lane = 0; lane != lanes; ++lane)
+    repeated.push_back(table[lane % kPieces]);
+  Value entries = arith::ConstantOp::create(b, DenseElementsAttr::get(type, ArrayRef(repeated)));
+  StringRef name = lanes == 16 ? "llvm.x86.avx512.permvar.sf.512" : "llvm.x86.avx2.permps";
+  return inRegisters(index, lanes, [&](ArrayRef<Value> parts) -> Value {
+    return LLVM::CallIntrinsicOp::create(b, type, b.getStringAttr(name), ValueRange{entries, parts[0]}).getResult(0);
+  });
 }
 
 // With k = round(|x| / width) and d = |x| - k width: f(x) = c0 + d (c1 + d (c2 + ...)), but in the first piece
