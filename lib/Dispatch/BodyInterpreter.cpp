@@ -16,6 +16,7 @@
 #include "BodyInterpreter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -199,7 +200,7 @@ bool BodyInterpreter::canCompile(Block &body, function_ref<bool(Value)> isConsta
         return false;
       }
     }
-    if (isa<linalg::YieldOp, linalg::IndexOp, tensor::ExtractOp>(op))
+    if (isa<linalg::YieldOp, linalg::IndexOp, tensor::ExtractOp, cf::AssertOp>(op))
       continue;
     if (isa<arith::ConstantOp>(op)) {
       if (!getConstantCell(op.getResult(0)))
@@ -220,6 +221,12 @@ BodyInterpreter::BodyInterpreter(Block &body, function_ref<ConstantTensor(Value)
   for (Operation &op : body.without_terminator()) {
     if (isa<arith::ConstantOp>(op)) {
       getRegister(op.getResult(0));
+      continue;
+    }
+    if (auto assertion = dyn_cast<cf::AssertOp>(op)) {
+      Instruction &instruction = instructions.emplace_back();
+      instruction.operands.push_back(getRegister(assertion.getArg()));
+      instruction.asserts = true;
       continue;
     }
     Instruction instruction{getFunction(op), {}, 0, op.getResult(0).getType()};
@@ -253,6 +260,9 @@ unsigned BodyInterpreter::getRegister(Value value) {
 
 LogicalResult BodyInterpreter::execute(const Instruction &instruction, int64_t count, ArrayRef<int64_t> loops,
                                        int64_t lanesLoop) {
+  if (instruction.asserts)
+    return success(llvm::all_of(ArrayRef<Cell>(registers[instruction.operands[0]]).take_front(count),
+                                [](const Cell &cell) { return cell.i != 0; }));
   MutableArrayRef<Cell> result = MutableArrayRef<Cell>(registers[instruction.result]).take_front(count);
   if (instruction.loop >= 0) {
     for (auto [point, cell] : llvm::enumerate(result))

@@ -24,7 +24,7 @@ class BodyInterpreter {
 public:
   static constexpr int64_t kPoints = 512;
 
-  /// Whether `compile` takes the body: arith and math ops, loop indices, and
+  /// Whether `compile` takes the body: arith and math ops, loop indices, assertions, and
   /// elements of tensors that `isConstant` holds for.
   static bool canCompile(mlir::Block &body, llvm::function_ref<bool(mlir::Value)> isConstant);
 
@@ -38,20 +38,21 @@ public:
 
   /// Runs the first `count` points, of which the loops start at `loops`; along
   /// `lanesLoop` the point is the start plus its number. Fails where an element
-  /// beyond a tensor's end is asked for, or an integer is divided by zero.
+  /// beyond a tensor's end is asked for, an integer is divided by zero, or what is asserted does not hold.
   mlir::LogicalResult run(int64_t count, llvm::ArrayRef<int64_t> loops, int64_t lanesLoop);
 
 private:
   struct Instruction {
-    /// Null for `linalg.index` and `tensor.extract`.
-    Cell (*function)(Cell, Cell, Cell);
+    /// Null for `linalg.index`, `tensor.extract` and `cf.assert`.
+    Cell (*function)(Cell, Cell, Cell) = nullptr;
     llvm::SmallVector<unsigned> operands;
-    unsigned result;
+    unsigned result = 0;
     mlir::Type type;           ///< That the result is rounded to.
     unsigned unsignedBits = 0; ///< Operands are unsigned integers of so many bits.
     bool divides = false;      ///< The second operand may not be 0.
     int64_t loop = -1;         ///< linalg.index
     int64_t tensor = -1;       ///< tensor.extract
+    bool asserts = false;      ///< cf.assert: the only operand may not be 0.
   };
 
   unsigned getRegister(mlir::Value value);

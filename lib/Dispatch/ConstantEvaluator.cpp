@@ -14,6 +14,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/Matchers.h"
+#include "llvm/ADT/SetVector.h"
 #include "llvm/ADT/TypeSwitch.h"
 
 #include <cstring>
@@ -138,12 +139,12 @@ bool ConstantEvaluator::isEvaluable(Operation *op) {
           points = llvm::SaturatingMultiply<uint64_t>(points,
                                                       ShapedType::isDynamic(extent) ? kMostPoints : uint64_t(extent));
         return points < kMostPoints && hasLinearMaps(op) &&
-               BodyInterpreter::canCompile(*op.getBlock(), [&](Value tensor) { return isConstant(tensor); });
+               BodyInterpreter::canCompile(*op.getBlock(), [&](Value tensor) { return isComputable(tensor); });
       })
       .Default([](Operation *) { return false; });
 }
 
-std::optional<int64_t> ConstantEvaluator::computeSourceBytes(Value tensor) {
+std::optional<ConstantEvaluator::Source> ConstantEvaluator::computeSource(Value tensor) {
   auto type = dyn_cast<RankedTensorType>(tensor.getType());
   Operation *op = tensor.getDefiningOp();
   if (!op || !isKnownType(tensor.getType()))
@@ -151,38 +152,52 @@ std::optional<int64_t> ConstantEvaluator::computeSourceBytes(Value tensor) {
   int64_t bytes = type.getNumElements() * getElementBytes(type.getElementType());
   if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
     auto elements = dyn_cast<DenseElementsAttr>(constant.getValue());
-    return !elements ? std::nullopt : std::optional<int64_t>(elements.isSplat() ? 0 : bytes);
+    return !elements ? std::nullopt : std::optional(Source{elements.isSplat() ? 0 : bytes, true});
   }
   if (getGlobal(op))
-    return bytes;
+    return Source{bytes, true};
   if (!isEvaluable(op))
     return std::nullopt;
   // Without elements of their own until somebody writes or reads them.
   if (isa<tensor::EmptyOp, tensor::SplatOp, linalg::FillOp>(op))
-    return 0;
-  int64_t sources = 0;
+    return Source{0, true};
+  Source all{0, true};
   auto addSource = [&](Value operand) {
     if (!isa<TensorType>(operand.getType()))
       return getConstantCell(operand).has_value();
-    std::optional<int64_t> size = getSourceBytes(operand);
-    sources += size.value_or(0);
-    return size.has_value();
+    std::optional<Source> source = getSource(operand);
+    all.bytes += source ? source->bytes : 0;
+    all.isWorthMemory &= source && source->isWorthMemory;
+    return source.has_value();
   };
-  if (!llvm::all_of(op->getOperands(), addSource))
+  llvm::SetVector<Value> read(op->operand_begin(), op->operand_end());
+  // What bodies look up counts, too.
+  op->walk([&](tensor::ExtractOp extract) { read.insert(extract.getTensor()); });
+  if (!llvm::all_of(read, addSource))
     return std::nullopt;
-  bool isView = isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp, tensor::ExtractSliceOp>(op);
-  return isView || bytes <= std::max(kSmallBytes, 2 * sources) ? std::optional(std::min(sources, bytes)) : std::nullopt;
+  const int64_t most = std::max(kSmallBytes, 2 * all.bytes);
+  const bool isView = isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp, tensor::ExtractSliceOp>(op);
+  if (isView ? all.isWorthMemory : bytes <= most)
+    return Source{std::min(all.bytes, bytes), true};
+  if (isa<IntegerType>(type.getElementType()) && type.getNumElements() <= most)
+    return Source{all.bytes, false};
+  return std::nullopt;
 }
 
-std::optional<int64_t> ConstantEvaluator::getSourceBytes(Value tensor) {
-  if (auto found = sizes.find(tensor); found != sizes.end())
+std::optional<ConstantEvaluator::Source> ConstantEvaluator::getSource(Value tensor) {
+  if (auto found = sources.find(tensor); found != sources.end())
     return found->second;
-  std::optional<int64_t> size = computeSourceBytes(tensor);
-  sizes[tensor] = size;
-  return size;
+  std::optional<Source> source = computeSource(tensor);
+  sources[tensor] = source;
+  return source;
 }
 
-bool ConstantEvaluator::isConstant(Value tensor) { return getSourceBytes(tensor).has_value(); }
+bool ConstantEvaluator::isConstant(Value tensor) {
+  std::optional<Source> source = getSource(tensor);
+  return source && source->isWorthMemory;
+}
+
+bool ConstantEvaluator::isComputable(Value tensor) { return getSource(tensor).has_value(); }
 
 //===----------------------------------------------------------------------===//
 // Elements

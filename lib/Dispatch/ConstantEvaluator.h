@@ -30,6 +30,9 @@ public:
   /// memory than it is computed of (a broadcast) is no constant, if it is not small.
   bool isConstant(mlir::Value tensor);
 
+  /// The same, or integers that would be constants if each of them took one byte.
+  bool isComputable(mlir::Value tensor);
+
   /// The elements of a constant. Fails where the program itself would fail.
   mlir::FailureOr<ConstantTensor> evaluate(mlir::Value tensor);
 
@@ -37,9 +40,13 @@ public:
   mlir::ml_program::GlobalOp getGlobal(mlir::Operation *op);
 
 private:
-  /// What a constant is computed of takes so many bytes.
-  std::optional<int64_t> getSourceBytes(mlir::Value tensor);
-  std::optional<int64_t> computeSourceBytes(mlir::Value tensor);
+  /// What a tensor is computed of.
+  struct Source {
+    int64_t bytes;      ///< Of constants.
+    bool isWorthMemory; ///< The tensor itself takes not much more.
+  };
+  std::optional<Source> getSource(mlir::Value tensor);
+  std::optional<Source> computeSource(mlir::Value tensor);
   bool isEvaluable(mlir::Operation *op);
 
   mlir::FailureOr<ConstantTensor> compute(mlir::OpResult tensor);
@@ -55,7 +62,7 @@ private:
 
   mlir::SymbolTable symbols;
   WeightStore &weights;
-  llvm::DenseMap<mlir::Value, std::optional<int64_t>> sizes;
+  llvm::DenseMap<mlir::Value, std::optional<Source>> sources;
   llvm::DenseMap<mlir::Value, ConstantTensor> known; ///< Of values with several users.
 };
 

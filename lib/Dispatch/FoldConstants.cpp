@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "ConstantEvaluator.h"
+#include "RepeatRows.h"
 #include "Roots.h"
 
 #include "torchc/Dialect/Torch/IR/TorchDialect.h"
@@ -40,12 +41,16 @@ private:
   bool isFoldable(Operation *op);
   bool isRoot(Operation *op);
   bool isRepeatedInteger(Operation *op);
-  void materialize(OpResult tensor, ConstantTensor elements, SymbolTable &symbols);
+  bool evaluateRoots();
+  FailureOr<ConstantTensor> evaluate(OpResult tensor);
+  Value materialize(OpResult tensor, ConstantTensor elements, SymbolTable &symbols);
   void eraseUnusedGlobals();
 
   ModuleOp module;
   WeightStore &weights;
   ConstantEvaluator evaluator;
+  llvm::SmallPtrSet<Operation *, 4> refused; ///< Their results would take too much memory, or computing them fails.
+  llvm::MapVector<OpResult, FailureOr<ConstantTensor>> folded;
 };
 
 /// The constants that a tensor is computed of.
@@ -72,7 +77,8 @@ struct Sources {
 bool Folder::isFoldable(Operation *op) {
   return op->getNumResults() != 0 && !isa<arith::ConstantOp>(op) && !evaluator.getGlobal(op) &&
          getRole(op) != OpRole::Init && !isa<tensor::SplatOp>(op) &&
-         llvm::all_of(op->getResults(), [&](Value result) { return evaluator.isConstant(result); });
+         llvm::all_of(op->getResults(), [&](Value result) { return evaluator.isComputable(result); }) &&
+         !refused.contains(op);
 }
 
 /// Whether anybody reads the results who is not folded too.
@@ -110,7 +116,8 @@ static DenseElementsAttr getElementsAttr(const ConstantTensor &elements, int64_t
   return DenseElementsAttr::getFromRawBuffer(type, bytes);
 }
 
-void Folder::materialize(OpResult tensor, ConstantTensor elements, SymbolTable &symbols) {
+/// A constant of the elements, which may be narrower than `tensor`.
+Value Folder::materialize(OpResult tensor, ConstantTensor elements, SymbolTable &symbols) {
   OpBuilder builder(tensor.getOwner());
   Location loc = tensor.getLoc();
   elements = elements.makeContiguous();
@@ -124,8 +131,7 @@ void Folder::materialize(OpResult tensor, ConstantTensor elements, SymbolTable &
     DenseElementsAttr value = getElementsAttr(elements, isSplat ? 1 : type.getNumElements());
     if (isSplat)
       value = DenseElementsAttr::get(type, value.getValues<Attribute>()[0]);
-    tensor.replaceAllUsesWith(arith::ConstantOp::create(builder, loc, type, value));
-    return;
+    return arith::ConstantOp::create(builder, loc, type, value);
   }
   OpBuilder top(module.getBodyRegion());
   StringRef name = sources.global ? sources.global.getSymName() : "constant";
@@ -136,8 +142,7 @@ void Folder::materialize(OpResult tensor, ConstantTensor elements, SymbolTable &
                                              top.getStringAttr("private"));
   symbols.insert(global); // Under another name if that one is taken.
   weights.set(global.getSymName(), {type, ArrayRef<uint8_t>(elements.data, size), elements.owner});
-  Value load = ml_program::GlobalLoadConstOp::create(builder, loc, type, SymbolRefAttr::get(global));
-  tensor.replaceAllUsesWith(load);
+  return ml_program::GlobalLoadConstOp::create(builder, loc, type, SymbolRefAttr::get(global));
 }
 
 void Folder::eraseUnusedGlobals() {
@@ -153,27 +158,94 @@ void Folder::eraseUnusedGlobals() {
   }
 }
 
-void Folder::run() {
-  SmallVector<std::pair<OpResult, ConstantTensor>> folded;
+/// The integers in eight bits, if they all fit.
+static FailureOr<ConstantTensor> narrow(const ConstantTensor &elements) {
+  ConstantTensor dense = elements.makeContiguous();
+  const int64_t count = dense.type.getNumElements();
+  std::vector<Cell> cells(count, Cell::ofInt(0));
+  dense.read(0, 1, cells);
+  if (!llvm::all_of(cells, [](const Cell &cell) { return llvm::isInt<8>(cell.i); }))
+    return failure();
+  RankedTensorType type = dense.type.clone(IntegerType::get(dense.type.getContext(), 8));
+  auto [target, data] = ConstantTensor::allocate(type);
+  ConstantTensor::write(type.getElementType(), data, 0, 1, cells);
+  return target;
+}
+
+/// Lets the users of `wide` read `narrow`, of which they widen what they read; who cannot gets a widened tensor.
+static void readNarrow(OpResult wide, Value narrow) {
+  auto type = cast<RankedTensorType>(wide.getType());
+  for (OpOperand &use : llvm::make_early_inc_range(wide.getUses())) {
+    auto user = dyn_cast<linalg::GenericOp>(use.getOwner());
+    if (!user || !user.isDpsInput(&use) || user.getNumReductionLoops() != 0)
+      continue;
+    BlockArgument element = user.getMatchingBlockArgument(&use);
+    OpBuilder body = OpBuilder::atBlockBegin(user.getBody());
+    element.setType(getElementTypeOrSelf(narrow.getType()));
+    auto widened = arith::ExtSIOp::create(body, wide.getLoc(), type.getElementType(), element);
+    element.replaceAllUsesExcept(widened, widened);
+    use.set(narrow);
+  }
+  if (wide.use_empty())
+    return;
+  OpBuilder builder(wide.getOwner());
+  Location loc = wide.getLoc();
+  Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(), type.getElementType());
+  AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
+  SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
+  auto widened = linalg::GenericOp::create(builder, loc, type, narrow, empty, {identity, identity}, iterators,
+                                           [&](OpBuilder &body, Location loc, ValueRange arguments) {
+                                             Value element =
+                                                 arith::ExtSIOp::create(body, loc, type.getElementType(), arguments[0]);
+                                             linalg::YieldOp::create(body, loc, element);
+                                           });
+  wide.replaceAllUsesWith(widened.getResult(0));
+}
+
+FailureOr<ConstantTensor> Folder::evaluate(OpResult tensor) {
+  FailureOr<ConstantTensor> elements = evaluator.evaluate(tensor);
+  if (succeeded(elements) && !evaluator.isConstant(tensor))
+    elements = narrow(*elements);
+  if (failed(elements))
+    refused.insert(tensor.getOwner());
+  return elements;
+}
+
+/// True if some are refused: others are the last ones to be folded then.
+bool Folder::evaluateRoots() {
+  const size_t refusedBefore = refused.size();
   module.walk([&](Operation *op) {
     if (!isRoot(op) && !isRepeatedInteger(op))
       return;
     for (OpResult result : op->getResults())
-      if (!result.use_empty())
-        if (FailureOr<ConstantTensor> elements = evaluator.evaluate(result); succeeded(elements))
-          folded.emplace_back(result, std::move(*elements));
+      if (!result.use_empty() && !folded.contains(result))
+        folded.insert({result, evaluate(result)});
   });
+  return refused.size() != refusedBefore;
+}
+
+void Folder::run() {
+  repeatRowsInsteadOfGathers(module, evaluator);
+  while (evaluateRoots())
+    ;
   SymbolTable symbols(module);
   SmallVector<Operation *> dead;
   for (auto &[result, elements] : folded) {
-    materialize(result, std::move(elements), symbols);
+    if (failed(elements))
+      continue;
+    Value constant = materialize(result, std::move(*elements), symbols);
+    if (constant.getType() == result.getType())
+      result.replaceAllUsesWith(constant);
+    else
+      readNarrow(result, constant);
     dead.push_back(result.getOwner());
   }
   // What only computed them.
   llvm::SetVector<Operation *> unused(dead.begin(), dead.end());
   while (!unused.empty()) {
     Operation *op = unused.pop_back_val();
-    if (!isOpTriviallyDead(op))
+    // What they assert holds, as computing them has shown.
+    if (!isOpTriviallyDead(op) && !(op->use_empty() && isFoldable(op)))
       continue;
     op->walk([&](Operation *nested) {
       for (Value operand : nested->getOperands())

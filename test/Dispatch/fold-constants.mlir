@@ -199,6 +199,138 @@ func.func @broadcast() -> tensor<1000x2xf32> {
   return %r : tensor<1000x2xf32>
 }
 
+// Integers that take too much memory as they are, but fit a byte each: their user widens them.
+// CHECK-LABEL: func.func @bytes
+// CHECK: %[[B:.*]] = ml_program.global_load_const @{{.*}} : tensor<1200xi8>
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[B]] : tensor<1200xf32>, tensor<1200xi8>)
+// CHECK-NEXT: ^bb0(%{{.*}}: f32, %[[NARROW:.*]]: i8, %{{.*}}: f32)
+// CHECK-NEXT: %[[WIDE:.*]] = arith.extsi %[[NARROW]] : i8 to i32
+// CHECK-NEXT: arith.sitofp %[[WIDE]]
+func.func @bytes(%x: tensor<1200xf32>) -> tensor<1200xf32> {
+  %mask = arith.constant 15 : i32
+  %e = tensor.empty() : tensor<1200xi32>
+  %n = linalg.generic {indexing_maps = [#id1], iterator_types = ["parallel"]} outs(%e : tensor<1200xi32>) {
+  ^bb0(%o: i32):
+    %0 = linalg.index 0 : index
+    %1 = arith.index_cast %0 : index to i32
+    linalg.yield %1 : i32
+  } -> tensor<1200xi32>
+  %m = linalg.generic {indexing_maps = [#id1, #id1], iterator_types = ["parallel"]}
+      ins(%n : tensor<1200xi32>) outs(%e : tensor<1200xi32>) {
+  ^bb0(%a: i32, %o: i32):
+    %0 = arith.andi %a, %mask : i32
+    linalg.yield %0 : i32
+  } -> tensor<1200xi32>
+  %f = tensor.empty() : tensor<1200xf32>
+  %y = linalg.generic {indexing_maps = [#id1, #id1, #id1], iterator_types = ["parallel"]}
+      ins(%x, %m : tensor<1200xf32>, tensor<1200xi32>) outs(%f : tensor<1200xf32>) {
+  ^bb0(%a: f32, %b: i32, %o: f32):
+    %0 = arith.sitofp %b : i32 to f32
+    %1 = arith.mulf %a, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<1200xf32>
+  return %y : tensor<1200xf32>
+}
+
+// These do not fit: what they are computed of is folded instead.
+// CHECK-LABEL: func.func @wide
+// CHECK: %[[S:.*]] = arith.constant dense<[3, 5]> : tensor<2xi32>
+// CHECK: linalg.generic {{.*}} ins(%[[S]] : tensor<2xi32>) outs(%{{.*}} : tensor<2x1200xi32>)
+func.func @wide() -> tensor<2x1200xi32> {
+  %a = arith.constant dense<[1, 2]> : tensor<2xi32>
+  %b = arith.constant dense<[2, 3]> : tensor<2xi32>
+  %d = tensor.empty() : tensor<2xi32>
+  %s = linalg.add ins(%a, %b : tensor<2xi32>, tensor<2xi32>) outs(%d : tensor<2xi32>) -> tensor<2xi32>
+  %e = tensor.empty() : tensor<2x1200xi32>
+  %n = linalg.generic {indexing_maps = [#row, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%s : tensor<2xi32>) outs(%e : tensor<2x1200xi32>) {
+  ^bb0(%i: i32, %o: i32):
+    %0 = linalg.index 1 : index
+    %1 = arith.index_cast %0 : index to i32
+    %2 = arith.muli %i, %1 : i32
+    linalg.yield %2 : i32
+  } -> tensor<2x1200xi32>
+  return %n : tensor<2x1200xi32>
+}
+
+// Rows by constant indices: folded where they are in range (the second is counted from the end); else they fail in the call.
+// CHECK-LABEL: func.func @gather
+// CHECK-DAG: arith.constant dense<{{\[\[}}5.000000e+00, 6.000000e+00], [3.000000e+00, 4.000000e+00]]>
+// CHECK: cf.assert
+// CHECK-NOT: cf.assert
+// CHECK: return
+func.func @gather() -> (tensor<2x2xf32>, tensor<2x2xf32>) {
+  %c0 = arith.constant 0 : index
+  %c3 = arith.constant 3 : index
+  %x = arith.constant dense<[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]> : tensor<3x2xf32>
+  %in = arith.constant dense<[2, -2]> : tensor<2xi64>
+  %beyond = arith.constant dense<[0, 3]> : tensor<2xi64>
+  %e = tensor.empty() : tensor<2x2xf32>
+  %y = linalg.generic {indexing_maps = [#row, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%in : tensor<2xi64>) outs(%e : tensor<2x2xf32>) {
+  ^bb0(%i: i64, %o: f32):
+    %0 = linalg.index 1 : index
+    %1 = arith.index_cast %i : i64 to index
+    %2 = arith.cmpi slt, %1, %c0 : index
+    %3 = arith.addi %1, %c3 : index
+    %4 = arith.select %2, %3, %1 : index
+    %5 = arith.cmpi ult, %4, %c3 : index
+    cf.assert %5, "index out of range"
+    %6 = arith.select %5, %4, %c0 : index
+    %7 = tensor.extract %x[%6, %0] : tensor<3x2xf32>
+    linalg.yield %7 : f32
+  } -> tensor<2x2xf32>
+  %z = linalg.generic {indexing_maps = [#row, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%beyond : tensor<2xi64>) outs(%e : tensor<2x2xf32>) {
+  ^bb0(%i: i64, %o: f32):
+    %0 = linalg.index 1 : index
+    %1 = arith.index_cast %i : i64 to index
+    %2 = arith.cmpi ult, %1, %c3 : index
+    cf.assert %2, "index out of range"
+    %3 = tensor.extract %x[%1, %0] : tensor<3x2xf32>
+    linalg.yield %3 : f32
+  } -> tensor<2x2xf32>
+  return %y, %z : tensor<2x2xf32>, tensor<2x2xf32>
+}
+
+// Indices that count rows up, each as often as the others, repeat them: no gather.
+// CHECK-LABEL: func.func @repeat(
+// CHECK-SAME: %[[X:.*]]: tensor<2x5xf32>
+// CHECK: %[[R:.*]] = linalg.generic {{.*}} ins(%[[X]] : tensor<2x5xf32>) outs(%{{.*}} : tensor<2x3x5xf32>)
+// CHECK: %[[C:.*]] = tensor.collapse_shape %[[R]] {{\[\[}}0, 1], [2]] : tensor<2x3x5xf32> into tensor<6x5xf32>
+// CHECK: %[[G:.*]] = linalg.generic
+// CHECK: tensor.extract
+// CHECK: return %[[C]], %[[G]]
+func.func @repeat(%x: tensor<2x5xf32>) -> (tensor<6x5xf32>, tensor<6x5xf32>) {
+  %c0 = arith.constant 0 : index
+  %c2 = arith.constant 2 : index
+  %up = arith.constant dense<[0, 0, 0, 1, 1, 1]> : tensor<6xi64>
+  %mixed = arith.constant dense<[0, 0, 1, 0, 1, 1]> : tensor<6xi64>
+  %e = tensor.empty() : tensor<6x5xf32>
+  %y = linalg.generic {indexing_maps = [#row, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%up : tensor<6xi64>) outs(%e : tensor<6x5xf32>) {
+  ^bb0(%i: i64, %o: f32):
+    %0 = linalg.index 1 : index
+    %1 = arith.index_cast %i : i64 to index
+    %2 = arith.cmpi slt, %1, %c0 : index
+    %3 = arith.addi %1, %c2 : index
+    %4 = arith.select %2, %3, %1 : index
+    %5 = arith.cmpi ult, %4, %c2 : index
+    %6 = arith.select %5, %4, %c0 : index
+    %7 = tensor.extract %x[%6, %0] : tensor<2x5xf32>
+    linalg.yield %7 : f32
+  } -> tensor<6x5xf32>
+  %z = linalg.generic {indexing_maps = [#row, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%mixed : tensor<6xi64>) outs(%e : tensor<6x5xf32>) {
+  ^bb0(%i: i64, %o: f32):
+    %0 = linalg.index 1 : index
+    %1 = arith.index_cast %i : i64 to index
+    %2 = tensor.extract %x[%1, %0] : tensor<2x5xf32>
+    linalg.yield %2 : f32
+  } -> tensor<6x5xf32>
+  return %y, %z : tensor<6x5xf32>, tensor<6x5xf32>
+}
+
 // The same number everywhere is a splat.
 // CHECK-LABEL: func.func @splat
 // CHECK: arith.constant dense<0.000000e+00> : tensor<2xf32>

@@ -441,3 +441,64 @@ def test_weights_of_four_bits_after_a_norm():
 
     torch.manual_seed(0)
     check(Step(), torch.randn(1, 1, 128))
+
+
+def _random_words(*shape):
+    return torch.randint(-2**31, 2**31 - 1, shape, dtype=torch.int32)
+
+
+class WordsAlongInner(nn.Module):
+    """As GPTQ's layers unpack: eight weights along k in an integer of 32 bits, groups by a table of indices."""
+
+    def __init__(self, columns, inner, group, order):
+        super().__init__()
+        self.register_buffer("weight", _random_words(inner // 8, columns))
+        self.register_buffer("zeros", _random_words(inner // group, columns // 8))
+        self.register_buffer("scales", torch.rand(inner // group, columns) * 0.01)
+        self.register_buffer("groups", torch.arange(inner) // group)
+        self.register_buffer("shifts", torch.arange(0, 32, 4, dtype=torch.int32))
+        if order is not None:
+            self.groups = self.groups[order]
+
+    def forward(self, x):
+        zeros = torch.bitwise_right_shift(self.zeros.unsqueeze(2).expand(-1, -1, 8), self.shifts).to(torch.int16)
+        zeros = (torch.bitwise_and(zeros, 15) + 1).reshape(self.scales.shape)
+        weight = torch.bitwise_right_shift(self.weight.unsqueeze(1).expand(-1, 8, -1), self.shifts[:, None]).to(torch.int16)
+        weight = torch.bitwise_and(weight, 15).reshape(-1, self.scales.shape[1])
+        return x @ (self.scales[self.groups] * (weight - zeros[self.groups]))
+
+
+class WordsAlongColumns(nn.Module):
+    """As AWQ's do: eight columns in an integer, in another order."""
+
+    def __init__(self, columns, inner, group):
+        super().__init__()
+        self.register_buffer("weight", _random_words(inner, columns // 8))
+        self.register_buffer("zeros", _random_words(inner // group, columns // 8))
+        self.register_buffer("scales", torch.rand(inner // group, columns) * 0.01)
+        self.group = group
+
+    def unpack(self, words):
+        parts = torch.bitwise_right_shift(words[:, :, None], torch.arange(0, 32, 4)).to(torch.int8).view(words.shape[0], -1)
+        order = torch.arange(parts.shape[1]).view(-1, 8)[:, [0, 4, 1, 5, 2, 6, 3, 7]].reshape(-1)
+        return torch.bitwise_and(parts[:, order], 15)
+
+    def forward(self, x):
+        scales, zeros = (values.repeat_interleave(self.group, 0) for values in (self.scales, self.unpack(self.zeros)))
+        return x @ ((self.unpack(self.weight) - zeros) * scales)
+
+
+@pytest.mark.parametrize("rows", [1, 20])
+@pytest.mark.parametrize("packing", ["inner", "inner, reordered", "columns"])
+def test_weights_in_words(packing, rows, tmp_path):
+    torch.manual_seed(0)
+    if packing == "columns":
+        model = WordsAlongColumns(128, 256, 64)
+    else:
+        model = WordsAlongInner(128, 256, 64, torch.randperm(256) if "reordered" in packing else None)
+    x = torch.randn(rows, 256)
+    check(model, x)
+    # In one kernel, but for groups in any order: weights are not widened in memory.
+    program = torchc.compile(torch.export.export(model.eval(), (x,)))
+    program.save(tmp_path / "model.vmfb")
+    assert (tmp_path / "model.vmfb").stat().st_size < 128 * 256 * 2.5
