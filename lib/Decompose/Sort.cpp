@@ -37,19 +37,6 @@ static FailureOr<Value> DecomposeAtenMsort(AtenMsortOp op, Decomposer &b) {
   return sort(op.getSelf(), b.integer(0), b.boolean(false), b).values;
 }
 
-/// The first k of the sorted dim; they come sorted whether asked for or not.
-static Decomposed DecomposeAtenTopk(AtenTopkOp op, Decomposer &b) {
-  auto largest = getConstantBool(op.getLargest());
-  auto dim = getConstantInt(op.getDim());
-  if (!largest || !dim)
-    return b.unsupported("a dim or an order that is not constant");
-  Sorted sorted = sort(op.getSelf(), op.getDim(), b.boolean(*largest), b);
-  if (getRank(op.getSelf()) == 0)
-    return SmallVector<Value>{sorted.values, sorted.places};
-  return SmallVector<Value>{b.slice(sorted.values, *dim, b.integer(0), op.getK()),
-                            b.slice(sorted.places, *dim, b.integer(0), op.getK())};
-}
-
 //===----------------------------------------------------------------------===//
 // One element of the sorted dim
 //===----------------------------------------------------------------------===//
@@ -308,8 +295,8 @@ static FailureOr<Value> DecomposeAtenIsinScalarTensor(AtenIsinScalarTensorOp op,
 
 void torchc::populateSortPatterns(RewritePatternSet &patterns) {
   addDecompositions(patterns, DecomposeAtenSort, DecomposeAtenArgsort, DecomposeAtenArgsortStable, DecomposeAtenMsort,
-                    DecomposeAtenTopk, DecomposeAtenKthvalue, DecomposeAtenMedianDim, DecomposeAtenNanmedianDim,
-                    DecomposeAtenMedian, DecomposeAtenNanmedian, DecomposeAtenMode);
+                    DecomposeAtenKthvalue, DecomposeAtenMedianDim, DecomposeAtenNanmedianDim, DecomposeAtenMedian,
+                    DecomposeAtenNanmedian, DecomposeAtenMode);
   addDecompositions(patterns, DecomposeAtenQuantile, DecomposeAtenQuantileScalar, DecomposeAtenNanquantile,
                     DecomposeAtenNanquantileScalar);
   addDecompositions(patterns, DecomposeAtenBucketizeTensor, DecomposeAtenBucketizeScalar,

@@ -56,6 +56,40 @@ func.func @dynamic(%x: !torch.vtensor<[?],si64>) -> !torch.vtensor<[?],si64> {
 
 // -----
 
+// Few of many: those that come before the last of 5 are inserted among these.
+// CHECK-LABEL: func.func @topk(
+// CHECK: cf.assert %{{.*}}, "k is out of range in aten.topk"
+// CHECK: dispatch.batch %c3
+// CHECK: tensor.extract %arg0
+// CHECK: arith.cmpi slt
+// CHECK: arith.cmpi sge
+// CHECK: tensor.insert %{{.*}} into %{{.*}} : tensor<3x5xi64>
+// CHECK-NOT: tensor<3x?xi64>
+// CHECK: linalg.generic {{.*}} outs(%{{.*}} : tensor<3x5xf32>)
+func.func @topk(%x: !torch.vtensor<[3,?],f32>) -> (!torch.vtensor<[3,5],f32>, !torch.vtensor<[3,5],si64>) {
+  %true = torch.constant.bool true
+  %dim = torch.constant.int -1
+  %k = torch.constant.int 5
+  %v, %i = torch.aten.topk %x, %k, %dim, %true, %true : !torch.vtensor<[3,?],f32>, !torch.int, !torch.int, !torch.bool, !torch.bool -> !torch.vtensor<[3,5],f32>, !torch.vtensor<[3,5],si64>
+  return %v, %i : !torch.vtensor<[3,5],f32>, !torch.vtensor<[3,5],si64>
+}
+
+// -----
+
+// Many of them: all are sorted.
+// CHECK-LABEL: func.func @topk_of_all(
+// CHECK: arith.shrui
+// CHECK: tensor.extract_slice %{{.*}}[0, 0] [1, 80] [1, 1] : tensor<1x100xi64> to tensor<1x80xi64>
+func.func @topk_of_all(%x: !torch.vtensor<[100],f32>) -> !torch.vtensor<[80],si64> {
+  %true = torch.constant.bool true
+  %dim = torch.constant.int 0
+  %k = torch.constant.int 80
+  %v, %i = torch.aten.topk %x, %k, %dim, %true, %true : !torch.vtensor<[100],f32>, !torch.int, !torch.int, !torch.bool, !torch.bool -> !torch.vtensor<[80],f32>, !torch.vtensor<[80],si64>
+  return %i : !torch.vtensor<[80],si64>
+}
+
+// -----
+
 // The first edge that is above, by bisection.
 // CHECK-LABEL: func.func @searchsorted(
 // CHECK: linalg.generic {{.*}} ins(%arg1 : tensor<4xf32>)

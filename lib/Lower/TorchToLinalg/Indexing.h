@@ -26,8 +26,9 @@ mlir::Value extractAlong(mlir::ImplicitLocOpBuilder &body, mlir::Value tensor, i
 mlir::Value checkIndices(Lowering &b, mlir::Value index, mlir::Type dtype, mlir::OpFoldResult extent, bool wraps);
 
 /// The places of the elements of `tensor` along `dim` in their sorted order, as i64; equal ones stay in
-/// theirs. NaN is larger than all numbers.
-mlir::Value sortPlaces(Lowering &b, mlir::Value tensor, mlir::Type dtype, int64_t dim, bool descending);
+/// theirs. NaN is larger than all numbers. `first`: only of so many, the first in that order.
+mlir::Value sortPlaces(Lowering &b, mlir::Value tensor, mlir::Type dtype, int64_t dim, bool descending,
+                       mlir::OpFoldResult first = {});
 
 /// How many bits a number has, as an index: 0 for 0.
 mlir::Value countBits(mlir::ImplicitLocOpBuilder &b, mlir::Value number);

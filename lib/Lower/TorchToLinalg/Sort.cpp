@@ -1,4 +1,4 @@
-//===- Sort.cpp - sorting, by counting or by digits ---===//
+//===- Sort.cpp - sorting, by counting or by digits, and the first of a row ---===//
 //
 // Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -15,6 +15,9 @@
 // - Long rows: the elements are distributed to one run for each value of a digit of the key less the smallest key, the
 //   lowest digit first, forth and back between two memories. That takes as many passes as the range of the keys has
 //   digits.
+//
+// Where few elements of a row are asked for, one that comes before the last of these is inserted among them: most
+// elements of a row in no order are compared once.
 //
 //===----------------------------------------------------------------------===//
 
@@ -56,6 +59,8 @@ static Value createKey(ImplicitLocOpBuilder &b, Value element, Type dtype, bool 
 /// What is longer is sorted by digits: where both take the same time.
 static constexpr int64_t kLongestCounted = 32;
 static constexpr int64_t kDigitBits = 8, kDigitValues = 1 << kDigitBits;
+/// More than so many are found by sorting all: a row in the opposite order inserts each of its elements.
+static constexpr int64_t kMostInserted = 64;
 
 namespace {
 
@@ -67,6 +72,8 @@ public:
 
   void sortByCounting();
   void sortByDigits();
+  /// Sorts the first `count` elements alone, of which the row is left.
+  void selectFirst(int64_t count, function_ref<Value(Place)> getKey);
 
 private:
   using Variable = MatrixLoops::Variable;
@@ -157,7 +164,37 @@ void RowSorter::sortByDigits() {
   });
 }
 
-Value torchc::sortPlaces(Lowering &b, Value tensor, Type dtype, int64_t dim, bool descending) {
+void RowSorter::selectFirst(int64_t count, function_ref<Value(Place)> getKey) {
+  Type i64 = loops.getI64Type();
+  auto held = loops.declare(loops.at(0).get());
+  loops.forEach(0, n, [&](Place i) {
+    Value key = getKey(i);
+    auto isBefore = [&](CmpIPredicate predicate, Place place) {
+      return Truth{&loops, arith::CmpIOp::create(loops, predicate, key, loops.load(kRow.keys, place))};
+    };
+    Truth hasRoom = loops.getPlace(held) < loops.at(count);
+    loops.ifThen(hasRoom || isBefore(CmpIPredicate::slt, loops.at(count - 1)), [&] {
+      Place last = loops.getPlace(held).min(loops.at(count - 1));
+      auto rank = loops.declare(loops.at(0).get());
+      loops.forEach(0, last, [&](Place j) {
+        Value isAfter = isBefore(CmpIPredicate::sge, j).value;
+        Value one = arith::IndexCastUIOp::create(loops, loops.getIndexType(), isAfter);
+        loops.set(rank, arith::AddIOp::create(loops, loops.get(rank), one));
+      });
+      Place place = loops.getPlace(rank);
+      loops.forEach(0, last - place, [&](Place moved) {
+        Place to = last - moved;
+        loops.store(loops.load(kRow.keys, to - 1), kRow.keys, to);
+        loops.store(loops.load(kRow.places, to - 1), kRow.places, to);
+      });
+      loops.store(key, kRow.keys, place);
+      loops.store(arith::IndexCastOp::create(loops, i64, i.get()), kRow.places, place);
+      loops.set(held, (last + 1).get());
+    });
+  });
+}
+
+Value torchc::sortPlaces(Lowering &b, Value tensor, Type dtype, int64_t dim, bool descending, OpFoldResult first) {
   SmallVector<OpFoldResult> sizes = getDims(b, tensor), rows(sizes);
   int64_t rank = sizes.size();
   OpFoldResult size = sizes[dim];
@@ -171,30 +208,64 @@ Value torchc::sortPlaces(Lowering &b, Value tensor, Type dtype, int64_t dim, boo
   AffineMap map = AffineMap::get(rank, 0, own, b.getContext());
 
   Type i64 = b.getI64Type();
-  auto toKey = [&](ImplicitLocOpBuilder &body, ValueRange element) {
-    return createKey(body, element[0], dtype, descending);
-  };
-  Value keys = reshape(b, createMapped(b, MappedOperand{tensor, map}, rows, i64, toKey), {count, size});
-  Value places = createFromIndices(b, {count, size}, i64, [&](ImplicitLocOpBuilder &body, ValueRange indices) -> Value {
-    return arith::IndexCastOp::create(body, i64, indices[1]);
-  });
-  Value empty = createEmpty(b, {count, size}, i64);
-  Value table = createEmpty(b, {count, b.getIndexAttr(kDigitValues)}, i64);
   std::optional<int64_t> known = getConstantIntValue(size);
-  Value sorted = MatrixLoops::run(b, count, {places, keys, empty, empty, table}, [&](MatrixLoops &loops) {
-    Place n = loops.at(size);
-    RowSorter sorter(loops, n);
-    if (known)
-      return *known <= kLongestCounted ? sorter.sortByCounting() : sorter.sortByDigits();
-    Truth isShort = n < loops.at(kLongestCounted + 1);
-    loops.ifThen(isShort, [&] { sorter.sortByCounting(); });
-    loops.ifThen(!isShort, [&] { sorter.sortByDigits(); });
-  })[0];
+  std::optional<int64_t> few = first ? getConstantIntValue(first) : std::nullopt;
+  Value sorted;
+  if (few && *few != 0 && *few <= kMostInserted && (!known || *known > 2 * *few)) {
+    Value elements = tensor;
+    if (!map.isIdentity())
+      elements = createMapped(b, MappedOperand{tensor, map}, rows, getElementTypeOrSelf(tensor),
+                              [](ImplicitLocOpBuilder &, ValueRange element) { return element[0]; });
+    elements = reshape(b, elements, {count, size});
+    Value empty = createEmpty(b, {count, first}, i64);
+    sorted = MatrixLoops::run(b, count, {empty, empty}, [&](MatrixLoops &loops) {
+      RowSorter(loops, loops.at(size)).selectFirst(*few, [&](Place i) {
+        return createKey(loops, loops.loadFrom(elements, i), dtype, descending);
+      });
+    })[0];
+  } else {
+    auto toKey = [&](ImplicitLocOpBuilder &body, ValueRange element) {
+      return createKey(body, element[0], dtype, descending);
+    };
+    Value keys = reshape(b, createMapped(b, MappedOperand{tensor, map}, rows, i64, toKey), {count, size});
+    Value places =
+        createFromIndices(b, {count, size}, i64, [&](ImplicitLocOpBuilder &body, ValueRange indices) -> Value {
+          return arith::IndexCastOp::create(body, i64, indices[1]);
+        });
+    Value empty = createEmpty(b, {count, size}, i64);
+    Value table = createEmpty(b, {count, b.getIndexAttr(kDigitValues)}, i64);
+    sorted = MatrixLoops::run(b, count, {places, keys, empty, empty, table}, [&](MatrixLoops &loops) {
+      Place n = loops.at(size);
+      RowSorter sorter(loops, n);
+      if (known)
+        return *known <= kLongestCounted ? sorter.sortByCounting() : sorter.sortByDigits();
+      Truth isShort = n < loops.at(kLongestCounted + 1);
+      loops.ifThen(isShort, [&] { sorter.sortByCounting(); });
+      loops.ifThen(!isShort, [&] { sorter.sortByDigits(); });
+    })[0];
+    if (first) {
+      SmallVector<OpFoldResult> zeros(2, b.getIndexAttr(0)), ones(2, b.getIndexAttr(1));
+      sorted = extractSlice(b, sorted, zeros, {count, first}, ones);
+    }
+  }
+  if (first)
+    rows.back() = sizes[dim] = first;
   return createMapped(b, MappedOperand{reshape(b, sorted, rows), inversePermutation(map)}, sizes, i64,
                       [](ImplicitLocOpBuilder &, ValueRange element) { return element[0]; });
 }
 
 namespace {
+
+/// The elements of `tensor` at `places` along `dim`, and these.
+static SmallVector<Value> pickSorted(Lowering &b, Value tensor, Value places, int64_t dim) {
+  Type element = getElementTypeOrSelf(tensor);
+  Value values =
+      createElementwise(b, places, getDims(b, places), element, [&](ImplicitLocOpBuilder &body, ValueRange elements) {
+        Value place = arith::IndexCastOp::create(body, body.getIndexType(), elements[0]);
+        return extractAlong(body, tensor, dim, place);
+      });
+  return {values, places};
+}
 
 struct LowerAtenSortStable : LowerMultiResultOp<LowerAtenSortStable, AtenSortStableOp> {
   using LowerMultiResultOp::LowerMultiResultOp;
@@ -205,19 +276,33 @@ struct LowerAtenSortStable : LowerMultiResultOp<LowerAtenSortStable, AtenSortSta
     if (!constant || !descending || isa<ComplexType>(dtype))
       return b.refuse("dim or descending is not constant, or complex numbers");
     Value tensor = b.get(op.getSelf());
-    auto type = cast<RankedTensorType>(tensor.getType());
-    if (type.getRank() == 0)
+    const int64_t rank = cast<RankedTensorType>(tensor.getType()).getRank();
+    if (rank == 0)
       return SmallVector<Value>{tensor, createFilled(b, {}, b.getI64IntegerAttr(0))};
-    int64_t dim = wrapDim(*constant, type.getRank());
-    SmallVector<OpFoldResult> sizes = getDims(b, tensor);
-    Value places = sortPlaces(b, tensor, dtype, dim, *descending);
-    Value values = createElementwise(b, places, sizes, type.getElementType(),
-                                     [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-                                       Type index = body.getIndexType();
-                                       Value place = arith::IndexCastOp::create(body, index, elements[0]);
-                                       return extractAlong(body, tensor, dim, place);
-                                     });
-    return SmallVector<Value>{values, places};
+    int64_t dim = wrapDim(*constant, rank);
+    return pickSorted(b, tensor, sortPlaces(b, tensor, dtype, dim, *descending), dim);
+  }
+};
+
+/// The first k of the sorted dim; they come sorted whether asked for or not.
+struct LowerAtenTopk : LowerMultiResultOp<LowerAtenTopk, AtenTopkOp> {
+  using LowerMultiResultOp::LowerMultiResultOp;
+  FailureOr<SmallVector<Value>> lower(AtenTopkOp op, Lowering &b) const {
+    std::optional<int64_t> constant = getConstantInt(op.getDim());
+    std::optional<bool> largest = getConstantBool(op.getLargest());
+    Type dtype = Lowering::getDtype(op.getSelf());
+    if (!constant || !largest || isa<ComplexType>(dtype))
+      return b.refuse("dim or largest is not constant, or complex numbers");
+    Value tensor = b.get(op.getSelf());
+    const int64_t rank = cast<RankedTensorType>(tensor.getType()).getRank();
+    if (rank == 0)
+      return SmallVector<Value>{tensor, createFilled(b, {}, b.getI64IntegerAttr(0))};
+    int64_t dim = wrapDim(*constant, rank);
+    OpFoldResult k = b.getSize(op.getK());
+    Value limit = toIndex(b, getDim(b, tensor, dim));
+    Value fits = arith::CmpIOp::create(b, CmpIPredicate::ule, toIndex(b, k), limit);
+    cf::AssertOp::create(b, fits, "k is out of range in aten.topk");
+    return pickSorted(b, tensor, sortPlaces(b, tensor, dtype, dim, *largest, k), dim);
   }
 };
 
@@ -276,5 +361,5 @@ struct LowerAtenSearchsortedTensor : LowerOp<LowerAtenSearchsortedTensor, AtenSe
 } // namespace
 
 void torchc::populateSortPatterns(RewritePatternSet &patterns, LoweringContext &context) {
-  addPatterns<LowerAtenSortStable, LowerAtenSearchsortedTensor>(patterns, context);
+  addPatterns<LowerAtenSortStable, LowerAtenTopk, LowerAtenSearchsortedTensor>(patterns, context);
 }
