@@ -72,8 +72,10 @@ static int64_t findRepeats(const ConstantTensor &indices, int64_t rows) {
 
 static void repeatRows(linalg::GenericOp op, ConstantEvaluator &evaluator) {
   Value table = findTable(op), indices = table ? op.getDpsInputs()[0] : Value();
-  auto result = dyn_cast<RankedTensorType>(op->getResult(0).getType());
-  if (!table || !result.hasStaticShape() || !evaluator.isConstant(indices))
+  if (!table || !evaluator.isConstant(indices))
+    return;
+  auto result = cast<RankedTensorType>(op->getResult(0).getType());
+  if (!result.hasStaticShape())
     return;
   FailureOr<ConstantTensor> elements = evaluator.evaluate(indices);
   auto type = cast<RankedTensorType>(table.getType());

@@ -340,3 +340,14 @@ func.func @splat() -> tensor<2xf32> {
   %r = linalg.sub ins(%x, %x : tensor<2xf32>, tensor<2xf32>) outs(%e : tensor<2xf32>) -> tensor<2xf32>
   return %r : tensor<2xf32>
 }
+
+// An op that writes nothing is left alone.
+// CHECK-LABEL: func.func @nothing
+// CHECK: return
+func.func @nothing(%x: tensor<2xf32>) -> tensor<2xf32> {
+  linalg.generic {indexing_maps = [#id1], iterator_types = ["parallel"]} ins(%x : tensor<2xf32>) {
+  ^bb0(%a: f32):
+    linalg.yield
+  }
+  return %x : tensor<2xf32>
+}
