@@ -256,31 +256,40 @@ Value torchc::sortPlaces(Lowering &b, Value tensor, Type dtype, int64_t dim, boo
 
 namespace {
 
-/// The elements of `tensor` at `places` along `dim`, and these.
-static SmallVector<Value> pickSorted(Lowering &b, Value tensor, Value places, int64_t dim) {
-  Type element = getElementTypeOrSelf(tensor);
-  Value values =
-      createElementwise(b, places, getDims(b, places), element, [&](ImplicitLocOpBuilder &body, ValueRange elements) {
-        Value place = arith::IndexCastOp::create(body, body.getIndexType(), elements[0]);
-        return extractAlong(body, tensor, dim, place);
-      });
-  return {values, places};
+/// The elements of `self` along `dim` in their order, all or (not null) the first `k`, and their places.
+static FailureOr<SmallVector<Value>> lowerSorted(Lowering &b, Value self, Value dimOperand, Value descendingOperand,
+                                                 Value k) {
+  std::optional<int64_t> constant = getConstantInt(dimOperand);
+  std::optional<bool> descending = getConstantBool(descendingOperand);
+  Type dtype = Lowering::getDtype(self);
+  if (!constant || !descending || isa<ComplexType>(dtype))
+    return b.refuse("a dim or an order that is not constant, or complex numbers");
+  Value tensor = b.get(self);
+  const int64_t rank = cast<RankedTensorType>(tensor.getType()).getRank();
+  if (rank == 0)
+    return SmallVector<Value>{tensor, createFilled(b, {}, b.getI64IntegerAttr(0))};
+  const int64_t dim = wrapDim(*constant, rank);
+  OpFoldResult first;
+  if (k) {
+    first = b.getSize(k);
+    Value limit = toIndex(b, getDim(b, tensor, dim));
+    Value fits = arith::CmpIOp::create(b, CmpIPredicate::ule, toIndex(b, first), limit);
+    cf::AssertOp::create(b, fits, "k is out of range in aten.topk");
+  }
+  Value places = sortPlaces(b, tensor, dtype, dim, *descending, first);
+  Value values = createElementwise(b, places, getDims(b, places), getElementTypeOrSelf(tensor),
+                                   [&](ImplicitLocOpBuilder &body, ValueRange elements) {
+                                     Type index = body.getIndexType();
+                                     Value place = arith::IndexCastOp::create(body, index, elements[0]);
+                                     return extractAlong(body, tensor, dim, place);
+                                   });
+  return SmallVector<Value>{values, places};
 }
 
 struct LowerAtenSortStable : LowerMultiResultOp<LowerAtenSortStable, AtenSortStableOp> {
   using LowerMultiResultOp::LowerMultiResultOp;
   FailureOr<SmallVector<Value>> lower(AtenSortStableOp op, Lowering &b) const {
-    std::optional<int64_t> constant = getConstantInt(op.getDim());
-    std::optional<bool> descending = getConstantBool(op.getDescending());
-    Type dtype = Lowering::getDtype(op.getSelf());
-    if (!constant || !descending || isa<ComplexType>(dtype))
-      return b.refuse("dim or descending is not constant, or complex numbers");
-    Value tensor = b.get(op.getSelf());
-    const int64_t rank = cast<RankedTensorType>(tensor.getType()).getRank();
-    if (rank == 0)
-      return SmallVector<Value>{tensor, createFilled(b, {}, b.getI64IntegerAttr(0))};
-    int64_t dim = wrapDim(*constant, rank);
-    return pickSorted(b, tensor, sortPlaces(b, tensor, dtype, dim, *descending), dim);
+    return lowerSorted(b, op.getSelf(), op.getDim(), op.getDescending(), {});
   }
 };
 
@@ -288,21 +297,7 @@ struct LowerAtenSortStable : LowerMultiResultOp<LowerAtenSortStable, AtenSortSta
 struct LowerAtenTopk : LowerMultiResultOp<LowerAtenTopk, AtenTopkOp> {
   using LowerMultiResultOp::LowerMultiResultOp;
   FailureOr<SmallVector<Value>> lower(AtenTopkOp op, Lowering &b) const {
-    std::optional<int64_t> constant = getConstantInt(op.getDim());
-    std::optional<bool> largest = getConstantBool(op.getLargest());
-    Type dtype = Lowering::getDtype(op.getSelf());
-    if (!constant || !largest || isa<ComplexType>(dtype))
-      return b.refuse("dim or largest is not constant, or complex numbers");
-    Value tensor = b.get(op.getSelf());
-    const int64_t rank = cast<RankedTensorType>(tensor.getType()).getRank();
-    if (rank == 0)
-      return SmallVector<Value>{tensor, createFilled(b, {}, b.getI64IntegerAttr(0))};
-    int64_t dim = wrapDim(*constant, rank);
-    OpFoldResult k = b.getSize(op.getK());
-    Value limit = toIndex(b, getDim(b, tensor, dim));
-    Value fits = arith::CmpIOp::create(b, CmpIPredicate::ule, toIndex(b, k), limit);
-    cf::AssertOp::create(b, fits, "k is out of range in aten.topk");
-    return pickSorted(b, tensor, sortPlaces(b, tensor, dtype, dim, *largest, k), dim);
+    return lowerSorted(b, op.getSelf(), op.getDim(), op.getLargest(), op.getK());
   }
 };
 
