@@ -6,7 +6,6 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "torchc/Codegen/MathExpansion.h"
 #include "torchc/Codegen/ValueEmitter.h"
 
 using namespace mlir;
@@ -25,8 +24,6 @@ ValueEmitter::ValueEmitter(dispatch::KernelOp kernel, ModuleOp module, const Tar
   function = LLVM::LLVMFuncOp::create(b, kernel.getSymName(), type);
   // LLVM halves 512-bit vectors on CPUs that it believes to be slow with them.
   function.setPreferVectorWidth(std::to_string(target.vectorBits));
-  if (target.permutesFloats)
-    function->setAttr(kPermutesFloatsAttrName, b.getUnitAttr());
   if (target.prefersSize)
     function.setPassthroughAttr(b.getStrArrayAttr({"minsize", "optsize"}));
   Block *entry = function.addEntryBlock(b);

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "torchc/Codegen/MathExpansion.h"
 #include "torchc/Codegen/Passes.h"
 #include "torchc/Codegen/Strategy.h"
 
@@ -105,6 +106,9 @@ static LogicalResult emitKernel(dispatch::KernelOp kernel, ModuleOp module, cons
   Grid grid = strategy.emit(emitter);
   if (failed(emitter.finish()))
     return failure();
+  // A register tile of sums leaves no registers for tables.
+  if (target.permutesFloats && &strategy != &kContraction)
+    emitter.getFunction()->setAttr(kPermutesFloatsAttrName, UnitAttr::get(kernel.getContext()));
   unsigned numSizes = kernel.getArgumentTypes().size() - kernel.getNumTensors();
   AffineMap map = AffineMap::get(0, numSizes, {grid.x, grid.y, grid.z}, kernel.getContext());
   emitter.getFunction()->setAttr(dispatch::kWorkgroupsAttrName, AffineMapAttr::get(map));
