@@ -184,15 +184,18 @@ dispatch.return %y : tensor<9x20xf32>"""
     np.testing.assert_allclose(kernel([a, b, c], [(c.shape, "f")]), a @ b + c, rtol=1e-4, atol=1e-4)
 
 
-def conv_kernel(n, h, w, c, o, k, stride=1, dilation=1, pad=0, relu=False):
-    """NHWC convolution with packed weights [O/NR][KH][KW][C][NR]."""
+def conv_kernel(n, h, w, c, o, k, stride=1, dilation=1, pad=0, relu=False, channels_first=False):
+    """NHWC (or, of the image alone, NCHW) convolution with packed weights [O/NR][KH][KW][C][NR]; k: an int or (KH, KW)."""
+    kh, kw = k if isinstance(k, tuple) else (k, k)
     hp, wp = h + 2 * pad, w + 2 * pad
-    ho, wo = [(d - dilation * (k - 1) - 1) // stride + 1 for d in (hp, wp)]
-    x, xp, f, y = mlir_type([n, h, w, c]), mlir_type([n, hp, wp, c]), mlir_type([k, k, c, o]), mlir_type([n, ho, wo, o])
-    packed = mlir_type([-(-o // WIDTH), k, k, c, WIDTH])
+    ho, wo = [(d - dilation * (taps - 1) - 1) // stride + 1 for d, taps in ((hp, kh), (wp, kw))]
+    order = (lambda a, b, c, d: [a, d, b, c]) if channels_first else (lambda *dims: list(dims))
+    x, xp, f, y = mlir_type(order(n, h, w, c)), mlir_type(order(n, hp, wp, c)), mlir_type([kh, kw, c, o]), mlir_type([n, ho, wo, o])
+    packed = mlir_type([-(-o // WIDTH), kh, kw, c, WIDTH])
     body = "%zero = arith.constant 0.0 : f32\n"
     if pad:
-        body += f"""%xp = tensor.pad %x low[0, {pad}, {pad}, 0] high[0, {pad}, {pad}, 0] {{
+        pads = order(0, pad, pad, 0)
+        body += f"""%xp = tensor.pad %x low{pads} high{pads} {{
 ^bb0(%i: index, %j: index, %k: index, %l: index):
   tensor.yield %zero : f32
 }} : {x} to {xp}\n"""
@@ -201,7 +204,13 @@ def conv_kernel(n, h, w, c, o, k, stride=1, dilation=1, pad=0, relu=False):
 %w = linalg.unpack %p outer_dims_perm = [3, 0, 1, 2] inner_dims_pos = [3] inner_tiles = [{WIDTH}] into %we : {packed} -> {f}
 %e = tensor.empty() : {y}
 %z = linalg.fill ins(%zero : f32) outs(%e : {y}) -> {y}
-%c = linalg.conv_2d_nhwc_hwcf {{dilations = dense<{dilation}> : tensor<2xi64>, strides = dense<{stride}> : tensor<2xi64>}}
+"""
+    if channels_first:
+        body += generic("%c", [f"(n, h, w, o, i, j, c) -> (n, c, h * {stride} + i, w * {stride} + j)", "(n, h, w, o, i, j, c) -> (i, j, c, o)",
+                               "(n, h, w, o, i, j, c) -> (n, h, w, o)"], [P] * 4 + [R] * 3, [(source, xp), ("%w", f)], ("%z", y),
+                        "%t = arith.mulf %a, %b : f32\n%s = arith.addf %o, %t : f32\nlinalg.yield %s : f32")
+    else:
+        body += f"""%c = linalg.conv_2d_nhwc_hwcf {{dilations = dense<{dilation}> : tensor<2xi64>, strides = dense<{stride}> : tensor<2xi64>}}
     ins({source}, %w : {xp}, {f}) outs(%z : {y}) -> {y}
 """
     m = "(a, b, c, d) -> (a, b, c, d)"
@@ -227,12 +236,22 @@ def pack_conv(weight):
     dict(n=2, h=16, w=14, c=32, o=64, k=3, pad=1, relu=True), dict(n=1, h=18, w=14, c=50, o=40, k=3),
     dict(n=1, h=32, w=30, c=33, o=250, k=3, pad=1), dict(n=1, h=12, w=12, c=300, o=100, k=3, pad=1),
     dict(n=1, h=7, w=7, c=130, o=32, k=3, pad=1), dict(n=3, h=9, w=12, c=16, o=17, k=3), dict(n=1, h=8, w=21, c=65, o=48, k=3, pad=1),
+    # Windows of several pieces, all pairs of sizes odd and even; strides with which pieces are apart.
+    dict(n=2, h=17, w=14, c=40, o=32, k=5, pad=2), dict(n=1, h=16, w=15, c=16, o=33, k=7, pad=3), dict(n=1, h=13, w=13, c=20, o=48, k=2),
+    dict(n=1, h=29, w=28, c=70, o=64, k=3, stride=2, pad=1), dict(n=2, h=28, w=31, c=100, o=40, k=3, stride=2, pad=1),
+    dict(n=1, h=33, w=33, c=32, o=32, k=4, stride=2), dict(n=1, h=20, w=40, c=48, o=32, k=(1, 7)), dict(n=1, h=41, w=24, c=48, o=32, k=(3, 1)),
+    dict(n=1, h=56, w=40, c=32, o=32, k=7, stride=3),
+    # An image that has its few channels first.
+    dict(n=2, h=40, w=38, c=3, o=64, k=7, stride=2, pad=3, channels_first=True), dict(n=1, h=23, w=37, c=3, o=40, k=7, stride=2, channels_first=True),
+    dict(n=1, h=21, w=21, c=4, o=64, k=5, pad=2, relu=True, channels_first=True), dict(n=3, h=16, w=17, c=20, o=64, k=3, channels_first=True),
 ])
 def test_convolution(shape):
     text, out = conv_kernel(**shape)
-    x, w = randn(shape["n"], shape["h"], shape["w"], shape["c"]), randn(shape["o"], shape["c"], shape["k"], shape["k"])
-    y = Kernel(text)([x, pack_conv(w)], [(out, "f")])
-    expected = torch.conv2d(torch.from_numpy(x).permute(0, 3, 1, 2), torch.from_numpy(w), stride=shape.get("stride", 1),
+    k = shape["k"] if isinstance(shape["k"], tuple) else (shape["k"], shape["k"])
+    x, w = randn(shape["n"], shape["c"], shape["h"], shape["w"]), randn(shape["o"], shape["c"], *k)
+    image = x if shape.get("channels_first") else np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+    y = Kernel(text)([image, pack_conv(w)], [(out, "f")])
+    expected = torch.conv2d(torch.from_numpy(x), torch.from_numpy(w), stride=shape.get("stride", 1),
                             padding=shape.get("pad", 0), dilation=shape.get("dilation", 1)).permute(0, 2, 3, 1)
     if shape.get("relu"):
         expected = expected.relu()
@@ -240,27 +259,34 @@ def test_convolution(shape):
 
 
 @pytest.mark.parametrize("cpu", ["haswell", "host"])
-@pytest.mark.parametrize("channels", [64, 512])
-def test_winograd_error(cpu, channels):
-    """Of 3x3 convolutions with fewer multiplications: at most twice that of PyTorch's."""
-    text, out = conv_kernel(n=1, h=15, w=14, c=channels, o=128, k=3, pad=1)
-    x, w = randn(1, 15, 14, channels), randn(128, channels, 3, 3)
-    y = Kernel(text, cpu)([x, pack_conv(w)], [(out, "f")])
-    image, weight = torch.from_numpy(x).permute(0, 3, 1, 2), torch.from_numpy(w)
-    exact = torch.conv2d(image.double(), weight.double(), padding=1).permute(0, 2, 3, 1)
-    theirs = (torch.conv2d(image, weight, padding=1).permute(0, 2, 3, 1) - exact).square().mean().sqrt()
+@pytest.mark.parametrize("shape", [
+    dict(c=64, h=15, k=3), dict(c=512, h=15, k=3), dict(c=256, h=29, k=3, stride=2), dict(c=64, h=15, k=5), dict(c=64, h=15, k=7),
+    dict(c=3, h=42, k=7, stride=2, channels_first=True),
+])
+def test_winograd_error(cpu, shape):
+    """Of convolutions with fewer multiplications: at most twice that of PyTorch's."""
+    c, h, k, stride = shape["c"], shape["h"], shape["k"], shape.get("stride", 1)
+    text, out = conv_kernel(n=1, w=h - 1, o=128, pad=k // 2, **shape)
+    x, w = randn(1, c, h, h - 1), randn(128, c, k, k)
+    y = Kernel(text, cpu)([x if shape.get("channels_first") else np.ascontiguousarray(x.transpose(0, 2, 3, 1)), pack_conv(w)], [(out, "f")])
+    image, weight = torch.from_numpy(x), torch.from_numpy(w)
+    exact = torch.conv2d(image.double(), weight.double(), stride=stride, padding=k // 2).permute(0, 2, 3, 1)
+    theirs = (torch.conv2d(image, weight, stride=stride, padding=k // 2).permute(0, 2, 3, 1) - exact).square().mean().sqrt()
     assert (torch.from_numpy(y) - exact).square().mean().sqrt() <= 2 * theirs
 
 
-def test_winograd_infinity():
-    """A pixel that is infinite reaches the 9 results whose windows it lies in, and no others."""
-    text, out = conv_kernel(n=1, h=12, w=12, c=16, o=16, k=3, pad=1)
-    x, w = randn(1, 12, 12, 16), randn(16, 16, 3, 3)
-    x[0, 5, 6, 3] = np.inf
-    finite = np.isfinite(Kernel(text)([x, pack_conv(w)], [(out, "f")]))
-    expected = np.ones(out, bool)
-    expected[:, 4:7, 5:8] = False
-    np.testing.assert_array_equal(finite, expected)
+@pytest.mark.parametrize("shape", [dict(c=16, o=16, k=3), dict(c=32, o=32, k=3, stride=2), dict(c=3, o=64, k=7, stride=2, channels_first=True)])
+def test_winograd_infinity(shape):
+    """A pixel that is infinite reaches the results whose windows it lies in, and no others."""
+    k, stride = shape["k"], shape.get("stride", 1)
+    text, out = conv_kernel(n=1, h=29, w=29, pad=k // 2, **shape)
+    x = randn(1, shape["c"], 29, 29)
+    x[0, 2, 12, 13] = np.inf
+    w = randn(shape["o"], shape["c"], k, k)
+    image = x if shape.get("channels_first") else np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+    finite = np.isfinite(Kernel(text)([image, pack_conv(w)], [(out, "f")]))
+    expected = torch.conv2d(torch.from_numpy(x), torch.from_numpy(w), stride=stride, padding=k // 2).isfinite().permute(0, 2, 3, 1)
+    np.testing.assert_array_equal(finite, expected.numpy())
 
 
 def depthwise_kernel(n, h, w, c, k, stride=1, pad=0):

@@ -1,4 +1,4 @@
-//===- Winograd.cpp - 3x3 convolutions with fewer multiplications ---===//
+//===- Winograd.cpp - convolutions with fewer multiplications ---===//
 //
 // Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
 // See LICENSE for license information.
@@ -7,22 +7,23 @@
 //===----------------------------------------------------------------------===//
 
 //
-// F(2x2, 3x3) of Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks":
-// a patch of 2 x 2 output pixels comes of 4 x 4 input pixels by 16 multiplications instead
-// of 36. In each of the 16 positions it is a matrix product of patches and channels:
+// A patch of 2 x 2 results follows from fewer products than the sums of its windows have (WinogradProducts.h): it has
+// up to 16 positions, and each is a matrix product of patches and of terms, the products of all pieces and channels:
 //
 //   for kSumBlock channels:
-//     for a work group's columns: weights G g G^T to scratch         [panel][16][c][NR]
+//     for a work group's columns: weights G g G^T to scratch
 //     for block of MR patches:
-//       image B^T d B to scratch                                     [16][patch][c]
+//       image B^T d B to scratch
 //       for panel of columns:
-//         16 products, each in registers, added to those in scratch  [block][panel][16][patch][NR]
+//         products, each in registers, added to those in scratch     [block][panel][position][patch][NR]
 //         after the last channels: A^T m A, epilogue and store, patch by patch
 //
-// What is transformed is thus read from the second-level cache, however many channels there are.
+// What is transformed is thus read from the second-level cache, however many channels there are. Lanes of the image's
+// transform are channels. An image that has them outermost has few: there lanes are first the pixels of a
+// row of a patch and then, one permutation later, the terms of that row.
 //
 // The transforms add and halve, nothing else. Larger patches multiply less, but their
-// error is ten times that of the direct sum; that of this one is at most twice.
+// error is ten times that of the direct sum; that of these is at most twice.
 //
 // Grid: x blocks of panels, y blocks of patches.
 //
@@ -30,17 +31,14 @@
 
 #include "torchc/Codegen/ContractionRoot.h"
 #include "torchc/Codegen/Strategy.h"
+#include "torchc/Codegen/WinogradProducts.h"
 
-#include <array>
 #include <numeric>
 
 using namespace mlir;
 using namespace torchc;
 
-/// Fewer channels do not pay for the transforms, which are the same for any number of
-/// columns (image) and of channels (results).
-static constexpr int64_t kFewestChannels = 16;
-/// Fewer patches do not pay for the transform of the weights.
+/// With fewer patches the transform of the weights, which the caches do not hold, costs more than is counted below.
 static constexpr int64_t kFewestPatches = 16;
 /// Blocks of patches that a work group takes, for the same reason.
 static constexpr int64_t kBlocksPerGroup = 7;
@@ -51,40 +49,64 @@ static constexpr int64_t kWeightBytes = 512 << 10;
 static constexpr int64_t kSumBlock = 64;
 /// Between rows of patches, so that they do not share lines of the first-level cache.
 static constexpr int64_t kPaddedElements = 16;
-/// Positions of a transformed patch; those of the window.
-static constexpr int64_t kPositions = 16, kTaps = 9;
+/// Of a window's dim: what is transformed at once stays in registers or near them.
+static constexpr int64_t kWidestWindow = 11;
+/// How much faster the products have to become, as instructions are counted.
+static constexpr double kLeastGain = 1.1;
 /// The loops of the convolution.
 enum Loop : unsigned { kImage, kRow, kPixel, kColumn, kWindowRow, kWindowPixel, kChannel, kLoops };
 
 namespace {
-using Four = std::array<Value, 4>;
+using Term = WinogradProducts::Term;
+
+/// A convolution that becomes faster.
+struct Convolution {
+  ContractionRoot root;
+  WinogradProducts down, across; ///< Of rows, of pixels.
+  bool hasChannelsFirst;         ///< The image.
+};
+
+/// Where a product of two terms is in scratch memory: of those in one position, neighbours of `number` and `inner`
+/// follow each other.
+struct Place {
+  Index outer, number, inner;
+};
 
 class WinogradNest {
 public:
-  WinogradNest(ValueEmitter &emitter, const ContractionRoot &root);
+  WinogradNest(ValueEmitter &emitter, const Convolution &convolution);
   bool analyze();
   Grid emit();
 
 private:
+  /// In both dims, what is given by columns; `store` gets the index of the second term.
+  void transform(ArrayRef<SmallVector<Value>> columns,
+                 Value (WinogradProducts::*transform)(ImplicitLocOpBuilder &, const Term &, ArrayRef<Value>) const,
+                 function_ref<void(const Term &, int64_t, Value)> store);
   void emitWeights(Index panel, Index number);
   void emitImage(Index first, int64_t count);
-  void emitPrefetch(Index panel, Index position, Index channel);
+  void emitChannels(Index patch, Indices loops, ArrayRef<Index> rows, ArrayRef<Index> pixels);
+  void emitRowsOfPixels(Index patch, Indices loops, ArrayRef<Index> rows);
+  void emitPrefetch(Index panel, Index tap, Index channel);
+  void emitPosition(Index panel, Index number, Index block, int64_t count, Index row, int64_t rowTerms, Index column,
+                    Index firstTerm, int64_t columnTerms);
   void emitProducts(Index panel, Index number, Index block, int64_t count);
   void emitPixels(Index panel, Index number, Index block, Index first, int64_t count);
   Indices getPlace(Index number, Index block, Index position, Index patch, int64_t panel);
   void emitBlock(Index block, Index first, int64_t count);
   void emitBlocks();
-  void emitChannels(Index chunk);
+  void emitChunk(Index chunk);
   /// Sets the loops of the top left pixel of a patch.
   void setPatch(Indices &loops, Index patch);
   void emitGroupsOfPanels(function_ref<void(Index panel, Index number)> body);
-
-  Value add(Value left, Value right) { return arith::AddFOp::create(emitter.getBuilder(), left, right); }
-  Value sub(Value left, Value right) { return arith::SubFOp::create(emitter.getBuilder(), left, right); }
-  Value half(Value value);
+  int64_t getPositions() const { return down.getPositions() * across.getPositions(); }
+  /// The place of a pair of terms, of which the second has the index `x`.
+  Place getPlaceOfTerms(const Term &y, int64_t x, Index channel);
 
   ValueEmitter &emitter;
   ContractionRoot root;
+  WinogradProducts down, across; ///< Of rows, of pixels.
+  bool hasChannelsFirst;
   SmallVector<Value> results;
   std::optional<DimTracker> tracker;
   const DimTracker::Reduction *output = nullptr;
@@ -107,7 +129,9 @@ private:
 };
 } // namespace
 
-WinogradNest::WinogradNest(ValueEmitter &emitter, const ContractionRoot &root) : emitter(emitter), root(root) {
+WinogradNest::WinogradNest(ValueEmitter &emitter, const Convolution &convolution)
+    : emitter(emitter), root(convolution.root), down(convolution.down), across(convolution.across),
+      hasChannelsFirst(convolution.hasChannelsFirst) {
   llvm::append_range(results, getResults(emitter.getKernel()));
 }
 
@@ -130,7 +154,7 @@ bool WinogradNest::analyze() {
     return false;
 
   auto imageType = cast<RankedTensorType>(root.rows->get().getType());
-  channels = imageType.getDimSize(3);
+  channels = imageType.getDimSize(hasChannelsFirst ? 1 : 3);
   columns = shape[3];
   pixelRows = shape[1];
   pixelColumns = shape[2];
@@ -153,10 +177,10 @@ void WinogradNest::setPatch(Indices &loops, Index patch) {
   loops[kImage] = emitter.div(row, patchRows);
 }
 
-Value WinogradNest::half(Value value) {
-  ImplicitLocOpBuilder &b = emitter.getBuilder();
-  Value factor = arith::ConstantOp::create(b, b.getF32FloatAttr(0.5f));
-  return arith::MulFOp::create(b, value, emitter.toVector(factor));
+Place WinogradNest::getPlaceOfTerms(const Term &y, int64_t x, Index channel) {
+  if (hasChannelsFirst)
+    return {0, emitter.add(emitter.mul(channel, down.getTerms(y.position)), y.number), x};
+  return {x, y.number, channel};
 }
 
 /// The work group's panels, as many at once as a product has.
@@ -167,81 +191,119 @@ void WinogradNest::emitGroupsOfPanels(function_ref<void(Index, Index)> body) {
                    [&](Index number) { body(emitter.add(firstPanel, number), emitter.div(number, panelsAtOnce)); });
 }
 
+void WinogradNest::transform(ArrayRef<SmallVector<Value>> columns,
+                             Value (WinogradProducts::*transform)(ImplicitLocOpBuilder &, const Term &, ArrayRef<Value>)
+                                 const,
+                             function_ref<void(const Term &, int64_t, Value)> store) {
+  ImplicitLocOpBuilder &b = emitter.getBuilder();
+  for (const Term &y : down.terms) {
+    SmallVector<Value> row;
+    for (ArrayRef<Value> column : columns)
+      row.push_back((down.*transform)(b, y, column));
+    for (auto [index, x] : llvm::enumerate(across.terms))
+      store(y, index, (across.*transform)(b, x, row));
+  }
+}
+
 /// G g G^T of the weights of a group of panels.
 void WinogradNest::emitWeights(Index panel, Index number) {
-  auto transform = [&](Value first, Value second, Value third) -> Four {
-    Value outer = add(first, third);
-    return {first, half(add(outer, second)), half(sub(outer, second)), third};
-  };
   ValueEmitter::LanesScope lanes(emitter, panelWidth);
   emitter.emitLoop(0, channelCount, 1, [&](Index channel) {
     for (int64_t i = 0; i != panelsAtOnce; ++i) {
       Indices loops(kLoops, Index(0));
       loops[kChannel] = emitter.add(firstChannel, channel);
-      std::array<Four, 3> across; // By column of the window.
-      for (int64_t x = 0; x != 3; ++x) {
-        Value taps[3];
-        for (int64_t y = 0; y != 3; ++y) {
+      std::vector<SmallVector<Value>> taps(across.window); // By column of the window.
+      for (auto [x, column] : llvm::enumerate(taps))
+        for (int64_t y = 0; y != down.window; ++y) {
           loops[kWindowRow] = y;
           loops[kWindowPixel] = x;
-          taps[y] = root.emitColumns(emitter, loops, root.columns->get(), emitter.add(panel, i), panelWidth);
+          column.push_back(root.emitColumns(emitter, loops, root.columns->get(), emitter.add(panel, i), panelWidth));
         }
-        across[x] = transform(taps[0], taps[1], taps[2]);
-      }
-      for (int64_t y = 0; y != 4; ++y)
-        for (auto [x, value] : llvm::enumerate(transform(across[0][y], across[1][y], across[2][y])))
-          emitter.store(value, weights, {number, Index(4 * y + x), channel, Index(i), Index(nullptr, 0, 1)});
+      transform(taps, &WinogradProducts::transformTaps, [&](const Term &y, int64_t x, Value factor) {
+        const Place place = getPlaceOfTerms(y, x, channel);
+        emitter.store(
+            factor, weights,
+            {number, Index(y.position), place.outer, place.number, place.inner, Index(i), Index(nullptr, 0, 1)});
+      });
     }
   });
 }
 
 /// B^T d B of a block of patches.
 void WinogradNest::emitImage(Index first, int64_t count) {
-  auto transform = [&](Value a, Value b, Value c, Value d) -> Four {
-    return {sub(a, c), add(b, c), sub(c, b), sub(b, d)};
-  };
   // Only results that nobody asked for follow from what lies beyond an image of odd size.
-  auto getPlace = [&](Index first, int64_t offset, int64_t extent) {
-    Index place = emitter.add(first, offset);
-    return extent % 2 != 0 && offset == 3 ? emitter.min(place, extent + 1) : place;
+  auto getOffsets = [&](const WinogradProducts &dim, Index pixel, int64_t extent) {
+    Indices offsets;
+    for (int64_t i = 0; i != dim.getExtent(); ++i) {
+      const Index last = emitter.sub((extent - 1) * dim.stride + dim.window - 1, emitter.mul(pixel, dim.stride));
+      offsets.push_back(extent % 2 == 0 || i < dim.window ? Index(i) : emitter.min(i, last));
+    }
+    return offsets;
   };
   emitter.emitLoop(0, count, 1, [&](Index patch) {
     Indices loops(kLoops, Index(0));
     setPatch(loops, emitter.add(first, patch));
-    std::array<Index, 4> rows, pixels;
-    for (int64_t i = 0; i != 4; ++i) {
-      rows[i] = getPlace(loops[kRow], i, pixelRows);
-      pixels[i] = getPlace(loops[kPixel], i, pixelColumns);
-    }
-    emitter.emitLanes(0, channelCount, emitter.getTarget().getLanes(32), [&](Index channel) {
-      Indices position(loops);
-      position[kChannel] = emitter.add(firstChannel, channel);
-      std::array<Four, 4> across; // By column of the patch.
-      for (int64_t x = 0; x != 4; ++x) {
-        Four column;
-        for (int64_t y = 0; y != 4; ++y) {
-          position[kRow] = rows[y];
-          position[kPixel] = pixels[x];
-          column[y] = emitter.toVector(root.emitRowElement(emitter, position));
-        }
-        across[x] = transform(column[0], column[1], column[2], column[3]);
+    const Indices rows = getOffsets(down, loops[kRow], pixelRows);
+    if (hasChannelsFirst)
+      emitRowsOfPixels(patch, loops, rows);
+    else
+      emitChannels(patch, loops, rows, getOffsets(across, loops[kPixel], pixelColumns));
+  });
+}
+
+/// Of one patch, channels in lanes.
+void WinogradNest::emitChannels(Index patch, Indices loops, ArrayRef<Index> rows, ArrayRef<Index> pixels) {
+  emitter.emitLanes(0, channelCount, emitter.getTarget().getLanes(32), [&](Index channel) {
+    loops[kChannel] = emitter.add(firstChannel, channel);
+    std::vector<SmallVector<Value>> elements; // By column of the patch.
+    for (const Index &pixel : pixels) {
+      SmallVector<Value> &column = elements.emplace_back();
+      for (const Index &row : rows) {
+        loops[kWindowRow] = row;
+        loops[kWindowPixel] = pixel;
+        column.push_back(emitter.toVector(root.emitRowElement(emitter, loops)));
       }
-      for (int64_t y = 0; y != 4; ++y)
-        for (auto [x, value] : llvm::enumerate(transform(across[0][y], across[1][y], across[2][y], across[3][y])))
-          emitter.store(value, image, {Index(4 * y + x), patch, channel});
+    }
+    transform(elements, &WinogradProducts::transformElements, [&](const Term &y, int64_t x, Value factor) {
+      const Place place = getPlaceOfTerms(y, x, channel);
+      emitter.store(factor, image, {Index(y.position), place.outer, place.number, patch, place.inner});
     });
   });
 }
 
-/// At one step of a product in `position`, fetches weights of one tap that are transformed next.
-void WinogradNest::emitPrefetch(Index panel, Index position, Index channel) {
+/// Of one patch, the pixels of a row in lanes.
+void WinogradNest::emitRowsOfPixels(Index patch, Indices loops, ArrayRef<Index> rows) {
+  ImplicitLocOpBuilder &b = emitter.getBuilder();
+  const int64_t pixels = (pixelColumns - 1) * across.stride + across.window; // Of an image.
+  const unsigned width = across.getLanes();
+  emitter.emitLoop(0, channelCount, 1, [&](Index channel) {
+    loops[kChannel] = emitter.add(firstChannel, channel);
+    loops[kWindowPixel] = Index(nullptr, 0, 1);
+    emitter.emitPanel(emitter.mul(loops[kPixel], across.stride), pixels, width, [&] {
+      SmallVector<Value> elements;
+      for (const Index &row : rows) {
+        loops[kWindowRow] = row;
+        elements.push_back(root.emitRowElement(emitter, loops));
+      }
+      ValueEmitter::LanesScope all(emitter, width);
+      for (const Term &y : down.terms) {
+        const Place place = getPlaceOfTerms(y, 0, channel);
+        emitter.store(across.transformLanes(b, down.transformElements(b, y, elements)), image,
+                      {Index(y.position), place.outer, place.number, patch, Index(nullptr, 0, 1)});
+      }
+    });
+  });
+}
+
+/// Fetches weights of one tap that are transformed next.
+void WinogradNest::emitPrefetch(Index panel, Index tap, Index channel) {
   linalg::UnPackOp unpack = root.getUnpack();
-  if (!fetchesNext || unpack.getStaticInnerTiles()[0] != panelWidth)
+  if (unpack.getStaticInnerTiles()[0] != panelWidth)
     return;
-  const Index tap = emitter.min(position, kTaps - 1);
+  tap = emitter.min(tap, down.window * across.window - 1);
   Indices loops(kLoops, Index(0));
-  loops[kWindowRow] = emitter.div(tap, 3);
-  loops[kWindowPixel] = emitter.mod(tap, 3);
+  loops[kWindowRow] = emitter.div(tap, across.window);
+  loops[kWindowPixel] = emitter.mod(tap, across.window);
   loops[kChannel] = emitter.add(nextChannel, channel);
   for (int64_t i = 0; i != panelsAtOnce; ++i) {
     const Index next = emitter.add(emitter.add(panel, nextPanel), i);
@@ -260,58 +322,85 @@ Indices WinogradNest::getPlace(Index number, Index block, Index position, Index 
           Index(nullptr, 0, 1)};
 }
 
-/// The 16 products of a block of patches and a group of panels, for some channels.
-void WinogradNest::emitProducts(Index panel, Index number, Index block, int64_t count) {
+/// The product in one position, `row` and `column`, of a block of patches and a group of panels, for some channels.
+void WinogradNest::emitPosition(Index panel, Index number, Index block, int64_t count, Index row, int64_t rowTerms,
+                                Index column, Index firstTerm, int64_t columnTerms) {
   ImplicitLocOpBuilder &b = emitter.getBuilder();
-  ValueEmitter::LanesScope lanes(emitter, panelWidth);
-  Index lane(nullptr, 0, 1);
+  const Index position = emitter.add(emitter.mul(row, across.getPositions()), column);
   Value zero = arith::ConstantOp::create(b, b.getZeroAttr(emitter.getVectorType(b.getF32Type())));
   const SmallVector<Value> zeros(count * panelsAtOnce, zero);
-  emitter.emitLoop(0, kPositions, 1, [&](Index position) {
-    auto parts = emitter.emitLoop(0, channelCount, 1, zeros, [&](Index channel, ValueRange carried) {
-      emitPrefetch(panel, position, channel);
-      SmallVector<Value> sums(carried), factors;
-      for (int64_t i = 0; i != panelsAtOnce; ++i)
-        factors.push_back(emitter.load(weights, {number, position, channel, Index(i), lane}));
-      for (int64_t patch = 0; patch != count; ++patch) {
-        Value factor = emitter.load(image, {position, Index(patch), channel});
-        for (int64_t i = 0; i != panelsAtOnce; ++i) {
-          Value &sum = sums[patch * panelsAtOnce + i];
-          sum = root.emitMultiplyAdd(emitter, factor, factors[i], sum);
-        }
+  auto emitStep = [&](Index outer, Index place, Index inner, ValueRange carried) {
+    SmallVector<Value> sums(carried), factors;
+    for (int64_t i = 0; i != panelsAtOnce; ++i)
+      factors.push_back(emitter.load(weights, {number, row, outer, place, inner, Index(i), Index(nullptr, 0, 1)}));
+    for (int64_t patch = 0; patch != count; ++patch) {
+      Value factor = emitter.load(image, {row, outer, place, Index(patch), inner});
+      for (int64_t i = 0; i != panelsAtOnce; ++i) {
+        Value &sum = sums[patch * panelsAtOnce + i];
+        sum = root.emitMultiplyAdd(emitter, factor, factors[i], sum);
       }
-      return sums;
+    }
+    return sums;
+  };
+  const Index outerTerms = hasChannelsFirst ? Index(1) : Index(columnTerms);
+  const Index numbers = hasChannelsFirst ? emitter.mul(channelCount, rowTerms) : Index(rowTerms);
+  SmallVector<Value> parts = emitter.emitLoop(0, outerTerms, 1, zeros, [&](Index term, ValueRange outerSums) {
+    const Index outer = hasChannelsFirst ? Index(0) : emitter.add(firstTerm, term);
+    return emitter.emitLoop(0, numbers, 1, outerSums, [&](Index place, ValueRange sums) {
+      const Index tap =
+          emitter.add(position, emitter.mul(emitter.add(emitter.mul(term, numbers), place), getPositions()));
+      return emitter.emitLoop(
+          0, hasChannelsFirst ? Index(columnTerms) : channelCount, 1, sums, [&](Index inner, ValueRange innerSums) {
+            if (fetchesNext && !hasChannelsFirst)
+              emitPrefetch(panel, tap, inner);
+            return emitStep(outer, place, hasChannelsFirst ? emitter.add(firstTerm, inner) : inner, innerSums);
+          });
     });
-    auto storeSums = [&](bool adds) {
-      for (auto [i, part] : llvm::enumerate(parts)) {
-        Indices at = getPlace(number, block, position, Index(i / panelsAtOnce), i % panelsAtOnce);
-        emitter.store(adds ? add(emitter.load(products, at), part) : part, products, at);
-      }
-    };
-    if (isFirst)
-      emitter.emitIf(isFirst, [&] { storeSums(false); }, [&] { storeSums(true); });
-    else
-      storeSums(false);
   });
+  auto storeSums = [&](bool adds) {
+    for (auto [i, part] : llvm::enumerate(parts)) {
+      Indices at = getPlace(number, block, position, Index(i / panelsAtOnce), i % panelsAtOnce);
+      Value sum = adds ? arith::AddFOp::create(b, emitter.load(products, at), part).getResult() : part;
+      emitter.store(sum, products, at);
+    }
+  };
+  if (isFirst)
+    emitter.emitIf(isFirst, [&] { storeSums(false); }, [&] { storeSums(true); });
+  else
+    storeSums(false);
+}
+
+/// Those in all positions.
+void WinogradNest::emitProducts(Index panel, Index number, Index block, int64_t count) {
+  ValueEmitter::LanesScope lanes(emitter, panelWidth);
+  for (const WinogradProducts::Run &y : down.getRuns())
+    for (const WinogradProducts::Run &x : across.getRuns())
+      emitter.emitLoop(y.first, y.end, 1, [&](Index row) {
+        emitter.emitLoop(x.first, x.end, 1, [&](Index column) {
+          const Index firstTerm = emitter.add(x.firstTerm, emitter.mul(emitter.sub(column, x.first), x.terms));
+          emitPosition(panel, number, block, count, row, y.terms, column, firstTerm, x.terms);
+        });
+      });
 }
 
 /// A^T m A: the four pixels of each patch, with the kernel's epilogue.
 void WinogradNest::emitPixels(Index panel, Index number, Index block, Index first, int64_t count) {
-  auto transform = [&](const Four &m) -> std::array<Value, 2> {
-    return {add(add(m[0], m[1]), m[2]), sub(sub(m[1], m[2]), m[3])};
-  };
+  ImplicitLocOpBuilder &b = emitter.getBuilder();
   emitter.emitLoop(0, count, 1, [&](Index patch) {
     Indices loops(kLoops, Index(0));
     setPatch(loops, emitter.add(first, patch));
     for (int64_t i = 0; i != panelsAtOnce; ++i) {
       Index firstColumn = emitter.mul(emitter.add(panel, i), panelWidth);
       auto emitPanel = [&] {
-        std::array<std::array<Value, 2>, 4> across; // By column of the patch.
-        for (int64_t x = 0; x != 4; ++x) {
-          Four values;
-          for (int64_t y = 0; y != 4; ++y)
-            values[y] = emitter.load(products, getPlace(number, block, Index(4 * y + x), patch, i));
-          across[x] = transform(values);
+        SmallVector<Value> upper, lower; // By column of the patch.
+        for (int64_t x = 0; x != across.getPositions(); ++x) {
+          SmallVector<Value> sums;
+          for (int64_t y = 0; y != down.getPositions(); ++y)
+            sums.push_back(
+                emitter.load(products, getPlace(number, block, Index(y * across.getPositions() + x), patch, i)));
+          auto [first, second] = WinogradProducts::transformSums(b, sums);
+          upper.push_back(first);
+          lower.push_back(second);
         }
         auto store = [&](int64_t y, int64_t x, Value value) {
           ValueEmitter::Scope scope(emitter);
@@ -330,7 +419,7 @@ void WinogradNest::emitPixels(Index panel, Index number, Index block, Index firs
           emitter.emitIf(emitter.emitInBounds(emitter.add(first, offset), extent, /*checkLower=*/false), body);
         };
         for (int64_t y = 0; y != 2; ++y) {
-          std::array<Value, 2> values = transform({across[0][y], across[1][y], across[2][y], across[3][y]});
+          std::array<Value, 2> values = WinogradProducts::transformSums(b, y == 0 ? upper : lower);
           ifInside(loops[kRow], y, pixelRows, [&] {
             for (int64_t x = 0; x != 2; ++x)
               ifInside(loops[kPixel], x, pixelColumns, [&] { store(y, x, values[x]); });
@@ -365,7 +454,7 @@ void WinogradNest::emitBlocks() {
                    [&](Index block) { emitBlock(block, emitter.add(emitter.mul(block, least), larger), least); });
 }
 
-void WinogradNest::emitChannels(Index chunk) {
+void WinogradNest::emitChunk(Index chunk) {
   ImplicitLocOpBuilder &b = emitter.getBuilder();
   firstChannel = emitter.mul(chunk, channelsAtOnce);
   channelCount = channels % channelsAtOnce == 0 ? Index(channelsAtOnce)
@@ -387,8 +476,9 @@ void WinogradNest::emitChannels(Index chunk) {
 Grid WinogradNest::emit() {
   MLIRContext *context = root.op->getContext();
   Builder b(context);
+  const int64_t terms = across.terms.size(), pairs = down.terms.size() * terms;
   // Work groups: panels whose weights stay in a cache, and some blocks of patches.
-  int64_t groupBytes = kPositions * channels * panelsAtOnce * panelWidth * sizeof(float);
+  int64_t groupBytes = pairs * channels * panelsAtOnce * panelWidth * sizeof(float);
   int64_t groups = llvm::divideCeil(columns, panelsAtOnce * panelWidth); // None is partial.
   int64_t groupsAtOnce = std::clamp<int64_t>(kWeightBytes / groupBytes, 1, groups);
   int64_t columnBlocks = llvm::divideCeil(groups, groupsAtOnce);
@@ -404,52 +494,98 @@ Grid WinogradNest::emit() {
       bytes *= extent.offset;
     return emitter.getBuffer(emitter.allocateScratch(bytes), b.getF32Type(), extents, /*readOnly=*/false);
   };
+  const int64_t mostChannels = std::max<int64_t>(kSumBlock * getPositions() / pairs, 1);
   channelsAtOnce = std::min<int64_t>(
-      channels, llvm::alignTo(llvm::divideCeil(channels, llvm::divideCeil(channels, kSumBlock)), kPaddedElements));
+      channels, llvm::alignTo(llvm::divideCeil(channels, llvm::divideCeil(channels, mostChannels)), kPaddedElements));
   chunks = llvm::divideCeil(channels, channelsAtOnce);
-  // One channel more: else the 16 positions would share lines of the first-level cache.
-  weights = allocate({groupsAtOnce, kPositions, channelsAtOnce + 1, panelsAtOnce, panelWidth});
-  image = allocate({kPositions, patchesAtOnce, llvm::alignTo(channelsAtOnce, kPaddedElements) + kPaddedElements});
-  products = allocate({chunks == 1 ? 1 : blocksAtOnce, chunks == 1 ? 1 : groupsAtOnce, kPositions, patchesAtOnce,
+  const int64_t mostTerms = down.getTerms(WinogradProducts::kFirst);
+  if (hasChannelsFirst) {
+    weights =
+        allocate({groupsAtOnce, down.getPositions(), 1, channelsAtOnce * mostTerms, terms, panelsAtOnce, panelWidth});
+    image = allocate({down.getPositions(), 1, channelsAtOnce * mostTerms, patchesAtOnce, across.getLanes()});
+  } else {
+    // One channel more: else terms would share lines of the first-level cache.
+    weights =
+        allocate({groupsAtOnce, down.getPositions(), terms, mostTerms, channelsAtOnce + 1, panelsAtOnce, panelWidth});
+    image = allocate({down.getPositions(), terms, mostTerms, patchesAtOnce,
+                      llvm::alignTo(channelsAtOnce, kPaddedElements) + kPaddedElements});
+  }
+  products = allocate({chunks == 1 ? 1 : blocksAtOnce, chunks == 1 ? 1 : groupsAtOnce, getPositions(), patchesAtOnce,
                        panelsAtOnce, panelWidth});
 
   fetchesNext = chunks != 1 || columnBlocks != 1;
   firstPanel = columnBlocks == 1 ? Index(0) : emitter.mul(emitter.getWorkgroup(0), panelsOfGroup);
   firstBlock = blocksAtOnce >= blocks ? Index(0) : emitter.mul(emitter.getWorkgroup(1), blocksAtOnce);
-  emitter.emitLoop(0, chunks, 1, [&](Index chunk) { emitChannels(chunk); });
+  emitter.emitLoop(0, chunks, 1, [&](Index chunk) { emitChunk(chunk); });
   return {b.getAffineConstantExpr(columnBlocks), b.getAffineConstantExpr(llvm::divideCeil(blocks, blocksAtOnce)),
           b.getAffineConstantExpr(1)};
 }
 
-/// The kernel's convolution, if its patches are whole and there are enough of them.
-static std::optional<ContractionRoot> findConvolution(dispatch::KernelOp kernel) {
+/// Whether the products that are saved pay for the transforms. Of the instructions on vectors, a multiply-add takes
+/// as long as two others.
+static bool pays(const Convolution &convolution, ArrayRef<int64_t> results, int64_t channels,
+                 const TargetInfo &target) {
+  const auto &[root, down, across, hasChannelsFirst] = convolution;
+  const double lanes = target.getLanes(32);
+  const int64_t columns = results[3], taps = down.window * across.window;
+  const int64_t products = down.terms.size() * across.terms.size();
+  const int64_t positions = down.getPositions() * across.getPositions();
+  const int64_t patches = results[0] * llvm::divideCeil(results[1], 2) * llvm::divideCeil(results[2], 2);
+  if (patches < kFewestPatches || std::max(down.window, across.window) > kWidestWindow)
+    return false;
+  const int64_t patchesOfGroup = std::min(patches, kBlocksPerGroup * target.getTileRows(2 * lanes, 32));
+  const double vectorsOfColumns = std::ceil(columns / lanes), vectorsOfChannels = std::ceil(channels / lanes);
+  // A row of pixels takes an addition, up to three permutations and their sums, and a store.
+  const double rows = channels * (down.getExtent() + 7 * down.terms.size()) * std::ceil(across.getLanes() / lanes);
+  const double image = hasChannelsFirst ? rows / 2 : 2 * products * vectorsOfChannels;
+  const double sums = 2 * positions * vectorsOfColumns;
+  const double weights = (5 * products + 2 * taps) * channels * vectorsOfColumns / patchesOfGroup;
+  const double multiplied = products * channels * vectorsOfColumns;
+  const double direct = double(results[0] * results[1] * results[2]) / patches * taps * channels * vectorsOfColumns;
+  return direct > kLeastGain * (multiplied + image + sums + weights);
+}
+
+/// The kernel's convolution, if it becomes faster.
+static std::optional<Convolution> findConvolution(dispatch::KernelOp kernel, const TargetInfo &target) {
   std::optional<ContractionRoot> root = ContractionRoot::find(kernel);
-  auto convolution = root ? dyn_cast<linalg::Conv2DNhwcHwcfOp>(root->op.getOperation()) : linalg::Conv2DNhwcHwcfOp();
-  if (!convolution || !root->getUnpack() || root->columnLoop != kColumn)
+  if (!root || !root->getUnpack() || root->columnLoop != kColumn || root->op.getNumLoops() != kLoops)
     return std::nullopt;
-  auto isOne = [](const APInt &value) { return value == 1; };
-  if (!llvm::all_of(convolution.getStrides(), isOne) || !llvm::all_of(convolution.getDilations(), isOne))
-    return std::nullopt;
-  for (Value value : convolution->getOperands()) {
+  for (Value value : root->op->getOperands()) {
     auto type = cast<RankedTensorType>(value.getType());
     if (!type.getElementType().isF32() || !type.hasStaticShape())
       return std::nullopt;
   }
-  ArrayRef<int64_t> window = cast<RankedTensorType>(convolution.getInputs()[1].getType()).getShape();
-  ArrayRef<int64_t> shape = cast<RankedTensorType>(convolution->getResult(0).getType()).getShape();
-  if (window[0] != 3 || window[1] != 3 || window[2] < kFewestChannels || window[3] < kFewestChannels)
+  AffineMap output = root->op.getMatchingIndexingMap(root->op.getDpsInitOperand(0));
+  AffineMap image = root->op.getMatchingIndexingMap(root->rows);
+  AffineMap weights = root->op.getMatchingIndexingMap(root->columns);
+  MLIRContext *context = root->op->getContext();
+  if (output != AffineMap::getMultiDimIdentityMap(kLoops, context).getMajorSubMap(4) || image.getNumResults() != 4 ||
+      weights.getNumResults() != 4 || !weights.isProjectedPermutation())
     return std::nullopt;
-  if (shape[0] * llvm::divideCeil(shape[1], 2) * llvm::divideCeil(shape[2], 2) < kFewestPatches)
+  auto findDim = [&](Loop loop) { return image.getResultPosition(getAffineDimExpr(loop, context)); };
+  auto findStride = [&](Loop loop, Loop windowLoop) -> std::optional<int64_t> {
+    for (unsigned position = 0; position != image.getNumResults(); ++position)
+      if (image.getResult(position).isFunctionOfDim(loop) && getStep(image, position, windowLoop) == 1)
+        return getStep(image, position, loop);
     return std::nullopt;
-  return root;
+  };
+  std::optional<int64_t> strideDown = findStride(kRow, kWindowRow), strideAcross = findStride(kPixel, kWindowPixel);
+  const bool hasChannelsFirst = findDim(kChannel) == 1u;
+  if (!strideDown || !strideAcross || findDim(kImage) != 0u || (!hasChannelsFirst && findDim(kChannel) != 3u))
+    return std::nullopt;
+  SmallVector<int64_t> loops = root->op.getStaticLoopRanges();
+  Convolution convolution{*root, WinogradProducts(loops[kWindowRow], *strideDown),
+                          WinogradProducts(loops[kWindowPixel], *strideAcross), hasChannelsFirst};
+  ArrayRef<int64_t> shape = cast<RankedTensorType>(root->getResult().getType()).getShape();
+  return pays(convolution, shape, loops[kChannel], target) ? std::optional(convolution) : std::nullopt;
 }
 
 static bool matchesWinograd(dispatch::KernelOp kernel, const TargetInfo &target) {
-  return !target.prefersSize && findConvolution(kernel) && ValueEmitter::canVectorize(kernel);
+  return !target.prefersSize && findConvolution(kernel, target) && ValueEmitter::canVectorize(kernel);
 }
 
 static Grid emitWinograd(ValueEmitter &emitter) {
-  WinogradNest nest(emitter, *findConvolution(emitter.getKernel()));
+  WinogradNest nest(emitter, *findConvolution(emitter.getKernel(), emitter.getTarget()));
   return nest.analyze() ? nest.emit() : kContraction.emit(emitter);
 }
 
