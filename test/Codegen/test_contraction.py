@@ -18,7 +18,8 @@ def pack(b, width=WIDTH):
     return np.ascontiguousarray(padded.reshape(k, -1, width).transpose(1, 0, 2))
 
 
-def matmul_kernel(m, k, n, packed=True, transposed=False, epilogue=False, element="f32", out=None):
+def matmul_kernel(m, k, n, packed=True, transposed=False, epilogue=False, element="f32", out=None,
+                  activation="arith.maximumf %s, %zero"):
     """A kernel act(A B + bias); m may be "?"."""
     out = out or element
     a, b, c = mlir_type([m, k], element), mlir_type([k, n], element), mlir_type([m, n], out)
@@ -43,7 +44,7 @@ def matmul_kernel(m, k, n, packed=True, transposed=False, epilogue=False, elemen
     if epilogue:
         body += generic("%r", ["(m, n) -> (m, n)", "(m, n) -> (n)", "(m, n) -> (m, n)"], [P, P],
                         [("%y", c), ("%bias", mlir_type([n]))], ("%e", c),
-                        "%s = arith.addf %a, %b : f32\n%t = arith.maximumf %s, %zero : f32\nlinalg.yield %t : f32")
+                        f"%s = arith.addf %a, %b : f32\n%t = {activation} : f32\nlinalg.yield %t : f32")
         result = "%r"
     body += f"dispatch.return {result} : {c}"
     arguments = [("A", a), ("B", stored)] + ([("bias", mlir_type([n]))] if epilogue else [])
@@ -75,6 +76,21 @@ def test_matmul_of_any_row_count(layout):
         a = randn(m, 40)
         y = kernel([a, stored, bias], [((m, 50), "f")], (m,))
         np.testing.assert_allclose(y, np.maximum(a @ b + bias, 0), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("m,k,n", [(14, 64, 64), (49, 300, 100), (130, 700, 70), ("?", 300, 50)])
+@pytest.mark.parametrize("layout", ["packed", "plain", "transposed"])
+@pytest.mark.parametrize("cpu", ["x86-64-v3", "host"])
+def test_costly_epilogue(m, k, n, layout, cpu):
+    """The sums of a tile go to memory, and from there row by row through the error function."""
+    b, bias = randn(k, n), randn(n)
+    stored = {"packed": pack(b), "plain": b, "transposed": np.ascontiguousarray(b.T)}[layout]
+    text = matmul_kernel(m, k, n, layout == "packed", layout == "transposed", epilogue=True, activation="math.erf %s")
+    kernel = Kernel(text, cpu)
+    for rows in [1, 4, 13, 14, 30, 200] if m == "?" else [m]:
+        a = randn(rows, k) / k**0.5
+        y = kernel([a, stored, bias], [((rows, n), "f")], (rows,) if m == "?" else ())
+        np.testing.assert_allclose(y, torch.erf(torch.from_numpy(a @ b + bias)), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("m,k,n", [(16, 1024, 40), (49, 1024, 300), (100, 2048, 64), ("?", 1024, 50)])

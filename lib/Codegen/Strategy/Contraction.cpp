@@ -14,6 +14,10 @@
 //       for k: NR columns loaded, MR rows broadcast, MR x NR fused multiply-adds
 //       epilogue of the tile, row by row, from registers
 //
+// An epilogue with a polynomial takes the sums from scratch memory instead, in a loop over the rows: its constants and
+// tables beside a tile of sums are more than the registers, and what LLVM then keeps on the stack, it also stores
+// and loads at every step of k.
+//
 // NR: two vector registers; four (widenTile) where registers hold 6 x 4 accumulators, as those of AVX-512 do. Where
 // packed panels are narrower than that, a tile takes several of them at once; where they are wider, a part of one. MR:
 // as many rows as registers hold (TargetInfo::getTileRows). The tile stays in registers for the whole of k: measured up
@@ -84,6 +88,8 @@ static constexpr int64_t kBytesAhead = 1024;
 static constexpr int64_t kRowsOfMatrix = 48;
 /// Columns that a work group computes at least for each row that it copies.
 static constexpr int64_t kColumnsPerCopy = 128;
+/// Of an epilogue with a polynomial, as `getBodyCost` counts.
+static constexpr double kCostOfFunction = 15;
 
 namespace {
 class ContractionNest {
@@ -126,6 +132,8 @@ private:
   void emitPrefetch(ArrayRef<Index> loops, Index tile, Index panel, int64_t panels);
   void emitPrefetchOfColumns(ArrayRef<Index> loops, Index tile, Index panel, int64_t panels);
   void emitPrefetchOfResults(ArrayRef<Indices> points, Index panel, int64_t panels);
+  bool fillsRegisters(int64_t rows, int64_t panels) const;
+  bool hasCostlyEpilogue();
   void emitResults(ArrayRef<Indices> points, const Sums &sums, Index panel, int64_t panels);
   int64_t chooseImageRows(Index stepCount) const;
   void splitRows(int64_t columnBlocks, double groupFlops);
@@ -153,6 +161,7 @@ private:
   int64_t imageRowsPerBlock = 1; ///< Of `around`, that share a work group's panels.
   Index rows, columns, tiles, panels, tilesLower, tilesUpper, imageRow, imageRowsLower, imageRowsUpper;
   AffineExpr rowsExpr;
+  Value sumsMemory;             ///< A tile's sums, where registers do not hold them beside what else is needed.
   std::optional<Buffer> packed; ///< Panels in scratch memory: [k][panel][NR].
   std::optional<Buffer> copied; ///< The work group's rows in scratch memory: [row][k].
   linalg::UnPackOp unpack;
@@ -515,6 +524,7 @@ void ContractionNest::emitPrefetchOfResults(ArrayRef<Indices> points, Index pane
 
 void ContractionNest::emitTile(Index tile, Index row, int64_t count, Index panel, int64_t panelCount) {
   ImplicitLocOpBuilder &b = emitter.getBuilder();
+  const bool keepsSums = sumsMemory && fillsRegisters(count, panelCount);
   SmallVector<Indices> points(count, at);
   for (int64_t i = 0; i != count; ++i)
     setPoint(points[i], rowDims, emitter.add(row, i));
@@ -567,13 +577,45 @@ void ContractionNest::emitTile(Index tile, Index row, int64_t count, Index panel
   };
   auto emitAll = [&] {
     emitPrefetchOfResults(points, panel, panelCount);
-    emitResults(points, emitSums(), panel, panelCount);
+    Sums sums = emitSums();
+    if (!keepsSums)
+      return emitResults(points, sums, panel, panelCount);
+    Buffer memory = emitter.getBuffer(sumsMemory, root.getAccumulatorType(),
+                                      {Index(count * panelCount), Index(panelWidth)}, /*readOnly=*/false);
+    for (auto [i, sum] : llvm::enumerate(sums)) {
+      ValueEmitter::LanesScope all(emitter, panelWidth);
+      emitter.store(sum, memory, {Index(i), Index(nullptr, 0, 1)});
+    }
+    emitter.emitLoop(0, count, 1, [&](Index i) {
+      Indices point(at);
+      setPoint(point, rowDims, emitter.add(row, i));
+      Sums own;
+      for (int64_t number = 0; number != panelCount; ++number) {
+        ValueEmitter::LanesScope all(emitter, panelWidth);
+        own.push_back(emitter.load(memory, {emitter.add(i, number * count), Index(nullptr, 0, 1)}));
+      }
+      emitResults(point, own, panel, panelCount);
+    });
   };
   ValueEmitter::LanesScope lanes(emitter, panelWidth);
   if (masksLoads && panelCount == 1)
     emitter.emitPanel(emitter.mul(panel, panelWidth), columns, panelWidth, emitAll);
   else
     emitAll();
+}
+
+/// Whether the registers that a tile's sums leave are fewer than those that they take.
+bool ContractionNest::fillsRegisters(int64_t count, int64_t panelCount) const {
+  const int64_t bits = root.getAccumulatorType().getIntOrFloatBitWidth();
+  const int64_t registers = std::max<int64_t>(1, panelWidth * bits / emitter.getTarget().vectorBits);
+  return 2 * count * panelCount * registers > emitter.getTarget().vectorRegisters;
+}
+
+/// Whether what follows the sums has a function that becomes a polynomial.
+bool ContractionNest::hasCostlyEpilogue() {
+  return llvm::any_of(emitter.getKernel().getBody().getOps<linalg::LinalgOp>(), [&](linalg::LinalgOp op) {
+    return root.op->isBeforeInBlock(op) && getBodyCost(op) >= kCostOfFunction;
+  });
 }
 
 void ContractionNest::emitResults(ArrayRef<Indices> points, const Sums &sums, Index panel, int64_t panelCount) {
@@ -678,6 +720,9 @@ void ContractionNest::splitRows(int64_t columnBlocks, double groupFlops) {
 
 Grid ContractionNest::emit() {
   MLIRContext *context = root.op->getContext();
+  if (fillsRegisters(tileRows, panelsAtOnce) && hasCostlyEpilogue())
+    sumsMemory = emitter.allocateScratch(tileRows * panelsAtOnce * panelWidth *
+                                         (root.getAccumulatorType().getIntOrFloatBitWidth() / 8));
   // The columns' panels: packed already, packed here, or read where they are.
   Index stepCount(1);
   for (const LoopGroup &group : steps)

@@ -106,8 +106,7 @@ static LogicalResult emitKernel(dispatch::KernelOp kernel, ModuleOp module, cons
   Grid grid = strategy.emit(emitter);
   if (failed(emitter.finish()))
     return failure();
-  // A register tile of sums leaves no registers for tables.
-  if (target.permutesFloats && &strategy != &kContraction)
+  if (target.permutesFloats)
     emitter.getFunction()->setAttr(kPermutesFloatsAttrName, UnitAttr::get(kernel.getContext()));
   unsigned numSizes = kernel.getArgumentTypes().size() - kernel.getNumTensors();
   AffineMap map = AffineMap::get(0, numSizes, {grid.x, grid.y, grid.z}, kernel.getContext());
