@@ -9,6 +9,7 @@
 #include "Extents.h"
 #include "Roots.h"
 
+#include "torchc/Dialect/Dispatch/IR/DispatchDialect.h"
 #include "torchc/Dispatch/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -18,6 +19,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Tensor/Transforms/Transforms.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace torchc {
@@ -200,6 +202,51 @@ struct ReadNumberAsInput : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
+/// The number that all elements of a tensor are, if it is known.
+static TypedAttr getRepeatedNumber(Value tensor) {
+  Operation *op = tensor.getDefiningOp();
+  while (isa_and_nonnull<tensor::CollapseShapeOp, tensor::ExpandShapeOp, tensor::CastOp>(op)) {
+    tensor = op->getOperand(0);
+    op = tensor.getDefiningOp();
+  }
+  DenseElementsAttr elements;
+  if (matchPattern(tensor, m_Constant(&elements)) && elements.isSplat())
+    return elements.getSplatValue<TypedAttr>();
+  Value number;
+  if (auto fill = dyn_cast_or_null<linalg::FillOp>(op))
+    number = fill.value();
+  else if (auto generic = dyn_cast_or_null<linalg::GenericOp>(op); generic && generic.getNumReductionLoops() == 0)
+    number = generic.getBody()->getTerminator()->getOperand(cast<OpResult>(tensor).getResultNumber());
+  TypedAttr attribute;
+  return number && matchPattern(number, m_Constant(&attribute)) ? attribute : TypedAttr();
+}
+
+/// What is the same for all scores of attention is no input of it: a mask that masks nothing is none.
+struct InlineRepeatedScoreInput : OpRewritePattern<dispatch::AttentionOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(dispatch::AttentionOp op, PatternRewriter &rewriter) const override {
+    Block &body = op.getScore().front();
+    // Behind the product of queries and keys.
+    const unsigned numFactors = op.getInputs().size() + 1 - body.getNumArguments();
+    for (unsigned i = 1; i != body.getNumArguments(); ++i) {
+      TypedAttr number = getRepeatedNumber(op.getInputs()[numFactors + i - 1]);
+      if (!number)
+        continue;
+      rewriter.setInsertionPointToStart(&body);
+      rewriter.replaceAllUsesWith(body.getArgument(i), arith::ConstantOp::create(rewriter, op.getLoc(), number));
+      SmallVector<Attribute> maps(op.getIndexingMaps().getValue());
+      maps.erase(maps.begin() + numFactors + i - 1);
+      rewriter.modifyOpInPlace(op, [&] {
+        body.eraseArgument(i);
+        op.getInputsMutable().erase(numFactors + i - 1);
+        op.setIndexingMapsAttr(rewriter.getArrayAttr(maps));
+      });
+      return success();
+    }
+    return rewriter.notifyMatchFailure(op, "reads no number that is the same for all scores");
+  }
+};
+
 struct FuseElementwise : torchc::impl::FuseElementwiseBase<FuseElementwise> {
   /// Applies the patterns that `populate` adds, with those that fold reshapes.
   LogicalResult apply(llvm::function_ref<void(RewritePatternSet &)> populate) {
@@ -223,7 +270,7 @@ struct FuseElementwise : torchc::impl::FuseElementwiseBase<FuseElementwise> {
       linalg::populateFoldReshapeOpsByExpansionPatterns(patterns, shouldMoveBehindCollapse);
     });
     LogicalResult fused = apply([](RewritePatternSet &patterns) {
-      patterns.add<RepeatCheapProducer, ReadNumberAsInput>(patterns.getContext());
+      patterns.add<RepeatCheapProducer, ReadNumberAsInput, InlineRepeatedScoreInput>(patterns.getContext());
       linalg::populateElementwiseOpsFusionPatterns(patterns, shouldFuse);
       linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
       linalg::GenericOp::getCanonicalizationPatterns(patterns, patterns.getContext());

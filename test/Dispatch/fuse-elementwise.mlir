@@ -195,3 +195,34 @@ func.func @groups(%x: tensor<1x1x8xf32>, %s: tensor<16x2xf32>) -> tensor<1x16xf3
   } -> tensor<1x16xf32>
   return %y : tensor<1x16xf32>
 }
+
+// A mask that lets all keys through is no input of attention; one that differs stays.
+#query = affine_map<(b, l, n, s, k) -> (b, l, k)>
+#key = affine_map<(b, l, n, s, k) -> (b, s, k)>
+#value = affine_map<(b, l, n, s, k) -> (b, s, n)>
+#mask = affine_map<(b, l, n, s, k) -> (l, s)>
+
+// CHECK-LABEL: func.func @attention_without_mask
+// CHECK: dispatch.attention(%{{[a-z0-9_]+}}, %{{[a-z0-9_]+}}, %{{[a-z0-9_]+}}, %arg3)
+// CHECK-NEXT: ^bb0(%[[PRODUCT:.*]]: f32, %[[BIAS:.*]]: f32):
+// CHECK-NEXT: %[[SCORE:.*]] = arith.addf %[[PRODUCT]], %[[BIAS]]
+// CHECK-NEXT: dispatch.return %[[SCORE]]
+func.func @attention_without_mask(%q: tensor<2x8x16xf32>, %k: tensor<2x9x16xf32>, %v: tensor<2x9x4xf32>, %bias: tensor<8x9xf32>) -> tensor<2x8x4xf32> {
+  %true = arith.constant true
+  %infinity = arith.constant 0xFF800000 : f32
+  %me = tensor.empty() : tensor<1x8x9xi1>
+  %m = linalg.generic {indexing_maps = [#id3], iterator_types = ["parallel", "parallel", "parallel"]} outs(%me : tensor<1x8x9xi1>) {
+  ^bb0(%o: i1):
+    linalg.yield %true : i1
+  } -> tensor<1x8x9xi1>
+  %mask = tensor.collapse_shape %m [[0, 1], [2]] : tensor<1x8x9xi1> into tensor<8x9xi1>
+  %e = tensor.empty() : tensor<2x8x4xf32>
+  %y = dispatch.attention(%q, %k, %v, %mask, %bias) outs(%e) {indexing_maps = [#query, #key, #value, #mask, #mask]}
+      : (tensor<2x8x16xf32>, tensor<2x9x16xf32>, tensor<2x9x4xf32>, tensor<8x9xi1>, tensor<8x9xf32>) -> tensor<2x8x4xf32> {
+  ^bb0(%product: f32, %in: i1, %add: f32):
+    %score = arith.addf %product, %add : f32
+    %masked = arith.select %in, %score, %infinity : f32
+    dispatch.return %masked : f32
+  }
+  return %y : tensor<2x8x4xf32>
+}

@@ -57,7 +57,8 @@ public:
   llvm::SmallVector<Run> getRuns() const;
 
   /// The factor of `term` that follows from the elements: B^T d.
-  mlir::Value transformElements(mlir::ImplicitLocOpBuilder &b, const Term &term, llvm::ArrayRef<mlir::Value> elements) const;
+  mlir::Value transformElements(mlir::ImplicitLocOpBuilder &b, const Term &term,
+                                llvm::ArrayRef<mlir::Value> elements) const;
   /// The factors of all terms, each in a lane, that follow from elements in lanes.
   mlir::Value transformLanes(mlir::ImplicitLocOpBuilder &b, mlir::Value elements) const;
   /// The factor of `term` that follows from the window: G g.

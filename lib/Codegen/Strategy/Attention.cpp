@@ -41,7 +41,11 @@
 using namespace mlir;
 using namespace torchc;
 
-static constexpr int64_t kBlockRows = 192;
+/// Of a work group: each packs all keys and values again.
+static constexpr int64_t kBlockRows = 512;
+/// For threads to end together, as long as each has so many rows.
+static constexpr int64_t kFewestGroups = 16;
+static constexpr int64_t kLeastBlockRows = 192;
 /// Of a block's keys and values, in half of a small second-level cache.
 static constexpr int64_t kBlockBytes = 128 << 10;
 static constexpr int64_t kLineBytes = 64;
@@ -67,6 +71,7 @@ private:
   /// Sets the loops of row `row` of the work group's batch.
   void setRow(Indices &loops, Index row);
   void joinHeads();
+  int64_t chooseBlockRows();
   /// A register tile: rows of `left` from `row` on, by what `emitFactors` gives of a panel at each step.
   Sums emitProducts(const Buffer &left, Index row, Index steps, function_ref<Value(Index)> emitFactors);
 
@@ -125,7 +130,7 @@ AttentionNest::AttentionNest(ValueEmitter &emitter, dispatch::AttentionOp op)
   keyWidth = 2 * lanes;
   columnWidth = columns <= lanes ? lanes : 2 * lanes;
   tileRows = emitter.getTarget().getTileRows(keyWidth, element.getIntOrFloatBitWidth());
-  tilesPerBlock = std::max<int64_t>(1, getParameter(emitter.getKernel(), "block_rows", kBlockRows) / tileRows);
+  tilesPerBlock = std::max<int64_t>(1, getParameter(emitter.getKernel(), "block_rows", chooseBlockRows()) / tileRows);
   if (rows.isConstant() && rows.offset > 0) {
     int64_t tiles = llvm::divideCeil(rows.offset, tileRows), blocks = llvm::divideCeil(tiles, tilesPerBlock);
     tileRows = llvm::divideCeil(rows.offset, tiles);
@@ -190,6 +195,18 @@ void AttentionNest::joinHeads() {
   rows = Index(1);
   for (Index extent : rowExtents)
     rows = emitter.mul(rows, extent);
+}
+
+/// Rows of a work group.
+int64_t AttentionNest::chooseBlockRows() {
+  int64_t batches = 1;
+  for (int64_t extent : op.getInit().getType().getShape().take_front(numBatchDims))
+    batches *= ShapedType::isDynamic(extent) ? 1 : std::min(extent, kFewestGroups);
+  if (batches >= kFewestGroups)
+    return kBlockRows;
+  if (!rows.isConstant())
+    return kLeastBlockRows;
+  return std::clamp(rows.offset * batches / kFewestGroups, kLeastBlockRows, kBlockRows);
 }
 
 void AttentionNest::setRow(Indices &loops, Index row) {
