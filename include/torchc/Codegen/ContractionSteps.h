@@ -42,6 +42,12 @@ public:
     emitScale = std::move(scale);
   }
 
+  /// Calls `start` before every `points` points of the innermost loop.
+  void startChunks(int64_t points, std::function<void(llvm::ArrayRef<Index> loops)> start) {
+    chunkPoints = points;
+    startChunk = std::move(start);
+  }
+
   /// The sums behind all steps. Blocks start from `inits`; without inits `body` gives no sums.
   Sums emit(Indices loops, mlir::ValueRange inits, Body body);
 
@@ -56,6 +62,8 @@ private:
   bool sumsInFloats = false;
   const GroupScale *groupScale = nullptr;
   Scale emitScale;
+  int64_t chunkPoints = 0;
+  std::function<void(llvm::ArrayRef<Index> loops)> startChunk;
 };
 
 } // namespace torchc

@@ -38,7 +38,9 @@
 // it does with pixels of a strided 1x1 convolution, which lie at several distances.
 //
 // While a tile computes, it fetches its share of the next panels from memory: weights are read once a call, and a
-// processor's own prefetching stops at every 4096 bytes. So it does with columns that are to be packed next.
+// processor's own prefetching stops at every 4096 bytes. So it does with columns that are to be packed next. A product
+// of few rows waits for memory alone: it reads no more panels at once than a processor follows, and fetches nothing but
+// the first line of each next 4096 bytes. More would keep it from reading what the caches hold already.
 //
 // The result's lines, and what the epilogue reads at its place, another branch of a residual network, are fetched
 // before the sums of a tile: nothing else of it is near, and its rows lie apart.
@@ -82,8 +84,12 @@ static constexpr int64_t kCacheWays = 8;
 /// Left to panels, however many there are: each of their lines is read once and may go.
 static constexpr int64_t kWaysOfPanels = 2;
 static constexpr int64_t kLineBytes = 64;
-/// How far ahead a product of few rows fetches: what memory delivers within its latency.
+/// How far ahead a product of few rows fetches elements that it converts: what memory delivers within its latency.
 static constexpr int64_t kBytesAhead = 1024;
+/// Where a processor's own prefetching stops.
+static constexpr int64_t kPageBytes = 4096;
+/// Panels that a processor's own prefetching follows at once.
+static constexpr int64_t kStreams = 4;
 /// Rows between which panels are reused, so that several dims are worth joining.
 static constexpr int64_t kRowsOfMatrix = 48;
 /// Columns that a work group computes at least for each row that it copies.
@@ -108,6 +114,10 @@ private:
 
   void chooseTile();
   int64_t getMostRows(int64_t panels) const;
+  /// Of the elements of a panel at one point of k.
+  int64_t getPointBytes();
+  /// Whether few rows read panels as fast as memory gives them: their elements are not converted first.
+  bool isBoundByMemory();
   void widenTile();
   bool packsPanels() const;
   /// Of a tile's accumulators.
@@ -130,6 +140,9 @@ private:
   void emitTiles(Index panel, int64_t panels);
   void emitTile(Index tile, Index row, int64_t rows, Index panel, int64_t panels);
   void emitPrefetch(ArrayRef<Index> loops, Index tile, Index panel, int64_t panels);
+  /// How many points k has that a panel has elements of, and the number of the current one.
+  std::pair<Index, Index> getStep(ArrayRef<Index> loops);
+  void emitPrefetchAhead(ArrayRef<Index> loops, Index panel, int64_t panels, int64_t bytes);
   void emitPrefetchOfColumns(ArrayRef<Index> loops, Index tile, Index panel, int64_t panels);
   void emitPrefetchOfResults(ArrayRef<Indices> points, Index panel, int64_t panels);
   bool fillsRegisters(int64_t rows, int64_t panels) const;
@@ -245,8 +258,10 @@ bool ContractionNest::analyze() {
   addends = root.findAddends(emitter.getKernel());
   if (rows.isConstant() && rows.offset * 2 <= tileRows) {
     fewRows = around.empty();
+    const int64_t most = isBoundByMemory() ? std::max(panelsAtOnce, kStreams) : 4 * panelsAtOnce;
     for (int64_t more : {4, 2})
-      if (rows.offset * more <= tileRows && rows.offset <= getMostRows(panelsAtOnce * more)) {
+      if (panelsAtOnce * more <= most && rows.offset * more <= tileRows &&
+          rows.offset <= getMostRows(panelsAtOnce * more)) {
         panelsAtOnce *= more;
         tileRows /= more;
         break;
@@ -293,6 +308,15 @@ int64_t ContractionNest::getMostRows(int64_t panels) const {
   // Columns that are converted have to be in registers, and a total of blocks takes its own.
   const bool needsMore = (dot && dot->hasOffset()) || sumsInFloats;
   return emitter.getTarget().getTileRows(panelWidth * panels, bits) - needsMore;
+}
+
+int64_t ContractionNest::getPointBytes() { return packedWidth * unpack.getSourceType().getElementTypeBitWidth() / 8; }
+
+bool ContractionNest::isBoundByMemory() {
+  if (!fewRows || !unpack || panelWidth != packedWidth || steps.size() != 1)
+    return false;
+  Type type = unpack.getSourceType().getElementType();
+  return type == root.getAccumulatorType() || (dot && type.isBF16());
 }
 
 /// Takes more panels and fewer rows at once while a multiply-add needs fewer loads for it. Columns that are converted
@@ -446,6 +470,15 @@ void ContractionNest::emitPack(Index panel, int64_t panelCount) {
   std::swap(target, packed);
 }
 
+std::pair<Index, Index> ContractionNest::getStep(ArrayRef<Index> loops) {
+  Index count(1), step;
+  for (const LoopGroup &group : ArrayRef(steps).drop_back(root.packsElements())) {
+    count = emitter.mul(count, group.extent);
+    step = emitter.add(emitter.mul(step, group.extent), loops[group.last]);
+  }
+  return {count, step};
+}
+
 /// At one step of a tile, fetches an equal part of the panels that follow. A product of
 /// few rows is through with its panels too soon for that: it fetches what lies a little
 /// ahead in each.
@@ -454,39 +487,39 @@ void ContractionNest::emitPrefetch(ArrayRef<Index> loops, Index tile, Index pane
     return emitPrefetchOfColumns(loops, tile, emitter.add(panel, panelCount), panelCount);
   // Elements that are packed into one integer are fetched once.
   const bool isPacked = root.packsElements();
-  if (!unpack || panelWidth != packedWidth || emitter.getTarget().prefersSize ||
+  if (!unpack || panelWidth != packedWidth || emitter.getTarget().prefersSize || isBoundByMemory() ||
       (isPacked && !(loops[steps.back().last].isConstant() && loops[steps.back().last].offset == 0)))
     return;
-  Index stepCount(1), step;
-  for (const LoopGroup &group : ArrayRef(steps).drop_back(isPacked)) {
-    stepCount = emitter.mul(stepCount, group.extent);
-    step = emitter.add(emitter.mul(step, group.extent), loops[group.last]);
-  }
-  const int64_t pointBytes = packedWidth * unpack.getSourceType().getElementTypeBitWidth() / 8;
-  if (fewRows) {
-    // Behind the end of a panel the tile goes on where all of its panels end.
-    ImplicitLocOpBuilder &b = emitter.getBuilder();
-    Index panelBytes = emitter.mul(stepCount, pointBytes), distance(kBytesAhead);
-    if (panelCount != 1) {
-      Index ahead = emitter.add(emitter.mul(step, pointBytes), kBytesAhead);
-      Value isBehind =
-          arith::CmpIOp::create(b, arith::CmpIPredicate::sge, emitter.toValue(ahead), emitter.toValue(panelBytes));
-      Index behind = emitter.add(emitter.mul(panelBytes, panelCount - 1), kBytesAhead);
-      distance =
-          Index(arith::SelectOp::create(b, isBehind, emitter.toValue(behind), emitter.toValue(distance)).getResult());
-    }
-    for (int64_t number = 0; number != panelCount; ++number)
-      emitter.prefetch(unpack.getSource(), root.getPackedPoint(emitter, loops, emitter.add(panel, number), packedWidth),
-                       distance);
-    return;
-  }
-  int64_t share = llvm::divideCeil(panelCount * pointBytes, tilesPerBlock * imageRowsPerBlock);
+  if (fewRows)
+    return emitPrefetchAhead(loops, panel, panelCount, kBytesAhead);
+  auto [stepCount, step] = getStep(loops);
+  int64_t share = llvm::divideCeil(panelCount * getPointBytes(), tilesPerBlock * imageRowsPerBlock);
   Index rowInBlock = emitter.sub(imageRow, imageRowsLower);
   Index tileInBlock = emitter.add(emitter.mul(rowInBlock, tilesPerBlock), emitter.sub(tile, tilesLower));
   Index distance = emitter.mul(emitter.add(emitter.mul(tileInBlock, stepCount), step), share);
   Indices next = root.getPackedPoint(emitter, getLoops(at), emitter.add(panel, panelCount), packedWidth);
   for (int64_t line = 0; line < getStepPoints() * share; line += kLineBytes)
     emitter.prefetch(unpack.getSource(), next, emitter.add(distance, line));
+}
+
+/// Fetches the line that lies `bytes` ahead in each panel, or in what is read after it.
+void ContractionNest::emitPrefetchAhead(ArrayRef<Index> loops, Index panel, int64_t panelCount, int64_t bytes) {
+  Index distance(bytes);
+  if (panelCount != 1) {
+    // Behind the end of a panel the tile goes on where all of its panels end.
+    ImplicitLocOpBuilder &b = emitter.getBuilder();
+    auto [stepCount, step] = getStep(loops);
+    Index panelBytes = emitter.mul(stepCount, getPointBytes());
+    Index ahead = emitter.add(emitter.mul(step, getPointBytes()), bytes);
+    Value isBehind =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::sge, emitter.toValue(ahead), emitter.toValue(panelBytes));
+    Index behind = emitter.add(emitter.mul(panelBytes, panelCount - 1), bytes);
+    distance =
+        Index(arith::SelectOp::create(b, isBehind, emitter.toValue(behind), emitter.toValue(distance)).getResult());
+  }
+  for (int64_t number = 0; number != panelCount; ++number)
+    emitter.prefetch(unpack.getSource(), root.getPackedPoint(emitter, loops, emitter.add(panel, number), packedWidth),
+                     distance);
 }
 
 /// The same for columns that are packed here: of those at this point of k, each tile fetches some lines.
@@ -562,6 +595,9 @@ void ContractionNest::emitTile(Index tile, Index row, int64_t count, Index panel
       loopsOverK.scaleGroups(*groupScale, [&](ArrayRef<Index> loops, size_t i) {
         return groupScale->emit(emitter, loops, emitter.add(panel, i / rowCount), panelWidth);
       });
+    if (isBoundByMemory() && !emitter.getTarget().prefersSize)
+      loopsOverK.startChunks(kPageBytes / getPointBytes(),
+                             [&](ArrayRef<Index> loops) { emitPrefetchAhead(loops, panel, panelCount, kPageBytes); });
     Sums sums = loopsOverK.emit(getLoops(at), Sums(rowCount * panelCount, zero), addStep);
     if (!dot)
       return sums;

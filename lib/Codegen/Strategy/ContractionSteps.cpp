@@ -77,12 +77,21 @@ ContractionSteps::Sums ContractionSteps::emit(Indices loops, ValueRange inits, B
       return body(loops, carried);
     const LoopGroup &step = steps[depth];
     const int64_t stepPoints = depth + 1 == steps.size() ? points : 1;
+    auto emitRange = [&](Index lower, Index upper, ValueRange part) {
+      return emitter.emitLoop(lower, upper, stepPoints, part, [&](Index index, ValueRange inner) {
+        loops[step.last] = index;
+        return emitFrom(depth + 1, inner);
+      });
+    };
     auto emitPart = [&](Index lower, Index upper, ValueRange part) -> Sums {
-      if (depth < unrolled)
-        return emitter.emitLoop(lower, upper, stepPoints, part, [&](Index index, ValueRange inner) {
-          loops[step.last] = index;
-          return emitFrom(depth + 1, inner);
+      if (depth < unrolled && startChunk && depth + 1 == steps.size())
+        return emitter.emitLoop(lower, upper, chunkPoints, part, [&](Index first, ValueRange inner) {
+          loops[step.last] = first;
+          startChunk(loops);
+          return emitRange(first, emitter.min(emitter.add(first, chunkPoints), upper), inner);
         });
+      if (depth < unrolled)
+        return emitRange(lower, upper, part);
       Sums sums(part);
       for (int64_t i = 0; i < step.extent.offset; i += stepPoints) {
         loops[step.last] = i;
