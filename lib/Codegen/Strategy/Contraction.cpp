@@ -118,6 +118,8 @@ private:
   int64_t getPointBytes();
   /// Whether few rows read panels as fast as memory gives them: their elements are not converted first.
   bool isBoundByMemory();
+  /// Whether few rows fetch what lies ahead once for several points of k.
+  bool fetchesByChunks();
   void widenTile();
   bool packsPanels() const;
   /// Of a tile's accumulators.
@@ -258,7 +260,7 @@ bool ContractionNest::analyze() {
   addends = root.findAddends(emitter.getKernel());
   if (rows.isConstant() && rows.offset * 2 <= tileRows) {
     fewRows = around.empty();
-    const int64_t most = isBoundByMemory() ? std::max(panelsAtOnce, kStreams) : 4 * panelsAtOnce;
+    const int64_t most = fetchesByChunks() && isBoundByMemory() ? std::max(panelsAtOnce, kStreams) : 4 * panelsAtOnce;
     for (int64_t more : {4, 2})
       if (panelsAtOnce * more <= most && rows.offset * more <= tileRows &&
           rows.offset <= getMostRows(panelsAtOnce * more)) {
@@ -313,10 +315,12 @@ int64_t ContractionNest::getMostRows(int64_t panels) const {
 int64_t ContractionNest::getPointBytes() { return packedWidth * unpack.getSourceType().getElementTypeBitWidth() / 8; }
 
 bool ContractionNest::isBoundByMemory() {
-  if (!fewRows || !unpack || panelWidth != packedWidth || steps.size() != 1)
-    return false;
   Type type = unpack.getSourceType().getElementType();
   return type == root.getAccumulatorType() || (dot && type.isBF16());
+}
+
+bool ContractionNest::fetchesByChunks() {
+  return fewRows && unpack && panelWidth == packedWidth && steps.size() == 1 && !emitter.getTarget().prefersSize;
 }
 
 /// Takes more panels and fewer rows at once while a multiply-add needs fewer loads for it. Columns that are converted
@@ -487,7 +491,7 @@ void ContractionNest::emitPrefetch(ArrayRef<Index> loops, Index tile, Index pane
     return emitPrefetchOfColumns(loops, tile, emitter.add(panel, panelCount), panelCount);
   // Elements that are packed into one integer are fetched once.
   const bool isPacked = root.packsElements();
-  if (!unpack || panelWidth != packedWidth || emitter.getTarget().prefersSize || isBoundByMemory() ||
+  if (!unpack || panelWidth != packedWidth || emitter.getTarget().prefersSize || fetchesByChunks() ||
       (isPacked && !(loops[steps.back().last].isConstant() && loops[steps.back().last].offset == 0)))
     return;
   if (fewRows)
@@ -595,9 +599,13 @@ void ContractionNest::emitTile(Index tile, Index row, int64_t count, Index panel
       loopsOverK.scaleGroups(*groupScale, [&](ArrayRef<Index> loops, size_t i) {
         return groupScale->emit(emitter, loops, emitter.add(panel, i / rowCount), panelWidth);
       });
-    if (isBoundByMemory() && !emitter.getTarget().prefersSize)
-      loopsOverK.startChunks(kPageBytes / getPointBytes(),
-                             [&](ArrayRef<Index> loops) { emitPrefetchAhead(loops, panel, panelCount, kPageBytes); });
+    if (fetchesByChunks()) {
+      const bool isBound = isBoundByMemory();
+      loopsOverK.startChunks((isBound ? kPageBytes : kLineBytes) / getPointBytes(),
+                             [&, isBound](ArrayRef<Index> loops) {
+                               emitPrefetchAhead(loops, panel, panelCount, isBound ? kPageBytes : kBytesAhead);
+                             });
+    }
     Sums sums = loopsOverK.emit(getLoops(at), Sums(rowCount * panelCount, zero), addStep);
     if (!dot)
       return sums;

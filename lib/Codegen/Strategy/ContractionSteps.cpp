@@ -83,12 +83,14 @@ ContractionSteps::Sums ContractionSteps::emit(Indices loops, ValueRange inits, B
         return emitFrom(depth + 1, inner);
       });
     };
-    auto emitPart = [&](Index lower, Index upper, ValueRange part) -> Sums {
+    // `count` points, if that is known.
+    auto emitPart = [&](Index lower, Index upper, std::optional<int64_t> count, ValueRange part) -> Sums {
       if (depth < unrolled && startChunk && depth + 1 == steps.size())
         return emitter.emitLoop(lower, upper, chunkPoints, part, [&](Index first, ValueRange inner) {
           loops[step.last] = first;
           startChunk(loops);
-          return emitRange(first, emitter.min(emitter.add(first, chunkPoints), upper), inner);
+          Index end = emitter.add(first, chunkPoints);
+          return emitRange(first, count && *count % chunkPoints == 0 ? end : emitter.min(end, upper), inner);
         });
       if (depth < unrolled)
         return emitRange(lower, upper, part);
@@ -99,9 +101,9 @@ ContractionSteps::Sums ContractionSteps::emit(Indices loops, ValueRange inits, B
       }
       return sums;
     };
-    if (!isInBlocks || depth != blockDepth)
-      return emitPart(0, step.extent, carried);
     const int64_t extent = getStaticExtent(step.extent);
+    if (!isInBlocks || depth != blockDepth)
+      return emitPart(0, step.extent, step.extent.isConstant() ? std::optional(extent) : std::nullopt, carried);
     const int64_t size = !step.extent.isConstant() ? sumBlock
                          : blockSteps <= sumBlock
                              ? extent
@@ -109,7 +111,9 @@ ContractionSteps::Sums ContractionSteps::emit(Indices loops, ValueRange inits, B
     return emitter.emitLoop(0, step.extent, size, carried, [&](Index lower, ValueRange sums) {
       Index end = emitter.add(lower, size);
       const bool isWhole = step.extent.isConstant() && extent % size == 0;
-      return addParts(loops, sums, emitPart(lower, isWhole ? end : emitter.min(end, step.extent), inits));
+      if (isWhole)
+        return addParts(loops, sums, emitPart(lower, end, size, inits));
+      return addParts(loops, sums, emitPart(lower, emitter.min(end, step.extent), std::nullopt, inits));
     });
   };
   if (!sumsInFloats)
