@@ -42,7 +42,7 @@ public:
     emitScale = std::move(scale);
   }
 
-  /// Calls `start` before every `points` points of the innermost loop.
+  /// Calls `start` before every `points` points of the innermost loop, which are whole steps.
   void startChunks(int64_t points, std::function<void(llvm::ArrayRef<Index> loops)> start) {
     chunkPoints = points;
     startChunk = std::move(start);

@@ -601,10 +601,10 @@ void ContractionNest::emitTile(Index tile, Index row, int64_t count, Index panel
       });
     if (fetchesByChunks()) {
       const bool isBound = isBoundByMemory();
-      loopsOverK.startChunks((isBound ? kPageBytes : kLineBytes) / getPointBytes(),
-                             [&, isBound](ArrayRef<Index> loops) {
-                               emitPrefetchAhead(loops, panel, panelCount, isBound ? kPageBytes : kBytesAhead);
-                             });
+      const int64_t points = (isBound ? kPageBytes : kLineBytes) / getPointBytes();
+      loopsOverK.startChunks(std::max(points, getStepPoints()), [&, isBound](ArrayRef<Index> loops) {
+        emitPrefetchAhead(loops, panel, panelCount, isBound ? kPageBytes : kBytesAhead);
+      });
     }
     Sums sums = loopsOverK.emit(getLoops(at), Sums(rowCount * panelCount, zero), addStep);
     if (!dot)
