@@ -60,6 +60,7 @@ private:
   void pullProducers(int index);
   void pullPad(int index);
   void pullDequantization(int index);
+  void pullMovements(int index);
   bool tryPull(int into, int from);
 
   /// All ops that `op` must come after.
@@ -311,6 +312,49 @@ void BlockGrouper::pullDequantization(int index) {
   }
 }
 
+/// Whether an op can as well read what `operand` is made of: a slice is another address, and of two tensors side by
+/// side a mask says which an element is of. Each element is asked for once.
+static bool readsThrough(OpOperand &operand) {
+  Operation *producer = operand.get().getDefiningOp(), *op = operand.getOwner();
+  auto isScalar = [](Operation *op) {
+    auto generic = dyn_cast<linalg::GenericOp>(op);
+    return generic && generic.getNumReductionLoops() == 0 && generic->getNumResults() == 1 && isScalarBody(generic);
+  };
+  if (isa<tensor::ConcatOp>(op))
+    return isa<tensor::ExtractSliceOp>(producer) ||
+           (isScalar(producer) && llvm::none_of(producer->getRegion(0).front(), [](Operation &nested) {
+              return isa<math::MathDialect>(nested.getDialect());
+            }));
+  if (isa<dispatch::AttentionOp>(op))
+    return isa<tensor::ExtractSliceOp>(producer);
+  auto concat = dyn_cast<tensor::ConcatOp>(producer);
+  return isScalar(op) && cast<linalg::GenericOp>(op).getMatchingIndexingMap(&operand).isPermutation() &&
+         (isa<tensor::ExtractSliceOp>(producer) || (concat && concat.getInputs().size() == 2));
+}
+
+/// Takes slices and pairs that nobody else reads into the group, such as the halves of a rotary embedding.
+void BlockGrouper::pullMovements(int index) {
+  Group &group = groups[index];
+  auto findOperand = [&]() -> Operation * {
+    for (Operation *op : group.ops)
+      for (OpOperand &operand : op->getOpOperands()) {
+        Operation *producer = operand.get().getDefiningOp();
+        auto found = groupOf.find(producer);
+        if (producer && found != groupOf.end() && found->second != index && producer->hasOneUse() &&
+            groups[found->second].ops.size() == 1 && readsThrough(operand) &&
+            !dependsByOthers(group.ops, found->second))
+          return producer;
+      }
+    return nullptr;
+  };
+  while (Operation *producer = findOperand()) {
+    groups[groupOf[producer]].ops.clear();
+    groupOf[producer] = index;
+    group.ops.push_back(producer);
+    llvm::sort(group.ops, [&](Operation *a, Operation *b) { return position[a] < position[b]; });
+  }
+}
+
 //===----------------------------------------------------------------------===//
 // From groups to ops
 //===----------------------------------------------------------------------===//
@@ -429,6 +473,10 @@ void BlockGrouper::run() {
       pullPad(i);
       pullDequantization(i);
     }
+  // Readers first: they take what their producers would take.
+  for (int i = groups.size(); i-- != 0;)
+    if (groups[i].kind != GroupKind::Rows && !groups[i].ops.empty())
+      pullMovements(i);
   for (ArrayRef<Operation *> unit : orderUnits())
     emit(unit);
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))

@@ -247,6 +247,52 @@ struct InlineRepeatedScoreInput : OpRewritePattern<dispatch::AttentionOp> {
   }
 };
 
+/// Of one tensor that holds queries, keys and values side by side, attention reads slices: heads are told apart before
+/// slicing, so that no reshape stands between.
+struct SliceHeads : OpRewritePattern<tensor::ExpandShapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(tensor::ExpandShapeOp op, PatternRewriter &rewriter) const override {
+    auto slice = op.getSrc().getDefiningOp<tensor::ExtractSliceOp>();
+    if (!slice || !slice->hasOneUse() || !op->hasOneUse() || !isa<dispatch::AttentionOp>(*op->user_begin()) ||
+        !slice.hasUnitStride() || slice.getDroppedDims().any())
+      return rewriter.notifyMatchFailure(op, "no slice that attention reads");
+    RankedTensorType source = slice.getSourceType(), type = op.getResultType();
+    SmallVector<int64_t> shape;
+    SmallVector<OpFoldResult> extents, offsets, sizes;
+    for (auto [dim, group] : llvm::enumerate(op.getReassociationIndices())) {
+      int64_t inner = 1; // What the first dim of the group counts.
+      for (int64_t expanded : ArrayRef(group).drop_front())
+        inner = type.isDynamicDim(expanded) ? 0 : inner * type.getDimSize(expanded);
+      OpFoldResult offset = slice.getMixedOffsets()[dim], size = slice.getMixedSizes()[dim];
+      OpFoldResult extent = getMixedExtents(rewriter, slice.getSource())[dim];
+      if (group.size() != 1) {
+        auto divide = [&](OpFoldResult value) -> OpFoldResult {
+          std::optional<int64_t> known = getConstantIntValue(value);
+          return known && inner != 0 && *known % inner == 0 ? rewriter.getIndexAttr(*known / inner) : OpFoldResult();
+        };
+        offset = divide(offset);
+        size = divide(size);
+        extent = divide(extent);
+        if (!offset || !size || !extent)
+          return rewriter.notifyMatchFailure(op, "the slice does not keep heads whole");
+      }
+      for (int64_t expanded : group) {
+        const bool isFirst = expanded == group.front();
+        OpFoldResult all = rewriter.getIndexAttr(type.getDimSize(expanded));
+        offsets.push_back(isFirst ? offset : rewriter.getIndexAttr(0));
+        sizes.push_back(isFirst ? size : all);
+        extents.push_back(isFirst ? extent : all);
+        shape.push_back(getConstantIntValue(extents.back()).value_or(ShapedType::kDynamic));
+      }
+    }
+    Value expanded = tensor::ExpandShapeOp::create(rewriter, op.getLoc(), source.clone(shape), slice.getSource(),
+                                                   op.getReassociationIndices(), extents);
+    const SmallVector<OpFoldResult> strides(offsets.size(), rewriter.getIndexAttr(1));
+    rewriter.replaceOpWithNewOp<tensor::ExtractSliceOp>(op, type, expanded, offsets, sizes, strides);
+    return success();
+  }
+};
+
 struct FuseElementwise : torchc::impl::FuseElementwiseBase<FuseElementwise> {
   /// Applies the patterns that `populate` adds, with those that fold reshapes.
   LogicalResult apply(llvm::function_ref<void(RewritePatternSet &)> populate) {
@@ -270,7 +316,7 @@ struct FuseElementwise : torchc::impl::FuseElementwiseBase<FuseElementwise> {
       linalg::populateFoldReshapeOpsByExpansionPatterns(patterns, shouldMoveBehindCollapse);
     });
     LogicalResult fused = apply([](RewritePatternSet &patterns) {
-      patterns.add<RepeatCheapProducer, ReadNumberAsInput, InlineRepeatedScoreInput>(patterns.getContext());
+      patterns.add<RepeatCheapProducer, ReadNumberAsInput, InlineRepeatedScoreInput, SliceHeads>(patterns.getContext());
       linalg::populateElementwiseOpsFusionPatterns(patterns, shouldFuse);
       linalg::populateEraseUnusedOperandsAndResultsPatterns(patterns);
       linalg::GenericOp::getCanonicalizationPatterns(patterns, patterns.getContext());

@@ -315,3 +315,53 @@ func.func @slices(%x: tensor<4x5x6xf32>, %y: tensor<2x3x?x6xf32>, %z: tensor<3x3
   %e = tensor.extract_slice %x[0, 0, 1] [1, 5, 2] [1, 1, 2] : tensor<4x5x6xf32> to tensor<1x5x2xf32>
   return %a, %b, %c, %d, %e : tensor<2x6xf32>, tensor<1x3x?x6xf32>, tensor<1x3x?x6xf32>, tensor<2x3x?x6xf32>, tensor<1x5x2xf32>
 }
+
+// A rotary embedding: slices, the negated half and the pair of halves are read by what follows, in one kernel. A pair
+// whose elements are asked for several times stays a kernel.
+#id3 = affine_map<(d0, d1, d2) -> (d0, d1, d2)>
+#id4 = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>
+#last3 = affine_map<(d0, d1, d2, d3) -> (d1, d2, d3)>
+// CHECK-LABEL: func.func @rotary
+// CHECK: dispatch.group -> tensor<8x9x64xf32>
+// CHECK-NEXT: tensor.extract_slice
+// CHECK: tensor.extract_slice
+// CHECK: arith.negf
+// CHECK: tensor.concat
+// CHECK: arith.mulf
+// CHECK: dispatch.return
+// CHECK-NOT: dispatch.group
+func.func @rotary(%x: tensor<8x9x64xf32>, %sin: tensor<8x9x64xf32>) -> tensor<8x9x64xf32> {
+  %low = tensor.extract_slice %x[0, 0, 0] [8, 9, 32] [1, 1, 1] : tensor<8x9x64xf32> to tensor<8x9x32xf32>
+  %high = tensor.extract_slice %x[0, 0, 32] [8, 9, 32] [1, 1, 1] : tensor<8x9x64xf32> to tensor<8x9x32xf32>
+  %he = tensor.empty() : tensor<8x9x32xf32>
+  %negated = linalg.generic {indexing_maps = [#id3, #id3], iterator_types = ["parallel", "parallel", "parallel"]} ins(%high : tensor<8x9x32xf32>) outs(%he : tensor<8x9x32xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = arith.negf %a : f32
+    linalg.yield %r : f32
+  } -> tensor<8x9x32xf32>
+  %pair = tensor.concat dim(2) %negated, %low : (tensor<8x9x32xf32>, tensor<8x9x32xf32>) -> tensor<8x9x64xf32>
+  %e = tensor.empty() : tensor<8x9x64xf32>
+  %y = linalg.generic {indexing_maps = [#id3, #id3, #id3], iterator_types = ["parallel", "parallel", "parallel"]} ins(%pair, %sin : tensor<8x9x64xf32>, tensor<8x9x64xf32>) outs(%e : tensor<8x9x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %r = arith.mulf %a, %b : f32
+    linalg.yield %r : f32
+  } -> tensor<8x9x64xf32>
+  return %y : tensor<8x9x64xf32>
+}
+
+// CHECK-LABEL: func.func @repeated_pair
+// CHECK: dispatch.group
+// CHECK: tensor.concat
+// CHECK: dispatch.return
+// CHECK: dispatch.group
+// CHECK: arith.addf
+func.func @repeated_pair(%x: tensor<8x9x32xf32>, %y: tensor<8x9x32xf32>, %z: tensor<4x8x9x64xf32>) -> tensor<4x8x9x64xf32> {
+  %pair = tensor.concat dim(2) %x, %y : (tensor<8x9x32xf32>, tensor<8x9x32xf32>) -> tensor<8x9x64xf32>
+  %e = tensor.empty() : tensor<4x8x9x64xf32>
+  %s = linalg.generic {indexing_maps = [#last3, #id4, #id4], iterator_types = ["parallel", "parallel", "parallel", "parallel"]} ins(%pair, %z : tensor<8x9x64xf32>, tensor<4x8x9x64xf32>) outs(%e : tensor<4x8x9x64xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %r = arith.addf %a, %b : f32
+    linalg.yield %r : f32
+  } -> tensor<4x8x9x64xf32>
+  return %s : tensor<4x8x9x64xf32>
+}

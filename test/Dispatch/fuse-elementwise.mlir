@@ -226,3 +226,24 @@ func.func @attention_without_mask(%q: tensor<2x8x16xf32>, %k: tensor<2x9x16xf32>
   }
   return %y : tensor<2x8x4xf32>
 }
+
+// Queries, keys and values side by side: their heads are told apart before attention's slices are taken.
+#query4 = affine_map<(b, h, l, n, s, k) -> (b, l, h, k)>
+#key4 = affine_map<(b, h, l, n, s, k) -> (b, s, h, k)>
+#value4 = affine_map<(b, h, l, n, s, k) -> (b, s, h, n)>
+
+// CHECK-LABEL: func.func @slices_of_heads
+// CHECK: %[[HEADS:.*]] = tensor.expand_shape %arg0 {{.*}} output_shape [1, 8, 6, 16] : tensor<1x8x96xf32> into tensor<1x8x6x16xf32>
+// CHECK: %[[QUERY:.*]] = tensor.extract_slice %[[HEADS]][0, 0, 2, 0] [1, 8, 2, 16] [1, 1, 1, 1]
+// CHECK: dispatch.attention(%[[QUERY]], %arg1, %arg2)
+func.func @slices_of_heads(%qkv: tensor<1x8x96xf32>, %k: tensor<1x9x2x16xf32>, %v: tensor<1x9x2x4xf32>) -> tensor<1x2x8x4xf32> {
+  %slice = tensor.extract_slice %qkv[0, 0, 32] [1, 8, 32] [1, 1, 1] : tensor<1x8x96xf32> to tensor<1x8x32xf32>
+  %q = tensor.expand_shape %slice [[0], [1], [2, 3]] output_shape [1, 8, 2, 16] : tensor<1x8x32xf32> into tensor<1x8x2x16xf32>
+  %e = tensor.empty() : tensor<1x2x8x4xf32>
+  %y = dispatch.attention(%q, %k, %v) outs(%e) {indexing_maps = [#query4, #key4, #value4]}
+      : (tensor<1x8x2x16xf32>, tensor<1x9x2x16xf32>, tensor<1x9x2x4xf32>) -> tensor<1x2x8x4xf32> {
+  ^bb0(%product: f32):
+    dispatch.return %product : f32
+  }
+  return %y : tensor<1x2x8x4xf32>
+}
