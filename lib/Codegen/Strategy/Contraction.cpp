@@ -86,6 +86,9 @@ static constexpr int64_t kWaysOfPanels = 2;
 static constexpr int64_t kLineBytes = 64;
 /// How far ahead a product of few rows fetches elements that it converts: what memory delivers within its latency.
 static constexpr int64_t kBytesAhead = 1024;
+/// The same of a single tile that computes meanwhile, if its panels are so long that the next ones are too far ahead.
+static constexpr int64_t kBytesAheadOfTile = 16 << 10;
+static constexpr int64_t kFarBytes = 128 << 10;
 /// Where a processor's own prefetching stops.
 static constexpr int64_t kPageBytes = 4096;
 /// Panels that a processor's own prefetching follows at once.
@@ -497,6 +500,8 @@ void ContractionNest::emitPrefetch(ArrayRef<Index> loops, Index tile, Index pane
   if (fewRows)
     return emitPrefetchAhead(loops, panel, panelCount, kBytesAhead);
   auto [stepCount, step] = getStep(loops);
+  if (tilesPerBlock * imageRowsPerBlock == 1 && getStaticExtent(stepCount) * panelCount * getPointBytes() > kFarBytes)
+    return emitPrefetchAhead(loops, panel, panelCount, kBytesAheadOfTile);
   int64_t share = llvm::divideCeil(panelCount * getPointBytes(), tilesPerBlock * imageRowsPerBlock);
   Index rowInBlock = emitter.sub(imageRow, imageRowsLower);
   Index tileInBlock = emitter.add(emitter.mul(rowInBlock, tilesPerBlock), emitter.sub(tile, tilesLower));
