@@ -12,7 +12,8 @@ import torch
 
 
 def _export(model, inputs):
-    return torch.export.export(model, inputs, dynamic_shapes=getattr(model, "dynamic_shapes", None))
+    examples = getattr(model, "example_inputs", inputs)
+    return torch.export.export(model, examples, dynamic_shapes=getattr(model, "dynamic_shapes", None))
 
 
 def eager(model, inputs, threads, directory):

@@ -165,6 +165,14 @@ def _of_any_length(model_and_inputs):
     return model, inputs
 
 
+def _of_any_batch(model_and_inputs):
+    """The same, exported for any batch up to 16, by an example of two: export takes a size of 1 for a constant."""
+    model, inputs = model_and_inputs
+    model.dynamic_shapes = ({0: torch.export.Dim("batch", max=16)},)
+    model.example_inputs = tuple(torch.cat([x, x]) for x in inputs)
+    return model, inputs
+
+
 MODELS = {
     "mlp": lambda: _mlp(1),
     "mlp-64": lambda: _mlp(64),
@@ -189,13 +197,15 @@ MODELS = {
     "gpt2-128-dynamic": lambda: _of_any_length(_gpt2()),
     "llama-135m-64-dynamic": lambda: _of_any_length(_llama_135m()),
     "vit-b16": _vit_base,
+    "vit-b16-dynamic": lambda: _of_any_batch(_vit_base()),
     "whisper-tiny-encoder": _whisper_tiny_encoder,
+    "whisper-tiny-encoder-dynamic": lambda: _of_any_batch(_whisper_tiny_encoder()),
 }
 
 
 def build(name):
     """The module, in eval mode, and its inputs; the same values in every process. What `torch.export.export` takes as
-    `dynamic_shapes` is the module's attribute of that name, if it has one."""
+    `dynamic_shapes` is the module's attribute of that name, if it has one, and what it traces `example_inputs`, if it has those."""
     torch.manual_seed(0)
     model, inputs = (MODELS[name]() if name in MODELS else KERNELS[name]())[:2]
     return model.eval(), inputs
