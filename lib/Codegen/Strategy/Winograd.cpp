@@ -58,6 +58,7 @@ enum Loop : unsigned { kImage, kRow, kPixel, kColumn, kWindowRow, kWindowPixel, 
 
 namespace {
 using Term = WinogradProducts::Term;
+using Run = WinogradProducts::Run;
 
 /// A convolution that becomes faster.
 struct Convolution {
@@ -88,8 +89,8 @@ private:
   void emitChannels(Index patch, Indices loops, ArrayRef<Index> rows, ArrayRef<Index> pixels);
   void emitRowsOfPixels(Index patch, Indices loops, ArrayRef<Index> rows);
   void emitPrefetch(Index panel, Index tap, Index channel);
-  void emitPosition(Index panel, Index number, Index block, int64_t count, Index row, int64_t rowTerms, Index column,
-                    Index firstTerm, int64_t columnTerms);
+  SmallVector<Value> emitSums(Index panel, Index number, int64_t count, Index row, Index column, const Place &first,
+                              const Place &terms);
   void emitProducts(Index panel, Index number, Index block, int64_t count);
   void emitPixels(Index panel, Index number, Index block, Index first, int64_t count);
   Indices getPlace(Index number, Index block, Index position, Index patch, int64_t panel);
@@ -322,19 +323,17 @@ Indices WinogradNest::getPlace(Index number, Index block, Index position, Index 
           Index(nullptr, 0, 1)};
 }
 
-/// The product in one position, `row` and `column`, of a block of patches and a group of panels, for some channels.
-void WinogradNest::emitPosition(Index panel, Index number, Index block, int64_t count, Index row, int64_t rowTerms,
-                                Index column, Index firstTerm, int64_t columnTerms) {
+/// The product in a position, of which `first` is the first term, of a block of patches and a group of panels.
+SmallVector<Value> WinogradNest::emitSums(Index panel, Index number, int64_t count, Index row, Index column,
+                                          const Place &first, const Place &terms) {
   ImplicitLocOpBuilder &b = emitter.getBuilder();
-  const Index position = emitter.add(emitter.mul(row, across.getPositions()), column);
-  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(emitter.getVectorType(b.getF32Type())));
-  const SmallVector<Value> zeros(count * panelsAtOnce, zero);
-  auto emitStep = [&](Index outer, Index place, Index inner, ValueRange carried) {
+  auto emitStep = [&](const Place &place, ValueRange carried) {
     SmallVector<Value> sums(carried), factors;
     for (int64_t i = 0; i != panelsAtOnce; ++i)
-      factors.push_back(emitter.load(weights, {number, row, outer, place, inner, Index(i), Index(nullptr, 0, 1)}));
+      factors.push_back(
+          emitter.load(weights, {number, row, place.outer, place.number, place.inner, Index(i), Index(nullptr, 0, 1)}));
     for (int64_t patch = 0; patch != count; ++patch) {
-      Value factor = emitter.load(image, {row, outer, place, Index(patch), inner});
+      Value factor = emitter.load(image, {row, place.outer, place.number, Index(patch), place.inner});
       for (int64_t i = 0; i != panelsAtOnce; ++i) {
         Value &sum = sums[patch * panelsAtOnce + i];
         sum = root.emitMultiplyAdd(emitter, factor, factors[i], sum);
@@ -342,44 +341,51 @@ void WinogradNest::emitPosition(Index panel, Index number, Index block, int64_t 
     }
     return sums;
   };
-  const Index outerTerms = hasChannelsFirst ? Index(1) : Index(columnTerms);
-  const Index numbers = hasChannelsFirst ? emitter.mul(channelCount, rowTerms) : Index(rowTerms);
-  SmallVector<Value> parts = emitter.emitLoop(0, outerTerms, 1, zeros, [&](Index term, ValueRange outerSums) {
-    const Index outer = hasChannelsFirst ? Index(0) : emitter.add(firstTerm, term);
-    return emitter.emitLoop(0, numbers, 1, outerSums, [&](Index place, ValueRange sums) {
-      const Index tap =
-          emitter.add(position, emitter.mul(emitter.add(emitter.mul(term, numbers), place), getPositions()));
-      return emitter.emitLoop(
-          0, hasChannelsFirst ? Index(columnTerms) : channelCount, 1, sums, [&](Index inner, ValueRange innerSums) {
-            if (fetchesNext && !hasChannelsFirst)
-              emitPrefetch(panel, tap, inner);
-            return emitStep(outer, place, hasChannelsFirst ? emitter.add(firstTerm, inner) : inner, innerSums);
-          });
+  auto emitLoop = [&](Index lower, Index extent, ValueRange inits, ValueEmitter::LoopBody body) {
+    return emitter.emitLoop(lower, emitter.add(lower, extent), 1, inits, body);
+  };
+  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(emitter.getVectorType(b.getF32Type())));
+  const SmallVector<Value> zeros(count * panelsAtOnce, zero);
+  const Index position = emitter.add(emitter.mul(row, across.getPositions()), column);
+  return emitLoop(first.outer, terms.outer, zeros, [&](Index outer, ValueRange outerSums) {
+    return emitLoop(first.number, terms.number, outerSums, [&](Index current, ValueRange sums) {
+      const Index term = emitter.add(emitter.mul(emitter.sub(outer, first.outer), terms.number), current);
+      const Index tap = emitter.add(position, emitter.mul(term, getPositions()));
+      return emitLoop(first.inner, terms.inner, sums, [&](Index inner, ValueRange innerSums) {
+        if (fetchesNext && !hasChannelsFirst)
+          emitPrefetch(panel, tap, inner);
+        return emitStep({outer, current, inner}, innerSums);
+      });
     });
   });
-  auto storeSums = [&](bool adds) {
-    for (auto [i, part] : llvm::enumerate(parts)) {
-      Indices at = getPlace(number, block, position, Index(i / panelsAtOnce), i % panelsAtOnce);
-      Value sum = adds ? arith::AddFOp::create(b, emitter.load(products, at), part).getResult() : part;
-      emitter.store(sum, products, at);
-    }
-  };
-  if (isFirst)
-    emitter.emitIf(isFirst, [&] { storeSums(false); }, [&] { storeSums(true); });
-  else
-    storeSums(false);
 }
 
-/// Those in all positions.
+/// The products in all positions, for some channels.
 void WinogradNest::emitProducts(Index panel, Index number, Index block, int64_t count) {
+  ImplicitLocOpBuilder &b = emitter.getBuilder();
   ValueEmitter::LanesScope lanes(emitter, panelWidth);
-  for (const WinogradProducts::Run &y : down.getRuns())
-    for (const WinogradProducts::Run &x : across.getRuns())
+  auto emitPosition = [&](const Run &y, const Run &x, Index row, Index column) {
+    const Index firstTerm = emitter.add(x.firstTerm, emitter.mul(emitter.sub(column, x.first), x.terms));
+    const Place first = hasChannelsFirst ? Place{0, 0, firstTerm} : Place{firstTerm, 0, 0};
+    const Place terms = hasChannelsFirst ? Place{1, emitter.mul(channelCount, y.terms), x.terms}
+                                         : Place{x.terms, y.terms, channelCount};
+    const SmallVector<Value> sums = emitSums(panel, number, count, row, column, first, terms);
+    auto store = [&](bool adds) {
+      for (auto [i, sum] : llvm::enumerate(sums)) {
+        const Index position = emitter.add(emitter.mul(row, across.getPositions()), column);
+        Indices at = getPlace(number, block, position, Index(i / panelsAtOnce), i % panelsAtOnce);
+        emitter.store(adds ? arith::AddFOp::create(b, emitter.load(products, at), sum).getResult() : sum, products, at);
+      }
+    };
+    if (isFirst)
+      emitter.emitIf(isFirst, [&] { store(false); }, [&] { store(true); });
+    else
+      store(false);
+  };
+  for (const Run &y : down.getRuns())
+    for (const Run &x : across.getRuns())
       emitter.emitLoop(y.first, y.end, 1, [&](Index row) {
-        emitter.emitLoop(x.first, x.end, 1, [&](Index column) {
-          const Index firstTerm = emitter.add(x.firstTerm, emitter.mul(emitter.sub(column, x.first), x.terms));
-          emitPosition(panel, number, block, count, row, y.terms, column, firstTerm, x.terms);
-        });
+        emitter.emitLoop(x.first, x.end, 1, [&](Index column) { emitPosition(y, x, row, column); });
       });
 }
 
