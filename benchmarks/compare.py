@@ -116,7 +116,7 @@ def plot(path, rows, names, threads):
     axes.set_yscale("log", base=2)
     axes.axhline(1, color="black", linewidth=0.8)
     axes.set_ylabel(f"eager's time over the peer's, {threads} thread{'s' * (threads > 1)}")
-    axes.legend()
+    axes.legend(ncols=len(names), loc="lower center", bbox_to_anchor=(0.5, 1))
     figure.tight_layout()
     figure.savefig(path)
 

@@ -35,7 +35,8 @@ def main():
             call = peers.PEERS[peer](model, inputs, threads, directory)
             result = torch.as_tensor(call())
             error = ((result - expected).abs().max() / expected.abs().max()).item()
-            tolerance = max(1e-3, 4 * torch.finfo(expected.dtype).eps)
+            formats = {expected.dtype} | {value.dtype for value in model.state_dict().values() if value.is_floating_point()}
+            tolerance = max(1e-3, 4 * max(torch.finfo(dtype).eps for dtype in formats))
             ready = {"seconds": time.perf_counter() - begin, "error": error, "wrong": not error <= tolerance}
         except Exception as failure:  # Whatever a peer raises is its answer.
             lines = str(failure).strip().splitlines() or [""]

@@ -502,9 +502,15 @@ void ContractionNest::emitPrefetch(ArrayRef<Index> loops, Index tile, Index pane
   auto [stepCount, step] = getStep(loops);
   if (tilesPerBlock * imageRowsPerBlock == 1 && getStaticExtent(stepCount) * panelCount * getPointBytes() > kFarBytes)
     return emitPrefetchAhead(loops, panel, panelCount, kBytesAheadOfTile);
-  int64_t share = llvm::divideCeil(panelCount * getPointBytes(), tilesPerBlock * imageRowsPerBlock);
+  // Where the number of rows is not known, the first tiles fetch everything: there may be no others.
+  const int64_t least = std::max<int64_t>(1, kRowsOfMatrix / tileRows);
+  const int64_t sharing = tiles.isConstant() ? tilesPerBlock : std::min(tilesPerBlock, least);
+  int64_t share = llvm::divideCeil(panelCount * getPointBytes(), sharing * imageRowsPerBlock);
   Index rowInBlock = emitter.sub(imageRow, imageRowsLower);
-  Index tileInBlock = emitter.add(emitter.mul(rowInBlock, tilesPerBlock), emitter.sub(tile, tilesLower));
+  Index tileInRow = emitter.sub(tile, tilesLower);
+  if (!tiles.isConstant())
+    tileInRow = emitter.min(tileInRow, sharing - 1);
+  Index tileInBlock = emitter.add(emitter.mul(rowInBlock, sharing), tileInRow);
   Index distance = emitter.mul(emitter.add(emitter.mul(tileInBlock, stepCount), step), share);
   Indices next = root.getPackedPoint(emitter, getLoops(at), emitter.add(panel, panelCount), packedWidth);
   for (int64_t line = 0; line < getStepPoints() * share; line += kLineBytes)

@@ -10,7 +10,7 @@
 // A patch of 2 x 2 results follows from fewer products than the sums of its windows have (WinogradProducts.h): it has
 // up to 16 positions, and each is a matrix product of patches and of terms, the products of all pieces and channels:
 //
-//   for kSumBlock channels:
+//   for a chunk of channels:
 //     for a work group's columns: weights G g G^T to scratch
 //     for block of MR patches:
 //       image B^T d B to scratch
@@ -44,8 +44,9 @@ static constexpr int64_t kFewestPatches = 16;
 static constexpr int64_t kBlocksPerGroup = 7;
 /// Of a work group's transformed weights: half of a second-level cache.
 static constexpr int64_t kWeightBytes = 512 << 10;
-/// Channels that one accumulator adds up before it goes to a sum of sums. Transformed values are sums of
-/// several, so that this is shorter than in other products.
+/// Products that one accumulator adds up, on average over positions, before it goes to a sum of sums: as many for each
+/// term as a chunk has channels. Transformed values are sums of several, so that this is shorter than in other
+/// products.
 static constexpr int64_t kSumBlock = 64;
 /// Between rows of patches, so that they do not share lines of the first-level cache.
 static constexpr int64_t kPaddedElements = 16;
