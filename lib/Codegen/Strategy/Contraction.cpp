@@ -54,10 +54,7 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "torchc/Codegen/ContractionRoot.h"
-#include "torchc/Codegen/ContractionSteps.h"
-#include "torchc/Codegen/DotProduct.h"
-#include "torchc/Codegen/Strategy.h"
+#include "torchc/Codegen/ContractionNest.h"
 
 #include <numeric>
 
@@ -83,114 +80,8 @@ static constexpr int64_t kCacheSetDistance = 4096;
 static constexpr int64_t kCacheWays = 8;
 /// Left to panels, however many there are: each of their lines is read once and may go.
 static constexpr int64_t kWaysOfPanels = 2;
-static constexpr int64_t kLineBytes = 64;
-/// How far ahead a product of few rows fetches elements that it converts: what memory delivers within its latency.
-static constexpr int64_t kBytesAhead = 1024;
-/// The same of a single tile that computes meanwhile, if its panels are so long that the next ones are too far ahead.
-static constexpr int64_t kBytesAheadOfTile = 16 << 10;
-static constexpr int64_t kFarBytes = 128 << 10;
-/// Where a processor's own prefetching stops.
-static constexpr int64_t kPageBytes = 4096;
-/// Panels that a processor's own prefetching follows at once.
-static constexpr int64_t kStreams = 4;
-/// Rows between which panels are reused, so that several dims are worth joining.
-static constexpr int64_t kRowsOfMatrix = 48;
 /// Columns that a work group computes at least for each row that it copies.
 static constexpr int64_t kColumnsPerCopy = 128;
-/// Of an epilogue with a polynomial, as `getBodyCost` counts.
-static constexpr double kCostOfFunction = 15;
-
-namespace {
-class ContractionNest {
-public:
-  ContractionNest(ValueEmitter &emitter, const ContractionRoot &root);
-  /// Whether the tile fits this kernel.
-  bool analyze();
-  Grid emit();
-
-private:
-  struct Dim {
-    LoopGroup group;
-    AffineExpr extentExpr;
-  };
-  using Sums = ContractionSteps::Sums;
-
-  void chooseTile();
-  int64_t getMostRows(int64_t panels) const;
-  /// Of the elements of a panel at one point of k.
-  int64_t getPointBytes();
-  /// Whether few rows read panels as fast as memory gives them: their elements are not converted first.
-  bool isBoundByMemory();
-  /// Whether few rows fetch what lies ahead once for several points of k.
-  bool fetchesByChunks();
-  void widenTile();
-  bool packsPanels() const;
-  /// Of a tile's accumulators.
-  Type getSumType() const { return dot ? dot->getSumType() : getFactorType(); }
-  /// Of what is multiplied.
-  Type getFactorType() const {
-    return sumsInFloats ? Type(Float32Type::get(root.op->getContext())) : root.getAccumulatorType();
-  }
-  Value toFactor(Value element);
-  /// Points of k that one step takes.
-  int64_t getStepPoints() const { return dot ? dot->getPoints() : 1; }
-  /// Whether k is one dim: no window. Rows may then be copied together.
-  bool isMatrix() const { return steps.size() == 1 && steps.front().extent.isConstant(); }
-  bool rowsCollide();
-  /// The first row of a tile.
-  Index getFirstRow(Index tile);
-  void emitCopyOfRows();
-  void emitPanels(Index lower, Index upper, int64_t count);
-  void emitPack(Index panel, int64_t panels);
-  void emitTiles(Index panel, int64_t panels);
-  void emitTile(Index tile, Index row, int64_t rows, Index panel, int64_t panels);
-  void emitPrefetch(ArrayRef<Index> loops, Index tile, Index panel, int64_t panels);
-  /// How many points k has that a panel has elements of, and the number of the current one.
-  std::pair<Index, Index> getStep(ArrayRef<Index> loops);
-  void emitPrefetchAhead(ArrayRef<Index> loops, Index panel, int64_t panels, int64_t bytes);
-  void emitPrefetchOfColumns(ArrayRef<Index> loops, Index tile, Index panel, int64_t panels);
-  void emitPrefetchOfResults(ArrayRef<Indices> points, Index panel, int64_t panels);
-  bool fillsRegisters(int64_t rows, int64_t panels) const;
-  bool hasCostlyEpilogue();
-  void emitResults(ArrayRef<Indices> points, const Sums &sums, Index panel, int64_t panels);
-  int64_t chooseImageRows(Index stepCount) const;
-  void splitRows(int64_t columnBlocks, double groupFlops);
-  Value emitColumns(ArrayRef<Index> loops, Index panel, int64_t number);
-  Value emitRowFactor(ArrayRef<Index> loops, Index row);
-  void setPoint(Indices &point, ArrayRef<Dim> dims, Index linear);
-  Indices getLoops(ArrayRef<Index> point);
-
-  ValueEmitter &emitter;
-  ContractionRoot root;
-  SmallVector<Value> results;
-  std::optional<DimTracker> tracker;
-  const DimTracker::Reduction *output = nullptr;
-  Indices at;               ///< The batch dims are set, the others 0.
-  SmallVector<Dim> outer;   ///< Batch dims.
-  SmallVector<Dim> around;  ///< Image rows of a convolution whose tiles are within one.
-  SmallVector<Dim> rowDims; ///< m; several if image rows are joined in tiles.
-  std::optional<Dim> columnDim;
-  SmallVector<LoopGroup> steps;
-  int64_t packedWidth = 0;       ///< Columns of a panel in memory, if packed.
-  int64_t panelWidth = 0;        ///< Columns of a panel as the tile sees it.
-  int64_t tileRows = 0;          ///< Rows of a tile, at most.
-  int64_t panelsAtOnce = 1;      ///< Panels of a tile.
-  int64_t tilesPerBlock = 1;     ///< Tiles of a work group that share its panels, at most.
-  int64_t imageRowsPerBlock = 1; ///< Of `around`, that share a work group's panels.
-  Index rows, columns, tiles, panels, tilesLower, tilesUpper, imageRow, imageRowsLower, imageRowsUpper;
-  AffineExpr rowsExpr;
-  Value sumsMemory;             ///< A tile's sums, where registers do not hold them beside what else is needed.
-  std::optional<Buffer> packed; ///< Panels in scratch memory: [k][panel][NR].
-  std::optional<Buffer> copied; ///< The work group's rows in scratch memory: [row][k].
-  linalg::UnPackOp unpack;
-  SmallVector<Value> addends; ///< Bindings that the epilogue reads at the place of the result.
-  bool masksLoads = false;
-  bool fewRows = false;
-  std::optional<DotProduct> dot;        ///< If one instruction takes several points of k.
-  std::optional<GroupScale> groupScale; ///< What multiplies sums instead of columns.
-  bool sumsInFloats = false;            ///< Products of eight bits, of which a block's sum is exact in f32.
-};
-} // namespace
 
 ContractionNest::ContractionNest(ValueEmitter &emitter, const ContractionRoot &root) : emitter(emitter), root(root) {
   llvm::append_range(results, getResults(emitter.getKernel()));
@@ -263,7 +154,7 @@ bool ContractionNest::analyze() {
   addends = root.findAddends(emitter.getKernel());
   if (rows.isConstant() && rows.offset * 2 <= tileRows) {
     fewRows = around.empty();
-    const int64_t most = fetchesByChunks() && isBoundByMemory() ? std::max(panelsAtOnce, kStreams) : 4 * panelsAtOnce;
+    const int64_t most = getMostPanels();
     for (int64_t more : {4, 2})
       if (panelsAtOnce * more <= most && rows.offset * more <= tileRows &&
           rows.offset <= getMostRows(panelsAtOnce * more)) {
@@ -315,15 +206,10 @@ int64_t ContractionNest::getMostRows(int64_t panels) const {
   return emitter.getTarget().getTileRows(panelWidth * panels, bits) - needsMore;
 }
 
-int64_t ContractionNest::getPointBytes() { return packedWidth * unpack.getSourceType().getElementTypeBitWidth() / 8; }
-
-bool ContractionNest::isBoundByMemory() {
-  Type type = unpack.getSourceType().getElementType();
-  return type == root.getAccumulatorType() || (dot && type.isBF16());
-}
-
-bool ContractionNest::fetchesByChunks() {
-  return fewRows && unpack && panelWidth == packedWidth && steps.size() == 1 && !emitter.getTarget().prefersSize;
+/// That hold the sums of one row.
+int64_t ContractionNest::getRegistersOfPanel() const {
+  const int64_t bits = root.getAccumulatorType().getIntOrFloatBitWidth();
+  return std::max<int64_t>(1, panelWidth * bits / emitter.getTarget().vectorBits);
 }
 
 /// Takes more panels and fewer rows at once while a multiply-add needs fewer loads for it. Columns that are converted
@@ -333,8 +219,7 @@ void ContractionNest::widenTile() {
   if (unpack ? unpack.getSourceType().getElementType() != type : !packsPanels())
     return;
   const int64_t bits = type.getIntOrFloatBitWidth();
-  const int64_t registers = std::max<int64_t>(1, panelWidth * bits / emitter.getTarget().vectorBits);
-  auto getLoads = [&](int64_t panels, int64_t rows) { return 1.0 / rows + 1.0 / (panels * registers); };
+  auto getLoads = [&](int64_t panels, int64_t rows) { return 1.0 / rows + 1.0 / (panels * getRegistersOfPanel()); };
   double panelBytes = (unpack ? packedWidth : panelWidth) * bits / 8;
   for (const LoopGroup &step : steps)
     panelBytes *= getStaticExtent(step.extent);
@@ -354,59 +239,6 @@ bool ContractionNest::packsPanels() const {
   for (const LoopGroup &step : steps)
     panelBytes *= step.extent.isConstant() ? step.extent.offset : std::numeric_limits<double>::infinity();
   return !unpack && !fewRows && panelBytes <= kLargestPanelBytes;
-}
-
-/// Sets what `linear` numbers: the coordinates of `dims`.
-void ContractionNest::setPoint(Indices &point, ArrayRef<Dim> dims, Index linear) {
-  Indices extents = llvm::map_to_vector<4>(dims, [](const Dim &dim) { return dim.group.extent; });
-  for (auto [dim, index] : llvm::zip_equal(dims, emitter.delinearize(linear, extents)))
-    point[dim.group.last] = index;
-}
-
-Indices ContractionNest::getLoops(ArrayRef<Index> point) {
-  Indices loops(root.op.getNumLoops(), Index(0));
-  AffineMap map = root.op.getMatchingIndexingMap(root.op.getDpsInitOperand(0));
-  Indices position = *output->getIndices(point);
-  for (auto [expr, index] : llvm::zip_equal(map.getResults(), position))
-    loops[cast<AffineDimExpr>(expr).getPosition()] = index;
-  return loops;
-}
-
-/// One step's NR columns of a panel; `number` counts the panels that run at once.
-Value ContractionNest::emitColumns(ArrayRef<Index> loops, Index panel, int64_t number) {
-  Index lane(nullptr, 0, 1);
-  if (packed) {
-    Index step;
-    for (const LoopGroup &group : steps)
-      step = emitter.add(emitter.mul(step, group.extent), loops[group.last]);
-    return emitter.load(*packed, {step, Index(number), lane});
-  }
-  if (dot)
-    return dot->emitColumns(emitter, loops, panel, panelWidth);
-  Value columns = groupScale ? groupScale->unscaled : root.columns->get();
-  return toFactor(root.emitColumns(emitter, loops, columns, panel, panelWidth));
-}
-
-Value ContractionNest::toFactor(Value element) {
-  if (!sumsInFloats)
-    return element;
-  Type type = isa<VectorType>(element.getType()) ? Type(emitter.getVectorType(getFactorType())) : getFactorType();
-  return arith::SIToFPOp::create(emitter.getBuilder(), type, element);
-}
-
-/// What one step takes of row `row` of the matrix, at a point of the loops.
-Value ContractionNest::emitRowFactor(ArrayRef<Index> loops, Index row) {
-  if (!copied)
-    return dot ? dot->emitRowGroup(emitter, loops) : toFactor(root.emitRowElement(emitter, loops));
-  Index rowInCopy = emitter.sub(row, getFirstRow(tilesLower)), step = loops[steps.back().last];
-  if (!dot)
-    return emitter.load(*copied, {rowInCopy, step});
-  Value group;
-  {
-    ValueEmitter::LanesScope lanes(emitter, dot->getPoints());
-    group = emitter.load(*copied, {rowInCopy, emitter.add(step, Index(nullptr, 0, 1))});
-  }
-  return dot->repeat(emitter, group);
 }
 
 /// Whether the rows of a tile lie at such distances that they drive one another, and
@@ -452,12 +284,9 @@ void ContractionNest::emitPack(Index panel, int64_t panelCount) {
   std::swap(target, packed);
   auto emitStep = [&](ArrayRef<Index> loops, int64_t number) {
     Value values = emitter.toVector(emitColumns(loops, emitter.add(panel, number), number));
-    Index step;
-    for (const LoopGroup &group : steps)
-      step = emitter.add(emitter.mul(step, group.extent), loops[group.last]);
     // Columns beyond the last are stored as well, as zeros.
     ValueEmitter::LanesScope all(emitter, panelWidth);
-    emitter.store(values, *target, {step, Index(number), Index(nullptr, 0, 1)});
+    emitter.store(values, *target, {getStep(loops).second, Index(number), Index(nullptr, 0, 1)});
   };
   auto emitAll = [&] {
     const bool isPartial = static_cast<bool>(emitter.getMask());
@@ -475,256 +304,6 @@ void ContractionNest::emitPack(Index panel, int64_t panelCount) {
   };
   emitter.emitPanel(emitter.mul(panel, panelWidth), columns, panelCount * panelWidth, emitAll);
   std::swap(target, packed);
-}
-
-std::pair<Index, Index> ContractionNest::getStep(ArrayRef<Index> loops) {
-  Index count(1), step;
-  for (const LoopGroup &group : ArrayRef(steps).drop_back(root.packsElements())) {
-    count = emitter.mul(count, group.extent);
-    step = emitter.add(emitter.mul(step, group.extent), loops[group.last]);
-  }
-  return {count, step};
-}
-
-/// At one step of a tile, fetches an equal part of the panels that follow. A product of
-/// few rows is through with its panels too soon for that: it fetches what lies a little
-/// ahead in each.
-void ContractionNest::emitPrefetch(ArrayRef<Index> loops, Index tile, Index panel, int64_t panelCount) {
-  if (packed)
-    return emitPrefetchOfColumns(loops, tile, emitter.add(panel, panelCount), panelCount);
-  // Elements that are packed into one integer are fetched once.
-  const bool isPacked = root.packsElements();
-  if (!unpack || panelWidth != packedWidth || emitter.getTarget().prefersSize || fetchesByChunks() ||
-      (isPacked && !(loops[steps.back().last].isConstant() && loops[steps.back().last].offset == 0)))
-    return;
-  if (fewRows)
-    return emitPrefetchAhead(loops, panel, panelCount, kBytesAhead);
-  auto [stepCount, step] = getStep(loops);
-  if (tilesPerBlock * imageRowsPerBlock == 1 && getStaticExtent(stepCount) * panelCount * getPointBytes() > kFarBytes)
-    return emitPrefetchAhead(loops, panel, panelCount, kBytesAheadOfTile);
-  // Where the number of rows is not known, the first tiles fetch everything: there may be no others.
-  const int64_t least = std::max<int64_t>(1, kRowsOfMatrix / tileRows);
-  const int64_t sharing = tiles.isConstant() ? tilesPerBlock : std::min(tilesPerBlock, least);
-  int64_t share = llvm::divideCeil(panelCount * getPointBytes(), sharing * imageRowsPerBlock);
-  Index rowInBlock = emitter.sub(imageRow, imageRowsLower);
-  Index tileInRow = emitter.sub(tile, tilesLower);
-  if (!tiles.isConstant())
-    tileInRow = emitter.min(tileInRow, sharing - 1);
-  Index tileInBlock = emitter.add(emitter.mul(rowInBlock, sharing), tileInRow);
-  Index distance = emitter.mul(emitter.add(emitter.mul(tileInBlock, stepCount), step), share);
-  Indices next = root.getPackedPoint(emitter, getLoops(at), emitter.add(panel, panelCount), packedWidth);
-  for (int64_t line = 0; line < getStepPoints() * share; line += kLineBytes)
-    emitter.prefetch(unpack.getSource(), next, emitter.add(distance, line));
-}
-
-/// Fetches the line that lies `bytes` ahead in each panel, or in what is read after it.
-void ContractionNest::emitPrefetchAhead(ArrayRef<Index> loops, Index panel, int64_t panelCount, int64_t bytes) {
-  Index distance(bytes);
-  if (panelCount != 1) {
-    // Behind the end of a panel the tile goes on where all of its panels end.
-    ImplicitLocOpBuilder &b = emitter.getBuilder();
-    auto [stepCount, step] = getStep(loops);
-    Index panelBytes = emitter.mul(stepCount, getPointBytes());
-    Index ahead = emitter.add(emitter.mul(step, getPointBytes()), bytes);
-    Value isBehind =
-        arith::CmpIOp::create(b, arith::CmpIPredicate::sge, emitter.toValue(ahead), emitter.toValue(panelBytes));
-    Index behind = emitter.add(emitter.mul(panelBytes, panelCount - 1), bytes);
-    distance =
-        Index(arith::SelectOp::create(b, isBehind, emitter.toValue(behind), emitter.toValue(distance)).getResult());
-  }
-  for (int64_t number = 0; number != panelCount; ++number)
-    emitter.prefetch(unpack.getSource(), root.getPackedPoint(emitter, loops, emitter.add(panel, number), packedWidth),
-                     distance);
-}
-
-/// The same for columns that are packed here: of those at this point of k, each tile fetches some lines.
-void ContractionNest::emitPrefetchOfColumns(ArrayRef<Index> loops, Index tile, Index panel, int64_t panelCount) {
-  AffineMap map = root.op.getMatchingIndexingMap(root.columns);
-  if (emitter.getTarget().prefersSize || !map.getResults().back().isFunctionOfDim(root.columnLoop))
-    return;
-  Indices position(loops), point;
-  position[root.columnLoop] = emitter.mul(panel, panelWidth);
-  for (AffineExpr expr : map.getResults())
-    point.push_back(emitter.evaluate(expr, position));
-  const int64_t bytes =
-      panelCount * panelWidth * (getElementTypeOrSelf(root.columns->get()).getIntOrFloatBitWidth() / 8);
-  const int64_t share = llvm::divideCeil(bytes, kLineBytes * tilesPerBlock) * kLineBytes;
-  Index first = emitter.mul(emitter.sub(tile, tilesLower), share);
-  for (int64_t line = 0; line < share; line += kLineBytes)
-    emitter.prefetch(root.columns->get(), point, emitter.add(first, line));
-}
-
-/// Fetches the lines that a tile will store to, and what its epilogue reads there, such as the other branch of a
-/// residual network, before its sums.
-void ContractionNest::emitPrefetchOfResults(ArrayRef<Indices> points, Index panel, int64_t panelCount) {
-  if (emitter.getTarget().prefersSize)
-    return;
-  for (const Indices &point : points)
-    for (int64_t number = 0; number != panelCount; ++number) {
-      Indices position = point;
-      position[columnDim->group.last] = emitter.mul(emitter.add(panel, number), panelWidth);
-      for (auto [i, result] : llvm::enumerate(results))
-        emitter.prefetch(emitter.getResultBuffer(i, result), position, 0);
-      for (Value addend : addends)
-        emitter.prefetch(addend, *output->getIndices(position), 0);
-    }
-}
-
-void ContractionNest::emitTile(Index tile, Index row, int64_t count, Index panel, int64_t panelCount) {
-  ImplicitLocOpBuilder &b = emitter.getBuilder();
-  const bool keepsSums = sumsMemory && fillsRegisters(count, panelCount);
-  SmallVector<Indices> points(count, at);
-  for (int64_t i = 0; i != count; ++i)
-    setPoint(points[i], rowDims, emitter.add(row, i));
-  auto emitSums = [&]() -> Sums {
-    Value zero = arith::ConstantOp::create(b, b.getZeroAttr(emitter.getVectorType(getSumType())));
-    SmallVector<Indices> rowLoops = llvm::map_to_vector(points, [&](const Indices &point) { return getLoops(point); });
-    const bool hasOffset = dot && dot->hasOffset();
-    const int64_t rowCount = count + hasOffset;
-    auto addStep = [&](ArrayRef<Index> loops, ValueRange carried) {
-      Sums sums(carried), factors;
-      emitPrefetch(loops, tile, panel, panelCount);
-      for (int64_t number = 0; number != panelCount; ++number)
-        factors.push_back(emitColumns(loops, emitter.add(panel, number), number));
-      auto addProducts = [&](int64_t i, Value factor) {
-        for (int64_t number = 0; number != panelCount; ++number) {
-          Value &sum = sums[number * rowCount + i];
-          sum = dot ? dot->emitMultiplyAdd(emitter, factor, factors[number], sum)
-                    : root.emitMultiplyAdd(emitter, factor, factors[number], sum);
-        }
-      };
-      for (int64_t i = 0; i != count; ++i) {
-        Indices position = rowLoops[i];
-        for (const LoopGroup &step : steps)
-          position[step.last] = loops[step.last];
-        addProducts(i, emitRowFactor(position, emitter.add(row, i)));
-      }
-      if (hasOffset)
-        addProducts(count, dot->emitOffset(emitter));
-      return sums;
-    };
-    ContractionSteps loopsOverK(emitter, root, steps, getStepPoints());
-    if (sumsInFloats)
-      loopsOverK.sumBlocksInFloats();
-    if (groupScale)
-      loopsOverK.scaleGroups(*groupScale, [&](ArrayRef<Index> loops, size_t i) {
-        return groupScale->emit(emitter, loops, emitter.add(panel, i / rowCount), panelWidth);
-      });
-    if (fetchesByChunks()) {
-      const bool isBound = isBoundByMemory();
-      const int64_t points = (isBound ? kPageBytes : kLineBytes) / getPointBytes();
-      loopsOverK.startChunks(std::max(points, getStepPoints()), [&, isBound](ArrayRef<Index> loops) {
-        emitPrefetchAhead(loops, panel, panelCount, isBound ? kPageBytes : kBytesAhead);
-      });
-    }
-    Sums sums = loopsOverK.emit(getLoops(at), Sums(rowCount * panelCount, zero), addStep);
-    if (!dot)
-      return sums;
-    Sums results;
-    for (int64_t number = 0; number != panelCount; ++number)
-      for (int64_t i = 0; i != count; ++i) {
-        Value sum = sums[number * rowCount + i];
-        if (hasOffset)
-          sum = arith::SubIOp::create(b, sum, sums[number * rowCount + count]);
-        results.push_back(dot->convertSum(emitter, sum));
-      }
-    return results;
-  };
-  auto emitAll = [&] {
-    emitPrefetchOfResults(points, panel, panelCount);
-    Sums sums = emitSums();
-    if (!keepsSums)
-      return emitResults(points, sums, panel, panelCount);
-    Buffer memory = emitter.getBuffer(sumsMemory, root.getAccumulatorType(),
-                                      {Index(count * panelCount), Index(panelWidth)}, /*readOnly=*/false);
-    for (auto [i, sum] : llvm::enumerate(sums)) {
-      ValueEmitter::LanesScope all(emitter, panelWidth);
-      emitter.store(sum, memory, {Index(i), Index(nullptr, 0, 1)});
-    }
-    emitter.emitLoop(0, count, 1, [&](Index i) {
-      Indices point(at);
-      setPoint(point, rowDims, emitter.add(row, i));
-      Sums own;
-      for (int64_t number = 0; number != panelCount; ++number) {
-        ValueEmitter::LanesScope all(emitter, panelWidth);
-        own.push_back(emitter.load(memory, {emitter.add(i, number * count), Index(nullptr, 0, 1)}));
-      }
-      emitResults(point, own, panel, panelCount);
-    });
-  };
-  ValueEmitter::LanesScope lanes(emitter, panelWidth);
-  if (masksLoads && panelCount == 1)
-    emitter.emitPanel(emitter.mul(panel, panelWidth), columns, panelWidth, emitAll);
-  else
-    emitAll();
-}
-
-/// Whether the registers that a tile's sums leave are fewer than those that they take.
-bool ContractionNest::fillsRegisters(int64_t count, int64_t panelCount) const {
-  const int64_t bits = root.getAccumulatorType().getIntOrFloatBitWidth();
-  const int64_t registers = std::max<int64_t>(1, panelWidth * bits / emitter.getTarget().vectorBits);
-  return 2 * count * panelCount * registers > emitter.getTarget().vectorRegisters;
-}
-
-/// Whether what follows the sums has a function that becomes a polynomial.
-bool ContractionNest::hasCostlyEpilogue() {
-  return llvm::any_of(emitter.getKernel().getBody().getOps<linalg::LinalgOp>(), [&](linalg::LinalgOp op) {
-    return root.op->isBeforeInBlock(op) && getBodyCost(op) >= kCostOfFunction;
-  });
-}
-
-void ContractionNest::emitResults(ArrayRef<Indices> points, const Sums &sums, Index panel, int64_t panelCount) {
-  for (int64_t number = 0; number != panelCount; ++number) {
-    Index current = emitter.add(panel, number);
-    auto own = ArrayRef<Value>(sums).slice(number * points.size(), points.size());
-    Index first = emitter.mul(current, panelWidth);
-    auto emitRows = [&] {
-      for (auto [point, sum] : llvm::zip_equal(points, own)) {
-        ValueEmitter::Scope scope(emitter);
-        Indices position = point;
-        position[columnDim->group.last] = emitter.add(first, Index(nullptr, 0, 1));
-        root.storeResults(emitter, results, position, *output->getIndices(position), sum);
-      }
-    };
-    if (emitter.getMask())
-      emitRows();
-    else
-      emitter.emitPanel(first, columns, panelWidth, emitRows);
-  }
-}
-
-Index ContractionNest::getFirstRow(Index tile) {
-  if (!rows.isConstant())
-    return emitter.mul(tile, tileRows);
-  int64_t count = llvm::divideCeil(rows.offset, tileRows);
-  return emitter.add(emitter.mul(tile, rows.offset / count), emitter.min(tile, rows.offset % count));
-}
-
-void ContractionNest::emitTiles(Index panel, int64_t panelCount) {
-  if (rows.isConstant()) {
-    int64_t count = llvm::divideCeil(rows.offset, tileRows), least = rows.offset / count, larger = rows.offset % count;
-    if (larger != 0)
-      emitter.emitLoop(tilesLower, emitter.min(tilesUpper, larger), 1,
-                       [&](Index tile) { emitTile(tile, emitter.mul(tile, least + 1), least + 1, panel, panelCount); });
-    emitter.emitLoop(emitter.max(tilesLower, larger), tilesUpper, 1, [&](Index tile) {
-      emitTile(tile, emitter.add(emitter.mul(tile, least), larger), least, panel, panelCount);
-    });
-    return;
-  }
-  Index full = emitter.div(rows, tileRows);
-  emitter.emitLoop(tilesLower, emitter.min(tilesUpper, full), 1,
-                   [&](Index tile) { emitTile(tile, emitter.mul(tile, tileRows), tileRows, panel, panelCount); });
-  // The last tile has fewer rows: tiles of 4, 2 and 1.
-  emitter.emitLoop(emitter.max(tilesLower, full), tilesUpper, 1, [&](Index tile) {
-    Index rest = emitter.mod(rows, tileRows);
-    for (int64_t count = llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(1, tileRows - 1))); count != 0;
-         count /= 2) {
-      Index before = emitter.mul(emitter.div(rest, 2 * count), 2 * count);
-      emitter.emitLoop(0, emitter.mod(emitter.div(rest, count), 2), 1, [&](Index) {
-        emitTile(tile, emitter.add(emitter.mul(tile, tileRows), before), count, panel, panelCount);
-      });
-    }
-  });
 }
 
 void ContractionNest::emitPanels(Index lower, Index upper, int64_t count) {

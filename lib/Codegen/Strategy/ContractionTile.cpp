@@ -1,0 +1,214 @@
+//===- ContractionTile.cpp - the register tile of a product ---===//
+//
+// Part of torchc, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "torchc/Codegen/ContractionNest.h"
+
+using namespace mlir;
+using namespace torchc;
+
+/// Of an epilogue with a polynomial, as `getBodyCost` counts.
+static constexpr double kCostOfFunction = 15;
+
+/// Sets what `linear` numbers: the coordinates of `dims`.
+void ContractionNest::setPoint(Indices &point, ArrayRef<Dim> dims, Index linear) {
+  Indices extents = llvm::map_to_vector<4>(dims, [](const Dim &dim) { return dim.group.extent; });
+  for (auto [dim, index] : llvm::zip_equal(dims, emitter.delinearize(linear, extents)))
+    point[dim.group.last] = index;
+}
+
+Indices ContractionNest::getLoops(ArrayRef<Index> point) {
+  Indices loops(root.op.getNumLoops(), Index(0));
+  AffineMap map = root.op.getMatchingIndexingMap(root.op.getDpsInitOperand(0));
+  Indices position = *output->getIndices(point);
+  for (auto [expr, index] : llvm::zip_equal(map.getResults(), position))
+    loops[cast<AffineDimExpr>(expr).getPosition()] = index;
+  return loops;
+}
+
+/// One step's NR columns of a panel; `number` counts the panels that run at once.
+Value ContractionNest::emitColumns(ArrayRef<Index> loops, Index panel, int64_t number) {
+  Index lane(nullptr, 0, 1);
+  if (packed)
+    return emitter.load(*packed, {getStep(loops).second, Index(number), lane});
+  if (dot)
+    return dot->emitColumns(emitter, loops, panel, panelWidth);
+  Value columns = groupScale ? groupScale->unscaled : root.columns->get();
+  return toFactor(root.emitColumns(emitter, loops, columns, panel, panelWidth));
+}
+
+Value ContractionNest::toFactor(Value element) {
+  if (!sumsInFloats)
+    return element;
+  Type type = isa<VectorType>(element.getType()) ? Type(emitter.getVectorType(getFactorType())) : getFactorType();
+  return arith::SIToFPOp::create(emitter.getBuilder(), type, element);
+}
+
+/// What one step takes of row `row` of the matrix, at a point of the loops.
+Value ContractionNest::emitRowFactor(ArrayRef<Index> loops, Index row) {
+  if (!copied)
+    return dot ? dot->emitRowGroup(emitter, loops) : toFactor(root.emitRowElement(emitter, loops));
+  Index rowInCopy = emitter.sub(row, getFirstRow(tilesLower)), step = loops[steps.back().last];
+  if (!dot)
+    return emitter.load(*copied, {rowInCopy, step});
+  Value group;
+  {
+    ValueEmitter::LanesScope lanes(emitter, dot->getPoints());
+    group = emitter.load(*copied, {rowInCopy, emitter.add(step, Index(nullptr, 0, 1))});
+  }
+  return dot->repeat(emitter, group);
+}
+
+void ContractionNest::emitTile(Index tile, Index row, int64_t count, Index panel, int64_t panelCount) {
+  ImplicitLocOpBuilder &b = emitter.getBuilder();
+  const bool keepsSums = sumsMemory && fillsRegisters(count, panelCount);
+  SmallVector<Indices> points(count, at);
+  for (int64_t i = 0; i != count; ++i)
+    setPoint(points[i], rowDims, emitter.add(row, i));
+  auto emitSums = [&]() -> Sums {
+    Value zero = arith::ConstantOp::create(b, b.getZeroAttr(emitter.getVectorType(getSumType())));
+    SmallVector<Indices> rowLoops = llvm::map_to_vector(points, [&](const Indices &point) { return getLoops(point); });
+    const bool hasOffset = dot && dot->hasOffset();
+    const int64_t rowCount = count + hasOffset;
+    auto addStep = [&](ArrayRef<Index> loops, ValueRange carried) {
+      Sums sums(carried), factors;
+      emitPrefetch(loops, tile, panel, panelCount);
+      for (int64_t number = 0; number != panelCount; ++number)
+        factors.push_back(emitColumns(loops, emitter.add(panel, number), number));
+      auto addProducts = [&](int64_t i, Value factor) {
+        for (int64_t number = 0; number != panelCount; ++number) {
+          Value &sum = sums[number * rowCount + i];
+          sum = dot ? dot->emitMultiplyAdd(emitter, factor, factors[number], sum)
+                    : root.emitMultiplyAdd(emitter, factor, factors[number], sum);
+        }
+      };
+      for (int64_t i = 0; i != count; ++i) {
+        Indices position = rowLoops[i];
+        for (const LoopGroup &step : steps)
+          position[step.last] = loops[step.last];
+        addProducts(i, emitRowFactor(position, emitter.add(row, i)));
+      }
+      if (hasOffset)
+        addProducts(count, dot->emitOffset(emitter));
+      return sums;
+    };
+    ContractionSteps loopsOverK(emitter, root, steps, getStepPoints());
+    if (sumsInFloats)
+      loopsOverK.sumBlocksInFloats();
+    if (groupScale)
+      loopsOverK.scaleGroups(*groupScale, [&](ArrayRef<Index> loops, size_t i) {
+        return groupScale->emit(emitter, loops, emitter.add(panel, i / rowCount), panelWidth);
+      });
+    if (fetchesByChunks())
+      fetchByChunks(loopsOverK, panel, panelCount);
+    Sums sums = loopsOverK.emit(getLoops(at), Sums(rowCount * panelCount, zero), addStep);
+    if (!dot)
+      return sums;
+    Sums results;
+    for (int64_t number = 0; number != panelCount; ++number)
+      for (int64_t i = 0; i != count; ++i) {
+        Value sum = sums[number * rowCount + i];
+        if (hasOffset)
+          sum = arith::SubIOp::create(b, sum, sums[number * rowCount + count]);
+        results.push_back(dot->convertSum(emitter, sum));
+      }
+    return results;
+  };
+  auto emitAll = [&] {
+    emitPrefetchOfResults(points, panel, panelCount);
+    Sums sums = emitSums();
+    if (!keepsSums)
+      return emitResults(points, sums, panel, panelCount);
+    Buffer memory = emitter.getBuffer(sumsMemory, root.getAccumulatorType(),
+                                      {Index(count * panelCount), Index(panelWidth)}, /*readOnly=*/false);
+    for (auto [i, sum] : llvm::enumerate(sums)) {
+      ValueEmitter::LanesScope all(emitter, panelWidth);
+      emitter.store(sum, memory, {Index(i), Index(nullptr, 0, 1)});
+    }
+    emitter.emitLoop(0, count, 1, [&](Index i) {
+      Indices point(at);
+      setPoint(point, rowDims, emitter.add(row, i));
+      Sums own;
+      for (int64_t number = 0; number != panelCount; ++number) {
+        ValueEmitter::LanesScope all(emitter, panelWidth);
+        own.push_back(emitter.load(memory, {emitter.add(i, number * count), Index(nullptr, 0, 1)}));
+      }
+      emitResults(point, own, panel, panelCount);
+    });
+  };
+  ValueEmitter::LanesScope lanes(emitter, panelWidth);
+  if (masksLoads && panelCount == 1)
+    emitter.emitPanel(emitter.mul(panel, panelWidth), columns, panelWidth, emitAll);
+  else
+    emitAll();
+}
+
+/// Whether the registers that a tile's sums leave are fewer than those that they take.
+bool ContractionNest::fillsRegisters(int64_t count, int64_t panelCount) const {
+  return 2 * count * panelCount * getRegistersOfPanel() > emitter.getTarget().vectorRegisters;
+}
+
+/// Whether what follows the sums has a function that becomes a polynomial.
+bool ContractionNest::hasCostlyEpilogue() {
+  return llvm::any_of(emitter.getKernel().getBody().getOps<linalg::LinalgOp>(), [&](linalg::LinalgOp op) {
+    return root.op->isBeforeInBlock(op) && getBodyCost(op) >= kCostOfFunction;
+  });
+}
+
+void ContractionNest::emitResults(ArrayRef<Indices> points, const Sums &sums, Index panel, int64_t panelCount) {
+  for (int64_t number = 0; number != panelCount; ++number) {
+    Index current = emitter.add(panel, number);
+    auto own = ArrayRef<Value>(sums).slice(number * points.size(), points.size());
+    Index first = emitter.mul(current, panelWidth);
+    auto emitRows = [&] {
+      for (auto [point, sum] : llvm::zip_equal(points, own)) {
+        ValueEmitter::Scope scope(emitter);
+        Indices position = point;
+        position[columnDim->group.last] = emitter.add(first, Index(nullptr, 0, 1));
+        root.storeResults(emitter, results, position, *output->getIndices(position), sum);
+      }
+    };
+    if (emitter.getMask())
+      emitRows();
+    else
+      emitter.emitPanel(first, columns, panelWidth, emitRows);
+  }
+}
+
+Index ContractionNest::getFirstRow(Index tile) {
+  if (!rows.isConstant())
+    return emitter.mul(tile, tileRows);
+  int64_t count = llvm::divideCeil(rows.offset, tileRows);
+  return emitter.add(emitter.mul(tile, rows.offset / count), emitter.min(tile, rows.offset % count));
+}
+
+void ContractionNest::emitTiles(Index panel, int64_t panelCount) {
+  if (rows.isConstant()) {
+    int64_t count = llvm::divideCeil(rows.offset, tileRows), least = rows.offset / count, larger = rows.offset % count;
+    if (larger != 0)
+      emitter.emitLoop(tilesLower, emitter.min(tilesUpper, larger), 1,
+                       [&](Index tile) { emitTile(tile, emitter.mul(tile, least + 1), least + 1, panel, panelCount); });
+    emitter.emitLoop(emitter.max(tilesLower, larger), tilesUpper, 1, [&](Index tile) {
+      emitTile(tile, emitter.add(emitter.mul(tile, least), larger), least, panel, panelCount);
+    });
+    return;
+  }
+  Index full = emitter.div(rows, tileRows);
+  emitter.emitLoop(tilesLower, emitter.min(tilesUpper, full), 1,
+                   [&](Index tile) { emitTile(tile, emitter.mul(tile, tileRows), tileRows, panel, panelCount); });
+  // The last tile has fewer rows: tiles of 4, 2 and 1.
+  emitter.emitLoop(emitter.max(tilesLower, full), tilesUpper, 1, [&](Index tile) {
+    Index rest = emitter.mod(rows, tileRows);
+    for (int64_t count = llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(1, tileRows - 1))); count != 0;
+         count /= 2) {
+      Index before = emitter.mul(emitter.div(rest, 2 * count), 2 * count);
+      emitter.emitLoop(0, emitter.mod(emitter.div(rest, count), 2), 1, [&](Index) {
+        emitTile(tile, emitter.add(emitter.mul(tile, tileRows), before), count, panel, panelCount);
+      });
+    }
+  });
+}
