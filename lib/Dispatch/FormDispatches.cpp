@@ -62,6 +62,10 @@ private:
   void pullDequantization(int index);
   void pullMovements(int index);
   bool tryPull(int into, int from);
+  /// The group of `producer`, if that is alone in it, only one op reads it, and group `index` may take it.
+  std::optional<int> findSingleProducer(int index, Operation *producer);
+  /// Moves the ops of a group to another.
+  void absorb(int into, int from);
 
   /// All ops that `op` must come after.
   SmallVector<Operation *> getPredecessors(Operation *op);
@@ -238,12 +242,24 @@ bool BlockGrouper::tryPull(int into, int from) {
     if (producer.kind != GroupKind::Single || !op || failed(group.rows.prepend(op)))
       return false;
   }
-  for (Operation *op : producer.ops)
-    groupOf[op] = into;
-  group.ops.append(producer.ops);
-  llvm::sort(group.ops, [&](Operation *a, Operation *b) { return position[a] < position[b]; });
-  producer.ops.clear();
+  absorb(into, from);
   return true;
+}
+
+void BlockGrouper::absorb(int into, int from) {
+  for (Operation *op : groups[from].ops)
+    groupOf[op] = into;
+  groups[into].ops.append(groups[from].ops);
+  llvm::sort(groups[into].ops, [&](Operation *a, Operation *b) { return position[a] < position[b]; });
+  groups[from].ops.clear();
+}
+
+std::optional<int> BlockGrouper::findSingleProducer(int index, Operation *producer) {
+  auto found = groupOf.find(producer);
+  if (!producer || found == groupOf.end() || found->second == index || !producer->hasOneUse() ||
+      groups[found->second].ops.size() != 1 || dependsByOthers(groups[index].ops, found->second))
+    return std::nullopt;
+  return found->second;
 }
 
 /// Takes producers into a Rows group of which nobody else reads results.
@@ -278,13 +294,9 @@ void BlockGrouper::pullPad(int index) {
   if (!window || window.getNumDpsInputs() == 0 || !keepsChannelsApart(window))
     return;
   auto pad = window.getDpsInputs()[0].getDefiningOp<tensor::PadOp>();
-  auto found = pad ? groupOf.find(pad) : groupOf.end();
-  if (!pad || found == groupOf.end() || !pad->hasOneUse() || !pad.getConstantPaddingValue() ||
-      groups[found->second].ops.size() != 1 || dependsByOthers(group.ops, found->second))
-    return;
-  groups[found->second].ops.clear();
-  group.ops.insert(group.ops.begin(), pad);
-  found->second = index;
+  std::optional<int> producer = pad && pad.getConstantPaddingValue() ? findSingleProducer(index, pad) : std::nullopt;
+  if (producer)
+    absorb(index, *producer);
 }
 
 /// Weights of few bits are widened where the product reads them: in memory they stay small.
@@ -300,13 +312,10 @@ void BlockGrouper::pullDequantization(int index) {
       continue;
     for (Value widened = operand->get(); widened != narrow;) {
       auto op = widened.getDefiningOp<linalg::GenericOp>();
-      auto found = groupOf.find(op);
-      if (found == groupOf.end() || !op->hasOneUse() || !isScalarBody(op) || groups[found->second].ops.size() != 1 ||
-          dependsByOthers(group.ops, found->second))
+      std::optional<int> producer = findSingleProducer(index, op);
+      if (!producer || !isScalarBody(op))
         break;
-      groups[found->second].ops.clear();
-      group.ops.insert(group.ops.begin(), op);
-      found->second = index;
+      absorb(index, *producer);
       widened = getWidenedInput(op)->get();
     }
   }
@@ -335,24 +344,16 @@ static bool readsThrough(OpOperand &operand) {
 /// Takes slices and pairs that nobody else reads into the group, such as the halves of a rotary embedding.
 void BlockGrouper::pullMovements(int index) {
   Group &group = groups[index];
-  auto findOperand = [&]() -> Operation * {
+  auto findProducer = [&]() -> std::optional<int> {
     for (Operation *op : group.ops)
-      for (OpOperand &operand : op->getOpOperands()) {
-        Operation *producer = operand.get().getDefiningOp();
-        auto found = groupOf.find(producer);
-        if (producer && found != groupOf.end() && found->second != index && producer->hasOneUse() &&
-            groups[found->second].ops.size() == 1 && readsThrough(operand) &&
-            !dependsByOthers(group.ops, found->second))
+      for (OpOperand &operand : op->getOpOperands())
+        if (std::optional<int> producer = findSingleProducer(index, operand.get().getDefiningOp());
+            producer && readsThrough(operand))
           return producer;
-      }
-    return nullptr;
+    return std::nullopt;
   };
-  while (Operation *producer = findOperand()) {
-    groups[groupOf[producer]].ops.clear();
-    groupOf[producer] = index;
-    group.ops.push_back(producer);
-    llvm::sort(group.ops, [&](Operation *a, Operation *b) { return position[a] < position[b]; });
-  }
+  while (std::optional<int> producer = findProducer())
+    absorb(index, *producer);
 }
 
 //===----------------------------------------------------------------------===//
