@@ -48,6 +48,9 @@ static double countBytes(Type type) {
 /// Whether the kernel reads only some elements of `tensor`, at places that it computes or at those of a slice.
 static bool isLookedUp(Value tensor) {
   return llvm::all_of(tensor.getUsers(), [](Operation *user) {
+    // Packed weights in their own order are but a view.
+    if (auto unpack = dyn_cast<linalg::UnPackOp>(user))
+      return isLookedUp(unpack.getResult());
     return isa<tensor::ExtractOp, tensor::ExtractSliceOp, tensor::DimOp>(user);
   });
 }
