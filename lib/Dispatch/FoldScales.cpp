@@ -45,8 +45,8 @@ struct Step {
   Value operand;
 };
 
-/// A contraction or convolution with constant weights, and the elementwise op that
-/// reads its result.
+/// A contraction or convolution with constant weights, and the elementwise op or the
+/// reduction that reads its result.
 struct ScaledAnchor {
   linalg::LinalgOp anchor;
   OpOperand *weight;
@@ -107,7 +107,8 @@ bool ScaledAnchor::isPerChannel(Value value) {
     return false;
   OpOperand *operand = consumer.getMatchingOpOperand(argument);
   AffineMap map = consumer.getMatchingIndexingMap(operand);
-  return isComputedOfConstants(operand->get()) && map.isProjectedPermutation() &&
+  // What a sum starts from is no addend of each of its terms.
+  return consumer.isDpsInput(operand) && isComputedOfConstants(operand->get()) && map.isProjectedPermutation() &&
          llvm::all_of(map.getResults(), [&](AffineExpr expr) {
            return llvm::is_contained(places, cast<AffineDimExpr>(expr).getPosition());
          });
@@ -116,7 +117,8 @@ bool ScaledAnchor::isPerChannel(Value value) {
 FailureOr<ScaledAnchor> ScaledAnchor::match(linalg::GenericOp consumer) {
   ScaledAnchor found{};
   found.consumer = consumer;
-  if (getRole(consumer) != OpRole::Elementwise)
+  // A reduction does the same to each element before it reduces them.
+  if (OpRole role = getRole(consumer); role != OpRole::Elementwise && role != OpRole::Reduction)
     return failure();
   for (OpOperand *input : consumer.getDpsInputOperands()) {
     auto anchor = input->get().getDefiningOp<linalg::LinalgOp>();

@@ -39,6 +39,37 @@ func.func @batch_norm(%x: tensor<1x3x3x2xf32>) -> tensor<1x3x3x2xf32> {
   return %r : tensor<1x3x3x2xf32>
 }
 
+// The last batch norm of a network, where a mean over the image reads it: what the sum starts from is no shift.
+// CHECK-LABEL: func.func @pooled
+// CHECK-DAG: %[[T:.*]] = arith.constant dense<[1.000000e+01, 2.000000e+01]> : tensor<2xf32>
+// CHECK-DAG: %[[W:.*]] = arith.constant dense<{{\[\[\[\[2.000000e\+00, 6.000000e\+00\], \[6.000000e\+00, 1.200000e\+01\]\]\]\]}}> : tensor<1x1x2x2xf32>
+// CHECK: %[[C:.*]] = linalg.conv_2d_nhwc_hwcf {{.*}} ins(%{{.*}}, %[[W]]
+// CHECK: linalg.generic {{.*}} ins(%[[C]], %[[T]] : tensor<1x3x3x2xf32>, tensor<2xf32>)
+// CHECK-NEXT: ^bb0(%[[X:.*]]: f32, %[[S:.*]]: f32, %[[SUM:.*]]: f32):
+// CHECK-NEXT: %[[Y:.*]] = arith.addf %[[X]], %[[S]]
+// CHECK-NEXT: arith.addf %[[SUM]], %[[Y]]
+func.func @pooled(%x: tensor<1x3x3x2xf32>) -> tensor<2xf32> {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense<[[[[1.0, 2.0], [3.0, 4.0]]]]> : tensor<1x1x2x2xf32>
+  %e = tensor.empty() : tensor<1x3x3x2xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<1x3x3x2xf32>) -> tensor<1x3x3x2xf32>
+  %c = linalg.conv_2d_nhwc_hwcf {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+      ins(%x, %w : tensor<1x3x3x2xf32>, tensor<1x1x2x2xf32>) outs(%f : tensor<1x3x3x2xf32>) -> tensor<1x3x3x2xf32>
+  %s = arith.constant dense<[2.0, 3.0]> : tensor<2xf32>
+  %t = arith.constant dense<[10.0, 20.0]> : tensor<2xf32>
+  %em = tensor.empty() : tensor<2xf32>
+  %fm = linalg.fill ins(%zero : f32) outs(%em : tensor<2xf32>) -> tensor<2xf32>
+  %r = linalg.generic {indexing_maps = [#id4, #channel, #channel, #channel], iterator_types = ["reduction", "reduction", "reduction", "parallel"]}
+      ins(%c, %s, %t : tensor<1x3x3x2xf32>, tensor<2xf32>, tensor<2xf32>) outs(%fm : tensor<2xf32>) {
+  ^bb0(%a: f32, %b: f32, %d: f32, %o: f32):
+    %0 = arith.mulf %a, %b : f32
+    %1 = arith.addf %0, %d : f32
+    %2 = arith.addf %o, %1 : f32
+    linalg.yield %2 : f32
+  } -> tensor<2xf32>
+  return %r : tensor<2xf32>
+}
+
 // A number behind a linear layer, and nothing to add.
 // CHECK-LABEL: func.func @scalar
 // CHECK: %[[W:.*]] = arith.constant dense<{{\[\[5.000000e-01, 1.000000e\+00\], \[1.500000e\+00, 2.000000e\+00\]\]}}>
