@@ -91,10 +91,22 @@ static bool shouldFuse(OpOperand *fused) {
   return !isRepeated || hasCheapBody(producer);
 }
 
-/// Whether an op moves to the other side of the reshape that `operand` reads.
+/// Whether an op moves to the other side of the reshape that `operand` reads. Not where another operand tells dims of a
+/// group apart: a part of the reshape would stay where it is, and the rest stand behind the op as well.
 static bool shouldMoveBehindExpand(OpOperand *operand) {
   auto reshape = operand->get().getDefiningOp<tensor::ExpandShapeOp>();
-  return reshape && isa<linalg::GenericOp>(operand->getOwner()) && getComputer(reshape.getSrc());
+  auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
+  if (!reshape || !consumer || !getComputer(reshape.getSrc()))
+    return false;
+  AffineMap read = consumer.getMatchingIndexingMap(operand);
+  return llvm::all_of(reshape.getReassociationIndices(), [&](ArrayRef<int64_t> group) {
+    return llvm::all_of(consumer.getIndexingMapsArray(), [&](AffineMap map) {
+      const bool usesFirst = llvm::is_contained(map.getResults(), read.getResult(group.front()));
+      return llvm::all_of(group.drop_front(), [&](int64_t dim) {
+        return llvm::is_contained(map.getResults(), read.getResult(dim)) == usesFirst;
+      });
+    });
+  });
 }
 
 /// True if all operands know the same extents, where their indices are loops.

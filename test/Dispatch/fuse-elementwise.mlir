@@ -196,6 +196,34 @@ func.func @groups(%x: tensor<1x1x8xf32>, %s: tensor<16x2xf32>) -> tensor<1x16xf3
   return %y : tensor<1x16xf32>
 }
 
+// A number for each row and column, the same for all heads: the dims of a row and its heads are not one dim here, so that
+// the reshape stays where it is, all of it.
+#heads = affine_map<(d0, d1, d2, d3) -> (d0, d1, d2, d3)>
+#angle = affine_map<(d0, d1, d2, d3) -> (d1, d3)>
+
+// CHECK-LABEL: func.func @rotation
+// CHECK: %[[HEADS:.*]] = tensor.expand_shape %{{.*}} {{\[}}[0, 1], [2, 3]]
+// CHECK: linalg.generic {{.*}} ins(%[[HEADS]], %arg1 : tensor<1x8x2x4xf32>, tensor<8x4xf32>)
+// CHECK-NOT: tensor.collapse_shape
+// CHECK: return
+func.func @rotation(%x: tensor<8x8xf32>, %angles: tensor<8x4xf32>) -> tensor<1x8x2x4xf32> {
+  %e = tensor.empty() : tensor<8x8xf32>
+  %product = linalg.generic {indexing_maps = [#id2, #id2], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<8x8xf32>) outs(%e : tensor<8x8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = math.exp %a : f32
+    linalg.yield %r : f32
+  } -> tensor<8x8xf32>
+  %heads = tensor.expand_shape %product [[0, 1], [2, 3]] output_shape [1, 8, 2, 4] : tensor<8x8xf32> into tensor<1x8x2x4xf32>
+  %e4 = tensor.empty() : tensor<1x8x2x4xf32>
+  %rotated = linalg.generic {indexing_maps = [#heads, #angle, #heads], iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%heads, %angles : tensor<1x8x2x4xf32>, tensor<8x4xf32>) outs(%e4 : tensor<1x8x2x4xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %r = arith.mulf %a, %b : f32
+    linalg.yield %r : f32
+  } -> tensor<1x8x2x4xf32>
+  return %rotated : tensor<1x8x2x4xf32>
+}
+
 // A mask that lets all keys through is no input of attention; one that differs stays.
 #query = affine_map<(b, l, n, s, k) -> (b, l, k)>
 #key = affine_map<(b, l, n, s, k) -> (b, s, k)>
