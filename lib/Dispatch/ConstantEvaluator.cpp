@@ -144,6 +144,17 @@ bool ConstantEvaluator::isEvaluable(Operation *op) {
       .Default([](Operation *) { return false; });
 }
 
+/// Whether a kernel would make the elements for others to read. Those of one operand, repeated, are read where they
+/// are.
+static bool makesTable(Operation *op) {
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  return isa<tensor::ConcatOp, linalg::PackOp>(op) ||
+         (linalgOp && llvm::all_of(linalgOp.getBlock()->getTerminator()->getOperands(), [](Value element) {
+            Operation *computer = element.getDefiningOp();
+            return computer && !isa<tensor::ExtractOp>(computer);
+          }));
+}
+
 std::optional<ConstantEvaluator::Source> ConstantEvaluator::computeSource(Value tensor) {
   auto type = dyn_cast<RankedTensorType>(tensor.getType());
   Operation *op = tensor.getDefiningOp();
@@ -175,7 +186,7 @@ std::optional<ConstantEvaluator::Source> ConstantEvaluator::computeSource(Value 
   op->walk([&](tensor::ExtractOp extract) { read.insert(extract.getTensor()); });
   if (!llvm::all_of(read, addSource))
     return std::nullopt;
-  const int64_t most = std::max(kSmallBytes, 2 * all.bytes);
+  const int64_t most = std::max({kSmallBytes, 2 * all.bytes, makesTable(op) ? tableBytes : 0});
   const bool isView = isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp, tensor::ExtractSliceOp>(op);
   if (isView ? all.isWorthMemory : bytes <= most)
     return Source{std::min(all.bytes, bytes), true};

@@ -23,7 +23,9 @@ namespace torchc {
 /// slices, splats and most reshapes are views.
 class ConstantEvaluator {
 public:
-  ConstantEvaluator(mlir::ModuleOp module, WeightStore &weights) : symbols(module), weights(weights) {}
+  /// Up to `tableBytes`, numbers that are computed are constants whatever they are computed of.
+  ConstantEvaluator(mlir::ModuleOp module, WeightStore &weights, int64_t tableBytes = 0)
+      : symbols(module), weights(weights), tableBytes(tableBytes) {}
 
   /// Whether `evaluate` may be asked for the tensor: it is a constant, an immutable
   /// global, or computed of those by ops that the evaluator knows. What takes more
@@ -62,6 +64,7 @@ private:
 
   mlir::SymbolTable symbols;
   WeightStore &weights;
+  int64_t tableBytes;
   llvm::DenseMap<mlir::Value, std::optional<Source>> sources;
   llvm::DenseMap<mlir::Value, ConstantTensor> known; ///< Of values with several users.
 };

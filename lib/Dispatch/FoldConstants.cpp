@@ -34,7 +34,8 @@ namespace {
 
 class Folder {
 public:
-  Folder(ModuleOp module, WeightStore &weights) : module(module), weights(weights), evaluator(module, weights) {}
+  Folder(ModuleOp module, WeightStore &weights, int64_t tableBytes)
+      : module(module), weights(weights), evaluator(module, weights, tableBytes) {}
   void run();
 
 private:
@@ -260,8 +261,9 @@ void Folder::run() {
 
 namespace {
 struct FoldConstants : torchc::impl::FoldConstantsBase<FoldConstants> {
+  using FoldConstantsBase::FoldConstantsBase;
   void runOnOperation() override {
-    Folder(getOperation(), getContext().getLoadedDialect<torch::TorchDialect>()->getWeights()).run();
+    Folder(getOperation(), getContext().getLoadedDialect<torch::TorchDialect>()->getWeights(), tableBytes).run();
   }
 };
 } // namespace

@@ -73,6 +73,9 @@ static void addLowerPasses(OpPassManager &manager, const PipelineOptions &) {
   manager.addPass(createCSEPass());
 }
 
+/// Larger tables of numbers that need no weights are computed at each call: a part of a second-level cache, in bytes.
+static constexpr int64_t kLargestTable = 256 << 10;
+
 /// Rewrites that only make the program faster.
 static void addDispatchOptimizations(OpPassManager &manager) {
   manager.addNestedPass<func::FuncOp>(createFormAttention());
@@ -88,8 +91,9 @@ static void addDispatchOptimizations(OpPassManager &manager) {
   manager.addPass(createNarrowWeights());
   manager.addNestedPass<func::FuncOp>(createKeepChannelsFirst());
   manager.addNestedPass<func::FuncOp>(createPackWeights());
-  // No canonicalizer in between: it takes packing and unpacking for nothing.
-  manager.addPass(createFoldConstants());
+  // No canonicalizer in between: it takes packing and unpacking for nothing. Positions and masks that were not fused by
+  // now would be kernels.
+  manager.addPass(createFoldConstants({kLargestTable}));
 }
 
 static void addDispatchPasses(OpPassManager &manager, const PipelineOptions &options) {

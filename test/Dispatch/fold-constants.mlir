@@ -1,4 +1,5 @@
 // RUN: torchc-opt %s --torchc-fold-constants | FileCheck %s
+// RUN: torchc-opt %s --torchc-fold-constants=table-bytes=16384 | FileCheck %s --check-prefix=TABLE
 
 #id1 = affine_map<(d0) -> (d0)>
 #id2 = affine_map<(d0, d1) -> (d0, d1)>
@@ -186,6 +187,8 @@ func.func @sums() -> (tensor<2xi32>, tensor<2xbf16>) {
 // CHECK-LABEL: func.func @broadcast
 // CHECK: %[[X:.*]] = arith.constant dense<[-1.000000e+00, -2.000000e+00]>
 // CHECK: linalg.generic {{.*}} ins(%[[X]] : tensor<2xf32>)
+// TABLE-LABEL: func.func @broadcast
+// TABLE: linalg.generic
 func.func @broadcast() -> tensor<1000x2xf32> {
   %x = arith.constant dense<[1.0, 2.0]> : tensor<2xf32>
   %e = tensor.empty() : tensor<2xf32>
@@ -197,6 +200,24 @@ func.func @broadcast() -> tensor<1000x2xf32> {
     linalg.yield %a : f32
   } -> tensor<1000x2xf32>
   return %r : tensor<1000x2xf32>
+}
+
+// Nor are numbers that are computed of less, such as a mask, unless a table may take so much.
+// CHECK-LABEL: func.func @mask
+// CHECK: linalg.generic
+// TABLE-LABEL: func.func @mask
+// TABLE: %[[MASK:.*]] = ml_program.global_load_const @constant : tensor<100x100xi1>
+// TABLE-NEXT: return %[[MASK]]
+func.func @mask() -> tensor<100x100xi1> {
+  %e = tensor.empty() : tensor<100x100xi1>
+  %m = linalg.generic {indexing_maps = [#id2], iterator_types = ["parallel", "parallel"]} outs(%e : tensor<100x100xi1>) {
+  ^bb0(%o: i1):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %c = arith.cmpi sle, %j, %i : index
+    linalg.yield %c : i1
+  } -> tensor<100x100xi1>
+  return %m : tensor<100x100xi1>
 }
 
 // Integers that take too much memory as they are, but fit a byte each: their user widens them.

@@ -39,12 +39,13 @@ def FoldConstants : Pass<"torchc-fold-constants", "mlir::ModuleOp"> {
   let description = [{
     Before: ops on weights and constants among all others. After: their results
     are constants themselves, unless they take far more memory than what they
-    are computed of. What comes of weights is a weight, in the side store; what
+    are computed of, and more than `table-bytes`. What comes of weights is a weight, in the side store; what
     comes of constants in the IR stays there if it is small; what is one number
     everywhere is a splat. Weights that nothing reads any more are gone.
 
     What would fail when it runs (an index beyond the end) is left to fail then.
   }];
+  let options = [Option<"tableBytes", "table-bytes", "int64_t", "0", "What numbers may take that are computed of less">];
   let dependentDialects = ["torchc::torch::TorchDialect", "mlir::arith::ArithDialect", "mlir::ml_program::MLProgramDialect"];
 }
 
