@@ -77,7 +77,8 @@ def test_erf_of_few_lanes(lanes):
 DOUBLE = {
     "exp": (-745, 709, 1.5), "exp2": (-1074, 1023, 1.5), "log": (0, 10, 2.5), "log2": (0, 10, 3), "log10": (0, 1000, 2.5),
     "log1p": (-1, 10, 2.5), "sin": (-100, 100, 2), "cos": (-1e5, 1e5, 2), "tan": (-20, 20, 4), "atan": (-100, 100, 4),
-    "tanh": (-10, 10, 4), "sinh": (-5, 5, 4), "cosh": (-80, 80, 4), "expm1": (-5, 5, 3),
+    "tanh": (-10, 10, 4), "sinh": (-5, 5, 4), "cosh": (-80, 80, 4), "expm1": (-5, 5, 3), "acosh": (1, 50, 2.5),
+    "asinh": (-50, 50, 3), "atanh": (-1, 1, 3), "rsqrt": (0, 10, 1.6), "sqrt": (0, 10, 0.51), "roundeven": (-20, 20, 0),
 }
 
 
@@ -101,13 +102,16 @@ def make_table():
              "Made by `python test/Codegen/test_math.py`.", "",
              "| function | f32, range | f32, ulp | f64, range | f64, ulp |", "|---|---|---|---|---|"]
     span = lambda low, high: f"{low:g} to {high:g}"
+    error = lambda limit: f"{limit:g}" if limit > 0.51 else "exact"
     for name, (_, low, high, limit, floor) in sorted(UNARY.items()):
-        single = f"{limit:g}" if limit > 0.51 else "exact"
-        single += f", or {floor:g} near 0" if floor else ""
+        single = error(limit) + (f", or {floor:g} near 0" if floor else "")
         double = DOUBLE.get(name)
-        lines.append(f"| {name} | {span(low, high)} | {single} | {span(*double[:2]) if double else ''} | {f'{double[2]:g}' if double else ''} |")
-    lines += ["| pow | 0.01 to 30, and special values | 1 | | |", "| atan2 | -5 to 5, and special values | 4 | | |",
-              "| fmod | -100 to 100 by -7 to 7 | exact | | |", "", "f16 and bf16 are computed in f32 and rounded once."]
+        lines.append(f"| {name} | {span(low, high)} | {single} | {span(*double[:2]) if double else ''} | {error(double[2]) if double else ''} |")
+    lines += ["| pow | 0.01 to 30, and special values | 1 | 0.01 to 30 by -150 to 150, and near 1 by up to 1e6 | 2 |",
+              "| atan2 | -5 to 5, and special values | 4 | -5 to 5, and special values | 4 |",
+              "| fmod | -100 to 100 by -7 to 7 | exact | -100 to 100 by -7 to 7 | exact |", "",
+              "f16 and bf16 are computed in f32 and rounded once. acos, asin and erf of f64 are formulas of the Lower stage:",
+              "at most 4 ulp. So is erfc: at most 8 (`test/EndToEnd/test_core_operators.py`)."]
     return "\n".join(lines) + "\n"
 
 
@@ -115,27 +119,44 @@ def test_table():
     assert (ROOT / "docs/Reference/MathFunctions.md").read_text() == make_table()
 
 
-def test_pow():
-    grid = np.array([0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 0.5, -0.5, 2.5, 1e30, 1e-30, np.inf, -np.inf, np.nan], np.float32)
-    x, y = [np.concatenate([g.ravel(), RNG.uniform(0.01, 30, 2000).astype(np.float32)]) for g in np.meshgrid(grid, grid)]
-    z = elementwise("pow", ["f32", "f32"], "f32", "%r = math.powf %a, %b : f32\nlinalg.yield %r : f32", [x, y], "f")
+WIDER = {np.float32: np.float64, np.float64: np.longdouble}
+TYPES = pytest.mark.parametrize("dtype", WIDER, ids=["f32", "f64"])
+
+
+def binary(name, op, x, y):
+    element = "f64" if x.dtype == np.float64 else "f32"
+    return elementwise(name, [element] * 2, element, f"%r = {op} %a, %b : {element}\nlinalg.yield %r : {element}", [x, y],
+                       "d" if element == "f64" else "f")
+
+
+@TYPES
+def test_pow(dtype):
+    grid = np.array([0.0, -0.0, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0, 0.5, -0.5, 2.5, 1e30, 1e-30, np.inf, -np.inf, np.nan], dtype)
+    x, y = [np.concatenate([g.ravel(), RNG.uniform(0.01, 30, 2000).astype(dtype)]) for g in np.meshgrid(grid, grid)]
+    if dtype == np.float64:
+        near = RNG.uniform(-700, 700, 20000)
+        bases = np.concatenate([RNG.uniform(0.01, 30, 20000), 1 + RNG.uniform(-1e-3, 1e-3, 20000), [5e-324, 1e-310, 1e308, 10, 1.5]])
+        exponents = np.concatenate([RNG.uniform(-150, 150, 20000), near * 1e3, [0.5, -1, 1, -323.5, 1e300]])
+        x, y = np.concatenate([x, bases]), np.concatenate([y, exponents])
+    z = binary("pow", "math.powf", x, y)
     with np.errstate(all="ignore"):
-        assert ulps(z, np.power(x.astype(np.float64), y.astype(np.float64))) <= 1
+        assert ulps(z, np.power(x.astype(WIDER[dtype]), y.astype(WIDER[dtype]))) <= (1 if dtype == np.float32 else 2)
 
 
-def test_fmod():
-    x, y = RNG.uniform(-100, 100, 3000).astype(np.float32), RNG.uniform(-7, 7, 3000).astype(np.float32)
+@TYPES
+def test_fmod(dtype):
+    x, y = RNG.uniform(-100, 100, 3000).astype(dtype), RNG.uniform(-7, 7, 3000).astype(dtype)
     x[:4], y[:4] = [5, -5, 1e8, 3], [np.inf, 2.5, 3, 0]
-    z = elementwise("fmod", ["f32", "f32"], "f32", "%r = arith.remf %a, %b : f32\nlinalg.yield %r : f32", [x, y], "f")
     with np.errstate(all="ignore"):
-        np.testing.assert_array_equal(z, np.fmod(x, y))
+        np.testing.assert_array_equal(binary("fmod", "arith.remf", x, y), np.fmod(x, y))
 
 
-def test_atan2():
-    grid = np.array([0.0, -0.0, 1.0, -1.0, 1e30, -1e-30, np.inf, -np.inf, np.nan], np.float32)
-    y, x = [np.concatenate([g.ravel(), RNG.uniform(-5, 5, 2000).astype(np.float32)]) for g in np.meshgrid(grid, grid)]
-    z = elementwise("atan2", ["f32", "f32"], "f32", "%r = math.atan2 %a, %b : f32\nlinalg.yield %r : f32", [y, x], "f")
-    assert ulps(z, np.arctan2(y.astype(np.float64), x.astype(np.float64))) <= 4
+@TYPES
+def test_atan2(dtype):
+    grid = np.array([0.0, -0.0, 1.0, -1.0, 1e30, -1e-30, np.inf, -np.inf, np.nan], dtype)
+    y, x = [np.concatenate([g.ravel(), RNG.uniform(-5, 5, 2000).astype(dtype)]) for g in np.meshgrid(grid, grid)]
+    z = binary("atan2", "math.atan2", y, x)
+    assert ulps(z, np.arctan2(y.astype(WIDER[dtype]), x.astype(WIDER[dtype]))) <= 4
 
 
 if __name__ == "__main__":

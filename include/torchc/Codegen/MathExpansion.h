@@ -75,12 +75,29 @@ public:
   mlir::Value truncate(mlir::Value x) { return mlir::arith::TruncFOp::create(b, shaped(b.getF32Type()), x); }
 
   // Functions of f64.
-  mlir::Value exp64(mlir::Value x);
+  mlir::Value exp64(mlir::Value x) { return exp64({x, nullptr}); }
   mlir::Value log64(mlir::Value x);
+  /// exp(y log x) for x >= 0.
+  mlir::Value pow64(mlir::Value x, mlir::Value y);
 
   mlir::ImplicitLocOpBuilder &b;
 
 private:
+  /// A number as the sum of two, of which the second is less than a unit in the last place of the first, or null.
+  struct Pair {
+    mlir::Value high, low;
+  };
+  /// Of numbers of which the first is the larger one, or 0.
+  Pair add(Pair x, Pair y);
+  Pair mul(Pair x, Pair y);
+  /// exp(x)
+  mlir::Value exp64(Pair x);
+  /// x = 2^e m, sqrt(1/2) <= m < sqrt(2): {e, m}.
+  std::pair<mlir::Value, mlir::Value> splitExponent(mlir::Value x);
+  /// log(x) at 0, below it, at infinity and of NaN, else `value`.
+  mlir::Value selectSpecialLogs(mlir::Value x, mlir::Value value);
+  /// log(x) to some 64 bits, for a finite x > 0.
+  Pair logPair(mlir::Value x);
   /// What the formula is part of, if anything; its attributes say what the CPU has.
   mlir::LLVM::LLVMFuncOp getFunction() const;
   /// Whether one instruction scales by a power of two that is a float, however large.

@@ -15,6 +15,10 @@
 using namespace mlir;
 using namespace torchc;
 
+// ln 2 in two parts.
+static constexpr double kLn2High = 0.693147180369123816490;
+static constexpr double kLn2Low = 1.90821492927058770002e-10;
+
 bool torchc::isSingle(Value value) { return getElementTypeOrSelf(value.getType()).isF32(); }
 bool torchc::isDouble(Value value) { return getElementTypeOrSelf(value.getType()).isF64(); }
 
@@ -149,22 +153,33 @@ Value Formula::scaleUnlessNaN(Value value, Value n, Value x) {
 
 Value Formula::scaleNormal(Value x, Value n) { return mul(x, powerOfTwo(toInt(n), n.getType())); }
 
+Formula::Pair Formula::add(Pair x, Pair y) {
+  Value sum = add(x.high, y.high);
+  return {sum, add(add(sub(x.high, sum), y.high), add(x.low, y.low))};
+}
+
+Formula::Pair Formula::mul(Pair x, Pair y) {
+  Value product = mul(x.high, y.high);
+  return {product, add(fma(x.high, y.high, neg(product)), add(mul(x.high, y.low), mul(x.low, y.high)))};
+}
+
 // exp(x) = 2^n e^r, n = round(x / ln 2), |r| <= ln 2 / 2: Taylor's series to r^13.
-Value Formula::exp64(Value x) {
-  Type type = x.getType();
-  Value inRange = clampExponent(x, -746, 710);
+Value Formula::exp64(Pair x) {
+  Type type = x.high.getType();
+  Value inRange = clampExponent(x.high, -746, 710);
   Value n = round(mul(inRange, constant(1.4426950408889634, type)));
   // The first product is exact: n has 11 bits, the constant 33.
-  Value r = mulAdd(n, constant(-0.693147180369123816490, type), inRange);
-  r = mulAdd(n, constant(-1.90821492927058770002e-10, type), r);
+  Value r = mulAdd(n, constant(-kLn2High, type), inRange);
+  r = mulAdd(n, constant(-kLn2Low, type), r);
+  if (x.low)
+    r = add(r, x.low);
   SmallVector<double> series{1};
   for (int i = 1; i <= 13; ++i)
     series.push_back(series.back() / i);
-  return scaleUnlessNaN(polynomial(r, series), n, x);
+  return scaleUnlessNaN(polynomial(r, series), n, x.high);
 }
 
-// log(2^e m) = e ln 2 + 2 atanh(s), s = (m - 1) / (m + 1), sqrt(1/2) <= m < sqrt(2).
-Value Formula::log64(Value x) {
+std::pair<Value, Value> Formula::splitExponent(Value x) {
   Type type = x.getType();
   Type i64 = b.getI64Type();
   Value tiny = less(x, constant(2.2250738585072014e-308, type));
@@ -177,7 +192,22 @@ Value Formula::log64(Value x) {
   Value m = arith::BitcastOp::create(b, type, mantissa);
   Value small = arith::TruncIOp::create(b, shaped(b.getI32Type()), exponent);
   Value e = arith::SIToFPOp::create(b, type, small);
-  e = select(tiny, sub(e, constant(54, type)), e);
+  return {select(tiny, sub(e, constant(54, type)), e), m};
+}
+
+Value Formula::selectSpecialLogs(Value x, Value value) {
+  Type type = x.getType();
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  value = select(compare(arith::CmpFPredicate::OEQ, x, constant(infinity, type)), x, value);
+  value = select(compare(arith::CmpFPredicate::OEQ, x, constant(0, type)), constant(-infinity, type), value);
+  Value negative = compare(arith::CmpFPredicate::ULT, x, constant(0, type));
+  return select(negative, constant(std::numeric_limits<double>::quiet_NaN(), type), value);
+}
+
+// log(2^e m) = e ln 2 + 2 atanh(s), s = (m - 1) / (m + 1), sqrt(1/2) <= m < sqrt(2).
+Value Formula::log64(Value x) {
+  Type type = x.getType();
+  auto [e, m] = splitExponent(x);
   Value f = sub(m, constant(1, type));
   Value s = div(f, add(m, constant(1, type)));
   Value z = mul(s, s);
@@ -185,11 +215,40 @@ Value Formula::log64(Value x) {
   for (int i = 1; i <= 11; ++i)
     series.push_back(2.0 / (2 * i + 1));
   Value rest = mul(mul(s, z), polynomial(z, series));
-  Value value = mulAdd(e, constant(0.693147180369123816490, type),
-                       add(mulAdd(e, constant(1.90821492927058770002e-10, type), rest), mul(s, constant(2, type))));
-  constexpr double infinity = std::numeric_limits<double>::infinity();
-  value = select(compare(arith::CmpFPredicate::OEQ, x, constant(infinity, type)), x, value);
-  value = select(compare(arith::CmpFPredicate::OEQ, x, constant(0, type)), constant(-infinity, type), value);
-  Value negative = compare(arith::CmpFPredicate::ULT, x, constant(0, type));
-  return select(negative, constant(std::numeric_limits<double>::quiet_NaN(), type), value);
+  Value value =
+      mulAdd(e, constant(kLn2High, type), add(mulAdd(e, constant(kLn2Low, type), rest), mul(s, constant(2, type))));
+  return selectSpecialLogs(x, value);
+}
+
+// The same: 2 atanh(s) = s (2 + z (2/3 + z (2/5 + ...))), the first two terms of which are pairs.
+Formula::Pair Formula::logPair(Value x) {
+  Type type = x.getType();
+  auto [e, m] = splitExponent(x);
+  Value zero = constant(0, type), one = constant(1, type);
+  // m + 1 may be rounded: by m - (sum - 1), which is exact.
+  Value f = sub(m, one), sum = add(m, one);
+  Value quotient = div(f, sum);
+  Value rest = sub(fma(neg(quotient), sum, f), mul(quotient, sub(m, sub(sum, one))));
+  Pair s{quotient, div(rest, sum)};
+  Pair z = mul(s, s);
+  SmallVector<double> series;
+  for (int i = 2; i <= 12; ++i)
+    series.push_back(2.0 / (2 * i + 1));
+  Pair factor{constant(2.0 / 3, type), constant(3.700743415417188e-17, type)};
+  factor = add(factor, {mul(z.high, polynomial(z.high, series)), zero});
+  factor = add({constant(2, type), zero}, mul(z, factor));
+  Pair log = add({mul(e, constant(kLn2High, type)), mul(e, constant(kLn2Low, type))}, mul(s, factor));
+  Value high = add(log.high, log.low);
+  return {high, add(sub(log.high, high), log.low)};
+}
+
+// A relative error of the exponent would be one of as many units in the last place as the exponent is large.
+Value Formula::pow64(Value x, Value y) {
+  Type type = x.getType();
+  Pair log = logPair(x);
+  Value high = selectSpecialLogs(x, log.high), exponent = mul(y, high);
+  Value low = add(fma(y, high, neg(exponent)), mul(y, log.low));
+  // Of what is infinite, or all but that, there is no rest.
+  Value inRange = less(abs(exponent), constant(1000, type));
+  return exp64({exponent, select(inRange, low, constant(0, type))});
 }
