@@ -151,6 +151,11 @@ ExitCode compile(const Arguments &arguments, const CompileOptions &options) {
                  << " does not make\n";
     return ExitCode::Usage;
   }
+  if (!options.pipeline.strategyFile.empty() && emission->stage < Stage::Codegen) {
+    llvm::errs() << "torchc-compile: error: --strategy is for the loops of kernels, which --emit=" << arguments.emit
+                 << " does not make\n";
+    return ExitCode::Usage;
+  }
   Compilation compilation(options);
   compilation.chooseForm(*emission);
   running = &compilation;
