@@ -1,9 +1,11 @@
-// Machine code is kept for the next compilation, and a damaged file is made anew: the same bytes in all cases.
+// Machine code is kept for the next compilation, which writes none, and a damaged file is made anew: the same bytes in all cases.
 // RUN: rm -rf %t && mkdir %t
 // RUN: torchc-compile -q %s -o %t/without.vmfb
 // RUN: env TORCHC_CACHE_DIR=%t/cache torchc-compile -q %s -o %t/first.vmfb
 // RUN: ls %t/cache/kernels | FileCheck %s
+// RUN: touch -d '1 hour ago' %t/cache/kernels/llvmcache-*
 // RUN: env TORCHC_CACHE_DIR=%t/cache torchc-compile -q %s -o %t/second.vmfb
+// RUN: find %t/cache/kernels -name 'llvmcache-*' -newermt '30 minutes ago' | count 0
 // RUN: truncate --size=40 %t/cache/kernels/llvmcache-*
 // RUN: env TORCHC_CACHE_DIR=%t/cache torchc-compile -q %s -o %t/third.vmfb
 // RUN: env TORCHC_CACHE_DIR=/dev/null torchc-compile -q %s -o %t/fourth.vmfb
