@@ -30,7 +30,8 @@
 //
 // Order of sums: by the extents alone, whatever the number of threads.
 //
-// Grid: x blocks of queries, z the batch.
+// Grid: x blocks of queries, z the batch. A block has kBlockRows queries, as keys and values are packed for each again,
+// or so many less that there are kFewestGroups groups, but not less than kLeastBlockRows.
 //
 //===----------------------------------------------------------------------===//
 

@@ -20,7 +20,7 @@
 // Meanwhile the image rows that the next row of results reads first are fetched: a tile
 // reads a line or two at each of many places, and no prefetcher sees a pattern there.
 //
-// Grid: x counts ranges of image rows.
+// Grid: x counts equal ranges of image rows, as many a group as make up kWorkPerGroup.
 //
 //===----------------------------------------------------------------------===//
 

@@ -25,7 +25,11 @@
 // The transforms add and halve, nothing else. Larger patches multiply less, but their
 // error is ten times that of the direct sum; that of these is at most twice.
 //
-// Grid: x blocks of panels, y blocks of patches.
+// It is the strategy of convolutions for which the vector instructions that it counts, transforms included, are
+// kLeastGain times less than those of the direct sum.
+//
+// Grid: x blocks of panels, whose transformed weights are kWeightBytes at most; y blocks of kBlocksPerGroup blocks of
+// patches, as each work group transforms its weights again.
 //
 //===----------------------------------------------------------------------===//
 
