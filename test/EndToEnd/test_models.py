@@ -1,4 +1,6 @@
 """Compiled models give what PyTorch gives."""
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -16,3 +18,13 @@ def test_model_equals_eager(case, model_format, tmp_path):
         with torch.no_grad():
             expected = model(*inputs)
         torch.testing.assert_close(program(*inputs), expected, rtol=case.tolerance, atol=case.tolerance * 0.1)
+
+
+@pytest.mark.parametrize("name", ["mlp-64", "mobilenet-v2", "minilm-128"])
+def test_errors_against_f64(name, monkeypatch):
+    """At most twice those of eager."""
+    monkeypatch.syspath_prepend(Path(__file__).resolve().parents[2] / "benchmarks")
+    from accuracy import get_errors
+
+    eager, compiled = get_errors(name)
+    assert compiled <= 2 * eager
