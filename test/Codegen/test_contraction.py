@@ -105,6 +105,21 @@ def test_rows_at_equal_cache_sets(m, k, n, layout):
         np.testing.assert_allclose(y, np.maximum(a @ b + bias, 0), rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("m,k", [(20, 1100), (20, 5003), (70, 5003), (150, 8192), ("?", 1100), ("?", 5003)])
+@pytest.mark.parametrize("activation", ["arith.maximumf %s, %zero", "math.erf %s"])
+@pytest.mark.parametrize("cpu", ["x86-64-v3", "host"])
+def test_blocks_of_k(m, k, activation, cpu):
+    """Long panels are taken in blocks, the last of which may be shorter; the last panels are fewer at once."""
+    b, bias = randn(k, 108), randn(108)
+    kernel = Kernel(matmul_kernel(m, k, 108, epilogue=True, activation=activation), cpu)
+    for rows in [1, 5, 13, 30, 200] if m == "?" else [m]:
+        a = randn(rows, k) / k**0.5
+        y = kernel([a, pack(b), bias], [((rows, 108), "f")], (rows,) if m == "?" else ())
+        sums = torch.from_numpy(a.astype("d") @ b.astype("d") + bias)
+        expected = torch.erf(sums) if "erf" in activation else torch.relu(sums)
+        np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("m,k", [(1, 257), (1, 5000), (14, 1021), (30, 4096)])
 @pytest.mark.parametrize("layout", ["packed", "plain"])
 def test_sums_of_blocks(m, k, layout):

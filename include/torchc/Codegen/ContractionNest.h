@@ -39,6 +39,14 @@ private:
     mlir::AffineExpr extentExpr;
   };
   using Sums = ContractionSteps::Sums;
+  /// What registers hold the sums of: `rowCount` rows from `row` on, `panelCount` panels from `panel` on.
+  struct Tile {
+    Index number;
+    Index row;
+    int64_t rowCount;
+    Index panel;
+    int64_t panelCount;
+  };
 
   void chooseTile();
   int64_t getMostRows(int64_t panels) const;
@@ -51,6 +59,8 @@ private:
   int64_t getMostPanels();
   int64_t getRegistersOfPanel() const;
   void widenTile();
+  bool canTakeBlocks();
+  int64_t chooseStepsPerBlock();
   bool packsPanels() const;
   /// Of a tile's accumulators.
   mlir::Type getSumType() const { return dot ? dot->getSumType() : getFactorType(); }
@@ -69,19 +79,28 @@ private:
   void emitCopyOfRows();
   void emitPanels(Index lower, Index upper, int64_t count);
   void emitPack(Index panel, int64_t panels);
-  void emitTiles(Index panel, int64_t panels);
-  void emitTile(Index tile, Index row, int64_t rows, Index panel, int64_t panels);
-  void emitPrefetch(llvm::ArrayRef<Index> loops, Index tile, Index panel, int64_t panels);
+  void emitBlocksOfSteps(Index panel, int64_t panels);
+  void emitTiles(Index panel, int64_t panels, llvm::function_ref<void(const Tile &tile)> emitOne);
+  void emitTile(const Tile &tile);
+  llvm::SmallVector<Indices> getPoints(const Tile &tile);
+  Sums emitSums(const Tile &tile, llvm::ArrayRef<Indices> points);
+  Buffer getSumsBuffer(int64_t panels);
+  Index getSumsRow(const Tile &tile, Index row);
+  void storeSums(const Sums &sums, const Tile &tile);
+  Sums loadSums(const Tile &tile, Index first, int64_t count);
+  void emitPrefetch(llvm::ArrayRef<Index> loops, const Tile &tile);
   /// How many points k has that a panel has elements of, and the number of the current one.
   std::pair<Index, Index> getStep(llvm::ArrayRef<Index> loops);
-  void fetchByChunks(ContractionSteps &steps, Index panel, int64_t panels);
-  void emitPrefetchAhead(llvm::ArrayRef<Index> loops, Index panel, int64_t panels, int64_t bytes);
-  void emitPrefetchOfColumns(llvm::ArrayRef<Index> loops, Index tile, Index panel, int64_t panels);
-  void emitPrefetchOfResults(llvm::ArrayRef<Indices> points, Index panel, int64_t panels);
+  void fetchByChunks(ContractionSteps &steps, const Tile &tile);
+  void emitPrefetchAhead(llvm::ArrayRef<Index> loops, const Tile &tile, int64_t bytes);
+  void emitPrefetchOfColumns(llvm::ArrayRef<Index> loops, const Tile &tile);
+  void emitPrefetchOfResults(llvm::ArrayRef<Indices> points, const Tile &tile);
   bool fillsRegisters(int64_t rows, int64_t panels) const;
   bool hasCostlyEpilogue();
-  void emitResults(llvm::ArrayRef<Indices> points, const Sums &sums, Index panel, int64_t panels);
-  int64_t chooseImageRows(Index stepCount) const;
+  void emitResults(llvm::ArrayRef<Indices> points, const Sums &sums, const Tile &tile);
+  void emitResultsOfMemory(const Tile &tile);
+  double getColumnBytes() const;
+  int64_t chooseImageRows() const;
   void splitRows(int64_t columnBlocks, double groupFlops);
   mlir::Value emitColumns(llvm::ArrayRef<Index> loops, Index panel, int64_t number);
   mlir::Value emitRowFactor(llvm::ArrayRef<Index> loops, Index row);
@@ -107,7 +126,10 @@ private:
   int64_t imageRowsPerBlock = 1; ///< Of `around`, that share a work group's panels.
   Index rows, columns, tiles, panels, tilesLower, tilesUpper, imageRow, imageRowsLower, imageRowsUpper;
   mlir::AffineExpr rowsExpr;
-  mlir::Value sumsMemory;       ///< A tile's sums, where registers do not hold them beside what else is needed.
+  mlir::Value sumsMemory;       ///< For a tile's sums: what an epilogue needs would drive them from the registers.
+  int64_t sumsRows = 0;         ///< Of that. With blocks of k, sums of all rows of a work group are there meanwhile.
+  int64_t stepsPerBlock = 0;    ///< Points of k that all tiles take before any takes the next; 0: it has no blocks.
+  Index firstStep;              ///< Of the current block.
   std::optional<Buffer> packed; ///< Panels in scratch memory: [k][panel][NR].
   std::optional<Buffer> copied; ///< The work group's rows in scratch memory: [row][k].
   mlir::linalg::UnPackOp unpack;

@@ -17,6 +17,10 @@ namespace torchc {
 inline constexpr int64_t kManySteps = int64_t(1) << 31;
 inline int64_t getStaticExtent(Index extent) { return extent.isConstant() ? extent.offset : kManySteps; }
 
+/// Products that one accumulator adds up before it goes to a sum of sums: rounding errors grow with the root of this,
+/// not of all of k.
+inline constexpr int64_t kSumBlock = 256;
+
 /// Parts of equal size, if there is one that is not much smaller than a block.
 int64_t getPartSize(int64_t extent, int64_t block);
 

@@ -20,12 +20,16 @@
 //
 // NR: two vector registers; four (widenTile) where registers hold 6 x 4 accumulators, as those of AVX-512 do. Where
 // packed panels are narrower than that, a tile takes several of them at once; where they are wider, a part of one. MR:
-// as many rows as registers hold (TargetInfo::getTileRows). The tile stays in registers for the whole of k: measured up
-// to k = 4096, blocking it for the cache gains nothing and costs the epilogue. But every few hundred steps
-// (ContractionSteps) the accumulators are added to sums that the stack holds meanwhile. Rows are dealt out evenly (11 =
-// 6 + 5, not 6 + 5 of one and 1 of another kind): a tile of few rows waits for the latency of its multiply-adds. A
-// product with few rows takes more panels at once for the same reason, as long as the sums fit the registers. The last
-// panel's columns beyond n are computed (packing padded them with zeros) and masked when stored.
+// as many rows as registers hold (TargetInfo::getTileRows). Every few hundred steps (ContractionSteps) the accumulators
+// are added to sums that the stack holds meanwhile. Rows are dealt out evenly (11 = 6 + 5, not 6 + 5 of one and 1 of
+// another kind): a tile of few rows waits for the latency of its multiply-adds. A product with few rows takes more
+// panels at once for the same reason, as long as the sums fit the registers. The last panel's columns beyond n are
+// computed (packing padded them with zeros) and masked when stored.
+//
+// Panels of a matrix that are too long to stay in the second-level cache until the last tile are taken in blocks of k:
+//
+//   for block of k: for tile of MR rows in work group: sums of the tile in scratch memory += its products
+//   for tile of MR rows in work group: epilogue of the tile, row by row, from scratch memory
 //
 // Where an instruction adds up several products of bf16 or of eight bits (DotProduct), a step is as many points of k:
 // the lanes hold some rows of a panel, column by column, and as many of a row's elements are broadcast.
@@ -66,10 +70,16 @@ static constexpr int64_t kBlockRows = 192;
 static constexpr int64_t kBlockBytes = 512 << 10;
 /// Of a tile's panels: what is left of a second-level cache of 1 MB beside rows.
 static constexpr int64_t kPanelsBytes = 768 << 10;
+/// A tile's panels that are longer are taken in blocks: many tiles want them in the second-level cache beside the next
+/// ones; the second of two tiles comes so soon that it finds a block in the first-level cache.
+static constexpr int64_t kLongPanelsBytes = 256 << 10;
+static constexpr int64_t kLongPanelsBytesOfTwo = 32 << 10;
 static constexpr double kFlopsPerGroup = 2e6;
 /// Of work groups, for threads to end together, as long as each has so much to do.
 static constexpr int64_t kFewestGroups = 16;
 static constexpr double kLeastFlopsPerGroup = 1e6;
+/// If the columns do not stay in the second-level cache.
+static constexpr int64_t kFewestRowsPerGroup = 96;
 /// Few rows are bound by memory, not by arithmetic.
 static constexpr double kFlopsPerGroupOfFewRows = 5e5;
 /// Accumulators that hide the latency of a fused multiply-add: 4 cycles, 2 a cycle.
@@ -162,25 +172,40 @@ bool ContractionNest::analyze() {
         tileRows /= more;
         break;
       }
-  } else if (rows.isConstant() && rows.offset > tileRows && (panelsAtOnce > 1 || !unpack)) {
-    // One tile of all rows, rather than two that each read the panels.
+  } else if (!rows.isConstant() || rows.offset > (canTakeBlocks() ? 2 : 1) * tileRows) {
+    // One tile of all rows, rather than two that each read whole panels.
     const int64_t most = getMostRows(1);
-    if (rows.offset <= most) {
+    if (rows.isConstant() && rows.offset <= most && !canTakeBlocks() && (panelsAtOnce > 1 || !unpack)) {
       panelsAtOnce = 1;
       tileRows = most;
     } else {
       widenTile();
     }
-  } else if (!rows.isConstant()) {
-    widenTile();
   }
   if (fewRows && unpack && !steps.empty())
     groupScale = GroupScale::find(root, steps);
   tileRows = getParameter(emitter.getKernel(), "tile_rows", tileRows);
   panelsAtOnce = getParameter(emitter.getKernel(), "panels_at_once", panelsAtOnce);
+  stepsPerBlock = chooseStepsPerBlock();
   // Few rows times columns that lie along k: sums along lanes, which is kRows.
   AffineExpr innermost = root.op.getMatchingIndexingMap(root.columns).getResults().back();
   return unpack || !fewRows || innermost.isFunctionOfDim(root.columnLoop);
+}
+
+/// Whether k can be taken in blocks: panels of a matrix lie in memory as a tile takes them, elements too.
+bool ContractionNest::canTakeBlocks() {
+  const Type type = root.getAccumulatorType();
+  return isMatrix() && !fewRows && unpack && panelWidth == packedWidth && isa<FloatType>(type) &&
+         unpack.getSourceType().getElementType() == type && !emitter.getTarget().prefersSize;
+}
+
+/// How many points of k all tiles take before any takes the next, 0 for all.
+int64_t ContractionNest::chooseStepsPerBlock() {
+  if (!canTakeBlocks() || (rows.isConstant() && rows.offset <= tileRows))
+    return 0;
+  const int64_t extent = steps.front().extent.offset;
+  const int64_t least = rows.isConstant() && rows.offset <= 2 * tileRows ? kLongPanelsBytesOfTwo : kLongPanelsBytes;
+  return extent * panelsAtOnce * getPointBytes() > least ? getPartSize(extent, kSumBlock) : 0;
 }
 
 void ContractionNest::chooseTile() {
@@ -224,7 +249,8 @@ void ContractionNest::widenTile() {
   for (const LoopGroup &step : steps)
     panelBytes *= getStaticExtent(step.extent);
   for (int64_t more = 2 * panelsAtOnce;
-       more * panelBytes <= kPanelsBytes && more * panelWidth <= getStaticExtent(columns); more *= 2) {
+       (canTakeBlocks() || more * panelBytes <= kPanelsBytes) && more * panelWidth <= getStaticExtent(columns);
+       more *= 2) {
     const int64_t fewerRows = getMostRows(more);
     if (getLoads(more, fewerRows) >= getLoads(panelsAtOnce, tileRows))
       return;
@@ -313,23 +339,32 @@ void ContractionNest::emitPanels(Index lower, Index upper, int64_t count) {
     emitter.emitLoop(imageRowsLower, imageRowsUpper, 1, [&](Index row) {
       imageRow = row;
       setPoint(at, around, row);
-      emitTiles(panel, count);
+      if (stepsPerBlock != 0)
+        emitBlocksOfSteps(panel, count);
+      else
+        emitTiles(panel, count, [&](const Tile &tile) { emitTile(tile); });
     });
     // What follows is not within the loop.
     setPoint(at, around, 0);
   });
 }
 
+/// Of all columns, as the factors that they become.
+double ContractionNest::getColumnBytes() const {
+  double bytes = double(getStaticExtent(columns)) * (root.getAccumulatorType().getIntOrFloatBitWidth() / 8);
+  for (const LoopGroup &step : steps)
+    bytes *= getStaticExtent(step.extent);
+  return bytes;
+}
+
 /// How many image rows a work group takes: where a convolution's weights do not stay in the second-level
 /// cache until the next image row, several have to share them.
-int64_t ContractionNest::chooseImageRows(Index stepCount) const {
+int64_t ContractionNest::chooseImageRows() const {
   int64_t imageRows = 1;
   for (const Dim &dim : around)
     imageRows *= getStaticExtent(dim.group.extent);
-  const double weightBytes = double(getStaticExtent(columns)) * getStaticExtent(stepCount) *
-                             (root.getAccumulatorType().getIntOrFloatBitWidth() / 8);
   if (getStaticExtent(rows) > kBlockRows || imageRows >= kManySteps || getStaticExtent(tiles) > tilesPerBlock ||
-      weightBytes <= kBlockBytes)
+      getColumnBytes() <= kBlockBytes)
     return 1;
   const int64_t most = std::max<int64_t>(1, kBlockRows / std::max<int64_t>(1, rows.offset));
   return llvm::divideCeil(imageRows, llvm::divideCeil(imageRows, most));
@@ -347,16 +382,15 @@ void ContractionNest::splitRows(int64_t columnBlocks, double groupFlops) {
       others = std::min(kFewestGroups, others) * std::min(kFewestGroups, getStaticExtent(dim.group.extent));
   const int64_t most = groupFlops / kLeastFlopsPerGroup * llvm::divideCeil(tiles.offset, tilesPerBlock);
   const int64_t wanted = llvm::divideCeil(kFewestGroups, others);
-  const int64_t blocks = std::min({wanted, most, tiles.offset});
+  // Each block reads the columns again.
+  const int64_t leastRows = getColumnBytes() <= kBlockBytes ? 1 : kFewestRowsPerGroup;
+  const int64_t blocks = std::min({wanted, most, tiles.offset, rows.offset / leastRows});
   if (blocks > static_cast<int64_t>(llvm::divideCeil(tiles.offset, tilesPerBlock)))
     tilesPerBlock = getPartSize(tiles.offset, llvm::divideCeil(tiles.offset, blocks));
 }
 
 Grid ContractionNest::emit() {
   MLIRContext *context = root.op->getContext();
-  if (fillsRegisters(tileRows, panelsAtOnce) && hasCostlyEpilogue())
-    sumsMemory = emitter.allocateScratch(tileRows * panelsAtOnce * panelWidth *
-                                         (root.getAccumulatorType().getIntOrFloatBitWidth() / 8));
   // The columns' panels: packed already, packed here, or read where they are.
   Index stepCount(1);
   for (const LoopGroup &group : steps)
@@ -377,24 +411,35 @@ Grid ContractionNest::emit() {
   bool copiesRows =
       isMatrix() && (rowDims.size() > 1 || rowsCollide() || sumsInFloats || (dot && dot->needsCopyOfRows()));
   if ((copiesRows || root.op.getMatchingIndexingMap(root.rows).isProjectedPermutation()) && stepCount.isConstant())
-    blockRows = std::min(blockRows, kBlockBytes / std::max<int64_t>(1, stepCount.offset * panelBytes / panelWidth));
+    blockRows = std::min(
+        blockRows,
+        kBlockBytes / std::max<int64_t>(1, (stepsPerBlock != 0 && !copiesRows ? stepsPerBlock : stepCount.offset) *
+                                               panelBytes / panelWidth));
   blockRows = getParameter(emitter.getKernel(), "block_rows", blockRows);
   tilesPerBlock = std::max<int64_t>(1, blockRows / tileRows);
   if (tiles.isConstant() && tiles.offset > 0)
     tilesPerBlock = llvm::divideCeil(tiles.offset, llvm::divideCeil(tiles.offset, tilesPerBlock));
-  imageRowsPerBlock = chooseImageRows(stepCount);
+  imageRowsPerBlock = chooseImageRows();
   double rowsAtOnce = std::min<double>(assumed(rows), tilesPerBlock * tileRows) * imageRowsPerBlock;
   double flops = 2 * rowsAtOnce * panelWidth * assumed(stepCount);
   double wanted = fewRows ? kFlopsPerGroupOfFewRows : kFlopsPerGroup;
-  int64_t panelsPerBlock =
-      std::max<int64_t>(copiesRows ? llvm::divideCeil(kColumnsPerCopy, panelWidth) : 1, std::llround(wanted / flops));
+  int64_t panelsPerBlock = std::max<int64_t>(1, std::llround(wanted / flops));
+  if (copiesRows) {
+    // Each work group copies them: the fewer groups, the better.
+    const int64_t most = columns.isConstant() ? columns.offset / kFewestGroups : kColumnsPerCopy;
+    panelsPerBlock = std::max<int64_t>(panelsPerBlock, llvm::divideCeil(std::max(kColumnsPerCopy, most), panelWidth));
+  }
   panelsPerBlock = getParameter(emitter.getKernel(), "block_panels", panelsPerBlock);
-  panelsPerBlock = llvm::divideCeil(panelsPerBlock, panelsAtOnce) * panelsAtOnce;
+  panelsPerBlock = std::max<int64_t>(1, llvm::divideNearest(panelsPerBlock, panelsAtOnce)) * panelsAtOnce;
   if (panels.isConstant() && panels.offset > 0) {
     int64_t blocks = llvm::divideCeil(panels.offset, panelsPerBlock);
     panelsPerBlock = llvm::divideCeil(llvm::divideCeil(panels.offset, blocks), panelsAtOnce) * panelsAtOnce;
   }
   splitRows(llvm::divideCeil(getStaticExtent(panels), panelsPerBlock), flops * panelsPerBlock);
+  if (stepsPerBlock != 0 || (fillsRegisters(tileRows, panelsAtOnce) && hasCostlyEpilogue())) {
+    sumsRows = stepsPerBlock != 0 ? tilesPerBlock * tileRows : tileRows;
+    sumsMemory = emitter.allocateScratch(sumsRows * panelsAtOnce * panelBytes);
+  }
 
   Grid grid;
   grid.x = columnDim->extentExpr.ceilDiv(panelWidth).ceilDiv(panelsPerBlock);

@@ -38,11 +38,11 @@ int64_t ContractionNest::getMostPanels() {
 }
 
 /// Fetches what lies ahead of few rows before each chunk of `steps`.
-void ContractionNest::fetchByChunks(ContractionSteps &steps, Index panel, int64_t panelCount) {
+void ContractionNest::fetchByChunks(ContractionSteps &steps, const Tile &tile) {
   const bool isBound = isBoundByMemory();
   const int64_t points = (isBound ? kPageBytes : kLineBytes) / getPointBytes();
   steps.startChunks(std::max(points, getStepPoints()), [=, this](ArrayRef<Index> loops) {
-    emitPrefetchAhead(loops, panel, panelCount, isBound ? kPageBytes : kBytesAhead);
+    emitPrefetchAhead(loops, tile, isBound ? kPageBytes : kBytesAhead);
   });
 }
 
@@ -55,41 +55,58 @@ std::pair<Index, Index> ContractionNest::getStep(ArrayRef<Index> loops) {
   return {count, step};
 }
 
-/// At one step of a tile, fetches an equal part of the panels that follow. A product of
-/// few rows is through with its panels too soon for that: it fetches what lies a little
-/// ahead in each.
-void ContractionNest::emitPrefetch(ArrayRef<Index> loops, Index tile, Index panel, int64_t panelCount) {
+/// Fetches an equal part of the panels that follow, or of their next blocks. A product of few rows is through with its
+/// panels too soon for that: it fetches what lies a little ahead in each.
+void ContractionNest::emitPrefetch(ArrayRef<Index> loops, const Tile &tile) {
   if (packed)
-    return emitPrefetchOfColumns(loops, tile, emitter.add(panel, panelCount), panelCount);
+    return emitPrefetchOfColumns(loops, tile);
   // Elements that are packed into one integer are fetched once.
   const bool isPacked = root.packsElements();
   if (!unpack || panelWidth != packedWidth || emitter.getTarget().prefersSize || fetchesByChunks() ||
       (isPacked && !(loops[steps.back().last].isConstant() && loops[steps.back().last].offset == 0)))
     return;
   if (fewRows)
-    return emitPrefetchAhead(loops, panel, panelCount, kBytesAhead);
+    return emitPrefetchAhead(loops, tile, kBytesAhead);
   auto [stepCount, step] = getStep(loops);
-  if (tilesPerBlock * imageRowsPerBlock == 1 && getStaticExtent(stepCount) * panelCount * getPointBytes() > kFarBytes)
-    return emitPrefetchAhead(loops, panel, panelCount, kBytesAheadOfTile);
+  if (tilesPerBlock * imageRowsPerBlock == 1 &&
+      getStaticExtent(stepCount) * tile.panelCount * getPointBytes() > kFarBytes)
+    return emitPrefetchAhead(loops, tile, kBytesAheadOfTile);
   // Where the number of rows is not known, the first tiles fetch everything: there may be no others.
   const int64_t least = std::max<int64_t>(1, kRowsOfMatrix / tileRows);
   const int64_t sharing = tiles.isConstant() ? tilesPerBlock : std::min(tilesPerBlock, least);
-  int64_t share = llvm::divideCeil(panelCount * getPointBytes(), sharing * imageRowsPerBlock);
+  const int64_t share = llvm::divideCeil(tile.panelCount * getPointBytes(), sharing * imageRowsPerBlock);
   Index rowInBlock = emitter.sub(imageRow, imageRowsLower);
-  Index tileInRow = emitter.sub(tile, tilesLower);
+  Index tileInRow = emitter.sub(tile.number, tilesLower);
   if (!tiles.isConstant())
     tileInRow = emitter.min(tileInRow, sharing - 1);
   Index tileInBlock = emitter.add(emitter.mul(rowInBlock, sharing), tileInRow);
-  Index distance = emitter.mul(emitter.add(emitter.mul(tileInBlock, stepCount), step), share);
-  Indices next = root.getPackedPoint(emitter, getLoops(at), emitter.add(panel, panelCount), packedWidth);
+  auto getShares = [&](Index stepsOfTile, Index before) {
+    return emitter.mul(emitter.add(emitter.mul(tileInBlock, stepsOfTile), before), share);
+  };
+  const Index panelBytes = emitter.mul(stepCount, getPointBytes());
+  Index distance = emitter.mul(panelBytes, tile.panelCount);
+  if (stepsPerBlock == 0) {
+    distance = emitter.add(distance, getShares(stepCount, step));
+  } else {
+    // The next block of each panel, or the first one of the next panels.
+    const int64_t blockBytes = stepsPerBlock * getPointBytes();
+    Index nextBlock = emitter.add(emitter.div(firstStep, stepsPerBlock), 1);
+    Index blockCount = emitter.ceilDiv(stepCount, stepsPerBlock);
+    Index before = getShares(stepsPerBlock, emitter.sub(step, firstStep));
+    distance = emitter.mul(distance, emitter.div(nextBlock, blockCount));
+    distance = emitter.add(distance, emitter.mul(emitter.mod(nextBlock, blockCount), blockBytes));
+    distance = emitter.add(distance, emitter.mul(emitter.div(before, blockBytes), panelBytes));
+    distance = emitter.add(distance, emitter.mod(before, blockBytes));
+  }
+  Indices start = root.getPackedPoint(emitter, getLoops(at), tile.panel, packedWidth);
   for (int64_t line = 0; line < getStepPoints() * share; line += kLineBytes)
-    emitter.prefetch(unpack.getSource(), next, emitter.add(distance, line));
+    emitter.prefetch(unpack.getSource(), start, emitter.add(distance, line));
 }
 
 /// Fetches the line that lies `bytes` ahead in each panel, or in what is read after it.
-void ContractionNest::emitPrefetchAhead(ArrayRef<Index> loops, Index panel, int64_t panelCount, int64_t bytes) {
+void ContractionNest::emitPrefetchAhead(ArrayRef<Index> loops, const Tile &tile, int64_t bytes) {
   Index distance(bytes);
-  if (panelCount != 1) {
+  if (tile.panelCount != 1) {
     // Behind the end of a panel the tile goes on where all of its panels end.
     ImplicitLocOpBuilder &b = emitter.getBuilder();
     auto [stepCount, step] = getStep(loops);
@@ -97,41 +114,41 @@ void ContractionNest::emitPrefetchAhead(ArrayRef<Index> loops, Index panel, int6
     Index ahead = emitter.add(emitter.mul(step, getPointBytes()), bytes);
     Value isBehind =
         arith::CmpIOp::create(b, arith::CmpIPredicate::sge, emitter.toValue(ahead), emitter.toValue(panelBytes));
-    Index behind = emitter.add(emitter.mul(panelBytes, panelCount - 1), bytes);
+    Index behind = emitter.add(emitter.mul(panelBytes, tile.panelCount - 1), bytes);
     distance =
         Index(arith::SelectOp::create(b, isBehind, emitter.toValue(behind), emitter.toValue(distance)).getResult());
   }
-  for (int64_t number = 0; number != panelCount; ++number)
-    emitter.prefetch(unpack.getSource(), root.getPackedPoint(emitter, loops, emitter.add(panel, number), packedWidth),
-                     distance);
+  for (int64_t number = 0; number != tile.panelCount; ++number)
+    emitter.prefetch(unpack.getSource(),
+                     root.getPackedPoint(emitter, loops, emitter.add(tile.panel, number), packedWidth), distance);
 }
 
 /// The same for columns that are packed here: of those at this point of k, each tile fetches some lines.
-void ContractionNest::emitPrefetchOfColumns(ArrayRef<Index> loops, Index tile, Index panel, int64_t panelCount) {
+void ContractionNest::emitPrefetchOfColumns(ArrayRef<Index> loops, const Tile &tile) {
   AffineMap map = root.op.getMatchingIndexingMap(root.columns);
   if (emitter.getTarget().prefersSize || !map.getResults().back().isFunctionOfDim(root.columnLoop))
     return;
   Indices position(loops), point;
-  position[root.columnLoop] = emitter.mul(panel, panelWidth);
+  position[root.columnLoop] = emitter.mul(emitter.add(tile.panel, tile.panelCount), panelWidth);
   for (AffineExpr expr : map.getResults())
     point.push_back(emitter.evaluate(expr, position));
   const int64_t bytes =
-      panelCount * panelWidth * (getElementTypeOrSelf(root.columns->get()).getIntOrFloatBitWidth() / 8);
+      tile.panelCount * panelWidth * (getElementTypeOrSelf(root.columns->get()).getIntOrFloatBitWidth() / 8);
   const int64_t share = llvm::divideCeil(bytes, kLineBytes * tilesPerBlock) * kLineBytes;
-  Index first = emitter.mul(emitter.sub(tile, tilesLower), share);
+  Index first = emitter.mul(emitter.sub(tile.number, tilesLower), share);
   for (int64_t line = 0; line < share; line += kLineBytes)
     emitter.prefetch(root.columns->get(), point, emitter.add(first, line));
 }
 
 /// Fetches the lines that a tile will store to, and what its epilogue reads there, such as the other branch of a
 /// residual network, before its sums.
-void ContractionNest::emitPrefetchOfResults(ArrayRef<Indices> points, Index panel, int64_t panelCount) {
+void ContractionNest::emitPrefetchOfResults(ArrayRef<Indices> points, const Tile &tile) {
   if (emitter.getTarget().prefersSize)
     return;
   for (const Indices &point : points)
-    for (int64_t number = 0; number != panelCount; ++number) {
+    for (int64_t number = 0; number != tile.panelCount; ++number) {
       Indices position = point;
-      position[columnDim->group.last] = emitter.mul(emitter.add(panel, number), panelWidth);
+      position[columnDim->group.last] = emitter.mul(emitter.add(tile.panel, number), panelWidth);
       for (auto [i, result] : llvm::enumerate(results))
         emitter.prefetch(emitter.getResultBuffer(i, result), position, 0);
       for (Value addend : addends)

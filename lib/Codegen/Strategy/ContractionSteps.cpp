@@ -11,9 +11,6 @@
 using namespace mlir;
 using namespace torchc;
 
-/// Products that one accumulator adds up before it goes to a sum of sums: rounding errors grow with the
-/// root of this, not of all of k.
-static constexpr int64_t kSumBlock = 256;
 /// Each loop over blocks takes code.
 static constexpr int64_t kSumBlockOfSmallCode = 1024;
 /// Steps of k that are written out rather than looped over.

@@ -63,88 +63,153 @@ Value ContractionNest::emitRowFactor(ArrayRef<Index> loops, Index row) {
   return dot->repeat(emitter, group);
 }
 
-void ContractionNest::emitTile(Index tile, Index row, int64_t count, Index panel, int64_t panelCount) {
+SmallVector<Indices> ContractionNest::getPoints(const Tile &tile) {
+  SmallVector<Indices> points(tile.rowCount, at);
+  for (int64_t i = 0; i != tile.rowCount; ++i)
+    setPoint(points[i], rowDims, emitter.add(tile.row, i));
+  return points;
+}
+
+ContractionNest::Sums ContractionNest::emitSums(const Tile &tile, ArrayRef<Indices> points) {
   ImplicitLocOpBuilder &b = emitter.getBuilder();
-  const bool keepsSums = sumsMemory && fillsRegisters(count, panelCount);
-  SmallVector<Indices> points(count, at);
-  for (int64_t i = 0; i != count; ++i)
-    setPoint(points[i], rowDims, emitter.add(row, i));
-  auto emitSums = [&]() -> Sums {
-    Value zero = arith::ConstantOp::create(b, b.getZeroAttr(emitter.getVectorType(getSumType())));
-    SmallVector<Indices> rowLoops = llvm::map_to_vector(points, [&](const Indices &point) { return getLoops(point); });
-    const bool hasOffset = dot && dot->hasOffset();
-    const int64_t rowCount = count + hasOffset;
-    auto addStep = [&](ArrayRef<Index> loops, ValueRange carried) {
-      Sums sums(carried), factors;
-      emitPrefetch(loops, tile, panel, panelCount);
-      for (int64_t number = 0; number != panelCount; ++number)
-        factors.push_back(emitColumns(loops, emitter.add(panel, number), number));
-      auto addProducts = [&](int64_t i, Value factor) {
-        for (int64_t number = 0; number != panelCount; ++number) {
-          Value &sum = sums[number * rowCount + i];
-          sum = dot ? dot->emitMultiplyAdd(emitter, factor, factors[number], sum)
-                    : root.emitMultiplyAdd(emitter, factor, factors[number], sum);
-        }
-      };
-      for (int64_t i = 0; i != count; ++i) {
-        Indices position = rowLoops[i];
-        for (const LoopGroup &step : steps)
-          position[step.last] = loops[step.last];
-        addProducts(i, emitRowFactor(position, emitter.add(row, i)));
+  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(emitter.getVectorType(getSumType())));
+  SmallVector<Indices> rowLoops = llvm::map_to_vector(points, [&](const Indices &point) { return getLoops(point); });
+  const bool hasOffset = dot && dot->hasOffset();
+  const int64_t rowCount = tile.rowCount + hasOffset;
+  auto addStep = [&](ArrayRef<Index> loops, ValueRange carried) {
+    Sums sums(carried), factors;
+    emitPrefetch(loops, tile);
+    for (int64_t number = 0; number != tile.panelCount; ++number)
+      factors.push_back(emitColumns(loops, emitter.add(tile.panel, number), number));
+    auto addProducts = [&](int64_t i, Value factor) {
+      for (int64_t number = 0; number != tile.panelCount; ++number) {
+        Value &sum = sums[number * rowCount + i];
+        sum = dot ? dot->emitMultiplyAdd(emitter, factor, factors[number], sum)
+                  : root.emitMultiplyAdd(emitter, factor, factors[number], sum);
       }
-      if (hasOffset)
-        addProducts(count, dot->emitOffset(emitter));
-      return sums;
     };
-    ContractionSteps loopsOverK(emitter, root, steps, getStepPoints());
-    if (sumsInFloats)
-      loopsOverK.sumBlocksInFloats();
-    if (groupScale)
-      loopsOverK.scaleGroups(*groupScale, [&](ArrayRef<Index> loops, size_t i) {
-        return groupScale->emit(emitter, loops, emitter.add(panel, i / rowCount), panelWidth);
-      });
-    if (fetchesByChunks())
-      fetchByChunks(loopsOverK, panel, panelCount);
-    Sums sums = loopsOverK.emit(getLoops(at), Sums(rowCount * panelCount, zero), addStep);
-    if (!dot)
-      return sums;
-    Sums results;
-    for (int64_t number = 0; number != panelCount; ++number)
-      for (int64_t i = 0; i != count; ++i) {
-        Value sum = sums[number * rowCount + i];
-        if (hasOffset)
-          sum = arith::SubIOp::create(b, sum, sums[number * rowCount + count]);
-        results.push_back(dot->convertSum(emitter, sum));
-      }
-    return results;
-  };
-  auto emitAll = [&] {
-    emitPrefetchOfResults(points, panel, panelCount);
-    Sums sums = emitSums();
-    if (!keepsSums)
-      return emitResults(points, sums, panel, panelCount);
-    Buffer memory = emitter.getBuffer(sumsMemory, root.getAccumulatorType(),
-                                      {Index(count * panelCount), Index(panelWidth)}, /*readOnly=*/false);
-    for (auto [i, sum] : llvm::enumerate(sums)) {
-      ValueEmitter::LanesScope all(emitter, panelWidth);
-      emitter.store(sum, memory, {Index(i), Index(nullptr, 0, 1)});
+    for (int64_t i = 0; i != tile.rowCount; ++i) {
+      Indices position = rowLoops[i];
+      for (const LoopGroup &step : steps)
+        position[step.last] = loops[step.last];
+      addProducts(i, emitRowFactor(position, emitter.add(tile.row, i)));
     }
-    emitter.emitLoop(0, count, 1, [&](Index i) {
-      Indices point(at);
-      setPoint(point, rowDims, emitter.add(row, i));
-      Sums own;
-      for (int64_t number = 0; number != panelCount; ++number) {
-        ValueEmitter::LanesScope all(emitter, panelWidth);
-        own.push_back(emitter.load(memory, {emitter.add(i, number * count), Index(nullptr, 0, 1)}));
-      }
-      emitResults(point, own, panel, panelCount);
+    if (hasOffset)
+      addProducts(tile.rowCount, dot->emitOffset(emitter));
+    return sums;
+  };
+  const Sums zeros(rowCount * tile.panelCount, zero);
+  if (stepsPerBlock != 0) {
+    const LoopGroup &group = steps.front();
+    Indices loops = getLoops(at);
+    Index end = emitter.add(firstStep, stepsPerBlock);
+    if (group.extent.offset % stepsPerBlock != 0)
+      end = emitter.min(end, group.extent);
+    Sums sums = emitter.emitLoop(firstStep, end, 1, zeros, [&](Index step, ValueRange carried) {
+      loops[group.last] = step;
+      return addStep(loops, carried);
     });
+    for (auto [sum, before] : llvm::zip_equal(sums, loadSums(tile, 0, tile.rowCount)))
+      sum = arith::AddFOp::create(b, before, sum);
+    return sums;
+  }
+  ContractionSteps loopsOverK(emitter, root, steps, getStepPoints());
+  if (sumsInFloats)
+    loopsOverK.sumBlocksInFloats();
+  if (groupScale)
+    loopsOverK.scaleGroups(*groupScale, [&](ArrayRef<Index> loops, size_t i) {
+      return groupScale->emit(emitter, loops, emitter.add(tile.panel, i / rowCount), panelWidth);
+    });
+  if (fetchesByChunks())
+    fetchByChunks(loopsOverK, tile);
+  Sums sums = loopsOverK.emit(getLoops(at), zeros, addStep);
+  if (!dot)
+    return sums;
+  Sums results;
+  for (int64_t number = 0; number != tile.panelCount; ++number)
+    for (int64_t i = 0; i != tile.rowCount; ++i) {
+      Value sum = sums[number * rowCount + i];
+      if (hasOffset)
+        sum = arith::SubIOp::create(b, sum, sums[number * rowCount + tile.rowCount]);
+      results.push_back(dot->convertSum(emitter, sum));
+    }
+  return results;
+}
+
+void ContractionNest::emitTile(const Tile &tile) {
+  auto emitAll = [&] {
+    SmallVector<Indices> points = getPoints(tile);
+    emitPrefetchOfResults(points, tile);
+    Sums sums = emitSums(tile, points);
+    if (stepsPerBlock != 0)
+      return storeSums(sums, tile);
+    if (!sumsMemory || !fillsRegisters(tile.rowCount, tile.panelCount))
+      return emitResults(points, sums, tile);
+    storeSums(sums, tile);
+    emitResultsOfMemory(tile);
   };
   ValueEmitter::LanesScope lanes(emitter, panelWidth);
-  if (masksLoads && panelCount == 1)
-    emitter.emitPanel(emitter.mul(panel, panelWidth), columns, panelWidth, emitAll);
+  if (masksLoads && tile.panelCount == 1)
+    emitter.emitPanel(emitter.mul(tile.panel, panelWidth), columns, panelWidth, emitAll);
   else
     emitAll();
+}
+
+Buffer ContractionNest::getSumsBuffer(int64_t panelCount) {
+  return emitter.getBuffer(sumsMemory, root.getAccumulatorType(),
+                           {Index(sumsRows), Index(panelCount), Index(panelWidth)}, /*readOnly=*/false);
+}
+
+/// Where row `row` of a tile is in the memory of sums, which are of one tile, or of all of a work group.
+Index ContractionNest::getSumsRow(const Tile &tile, Index row) {
+  return stepsPerBlock == 0 ? row : emitter.add(emitter.sub(tile.row, getFirstRow(tilesLower)), row);
+}
+
+void ContractionNest::storeSums(const Sums &sums, const Tile &tile) {
+  ValueEmitter::LanesScope all(emitter, panelWidth);
+  Buffer buffer = getSumsBuffer(tile.panelCount);
+  for (auto [i, sum] : llvm::enumerate(sums))
+    emitter.store(sum, buffer, {getSumsRow(tile, i % tile.rowCount), Index(i / tile.rowCount), Index(nullptr, 0, 1)});
+}
+
+/// Of `count` rows of a tile, from `first` on.
+ContractionNest::Sums ContractionNest::loadSums(const Tile &tile, Index first, int64_t count) {
+  ValueEmitter::LanesScope all(emitter, panelWidth);
+  Buffer buffer = getSumsBuffer(tile.panelCount);
+  Sums sums;
+  for (int64_t number = 0; number != tile.panelCount; ++number)
+    for (int64_t i = 0; i != count; ++i)
+      sums.push_back(
+          emitter.load(buffer, {getSumsRow(tile, emitter.add(first, i)), Index(number), Index(nullptr, 0, 1)}));
+  return sums;
+}
+
+void ContractionNest::emitResultsOfMemory(const Tile &tile) {
+  ValueEmitter::LanesScope lanes(emitter, panelWidth);
+  emitter.emitLoop(0, tile.rowCount, 1, [&](Index i) {
+    Indices point(at);
+    setPoint(point, rowDims, emitter.add(tile.row, i));
+    emitResults(point, loadSums(tile, i, 1), tile);
+  });
+}
+
+/// Sums up k block by block, each for all tiles: they share the panels' blocks, which stay near for that long.
+void ContractionNest::emitBlocksOfSteps(Index panel, int64_t panelCount) {
+  {
+    ValueEmitter::LanesScope lanes(emitter, panelWidth);
+    Value zero = arith::ConstantOp::create(
+        emitter.getBuilder(), emitter.getBuilder().getZeroAttr(emitter.getVectorType(root.getAccumulatorType())));
+    Index last = emitter.min(rows, getFirstRow(tilesUpper));
+    emitter.emitLoop(0, emitter.sub(last, getFirstRow(tilesLower)), 1, [&](Index row) {
+      for (int64_t number = 0; number != panelCount; ++number)
+        emitter.store(zero, getSumsBuffer(panelCount), {row, Index(number), Index(nullptr, 0, 1)});
+    });
+  }
+  emitter.emitLoop(0, steps.front().extent, stepsPerBlock, [&](Index step) {
+    firstStep = step;
+    emitTiles(panel, panelCount, [&](const Tile &tile) { emitTile(tile); });
+  });
+  emitTiles(panel, panelCount, [&](const Tile &tile) { emitResultsOfMemory(tile); });
 }
 
 /// Whether the registers that a tile's sums leave are fewer than those that they take.
@@ -159,9 +224,9 @@ bool ContractionNest::hasCostlyEpilogue() {
   });
 }
 
-void ContractionNest::emitResults(ArrayRef<Indices> points, const Sums &sums, Index panel, int64_t panelCount) {
-  for (int64_t number = 0; number != panelCount; ++number) {
-    Index current = emitter.add(panel, number);
+void ContractionNest::emitResults(ArrayRef<Indices> points, const Sums &sums, const Tile &tile) {
+  for (int64_t number = 0; number != tile.panelCount; ++number) {
+    Index current = emitter.add(tile.panel, number);
     auto own = ArrayRef<Value>(sums).slice(number * points.size(), points.size());
     Index first = emitter.mul(current, panelWidth);
     auto emitRows = [&] {
@@ -186,29 +251,28 @@ Index ContractionNest::getFirstRow(Index tile) {
   return emitter.add(emitter.mul(tile, rows.offset / count), emitter.min(tile, rows.offset % count));
 }
 
-void ContractionNest::emitTiles(Index panel, int64_t panelCount) {
+void ContractionNest::emitTiles(Index panel, int64_t panelCount, llvm::function_ref<void(const Tile &tile)> emitOne) {
+  auto emit = [&](Index number, Index row, int64_t rowCount) { emitOne({number, row, rowCount, panel, panelCount}); };
   if (rows.isConstant()) {
     int64_t count = llvm::divideCeil(rows.offset, tileRows), least = rows.offset / count, larger = rows.offset % count;
     if (larger != 0)
       emitter.emitLoop(tilesLower, emitter.min(tilesUpper, larger), 1,
-                       [&](Index tile) { emitTile(tile, emitter.mul(tile, least + 1), least + 1, panel, panelCount); });
-    emitter.emitLoop(emitter.max(tilesLower, larger), tilesUpper, 1, [&](Index tile) {
-      emitTile(tile, emitter.add(emitter.mul(tile, least), larger), least, panel, panelCount);
-    });
+                       [&](Index tile) { emit(tile, emitter.mul(tile, least + 1), least + 1); });
+    emitter.emitLoop(emitter.max(tilesLower, larger), tilesUpper, 1,
+                     [&](Index tile) { emit(tile, emitter.add(emitter.mul(tile, least), larger), least); });
     return;
   }
   Index full = emitter.div(rows, tileRows);
   emitter.emitLoop(tilesLower, emitter.min(tilesUpper, full), 1,
-                   [&](Index tile) { emitTile(tile, emitter.mul(tile, tileRows), tileRows, panel, panelCount); });
+                   [&](Index tile) { emit(tile, emitter.mul(tile, tileRows), tileRows); });
   // The last tile has fewer rows: tiles of 4, 2 and 1.
   emitter.emitLoop(emitter.max(tilesLower, full), tilesUpper, 1, [&](Index tile) {
     Index rest = emitter.mod(rows, tileRows);
     for (int64_t count = llvm::bit_floor(static_cast<uint64_t>(std::max<int64_t>(1, tileRows - 1))); count != 0;
          count /= 2) {
       Index before = emitter.mul(emitter.div(rest, 2 * count), 2 * count);
-      emitter.emitLoop(0, emitter.mod(emitter.div(rest, count), 2), 1, [&](Index) {
-        emitTile(tile, emitter.add(emitter.mul(tile, tileRows), before), count, panel, panelCount);
-      });
+      emitter.emitLoop(0, emitter.mod(emitter.div(rest, count), 2), 1,
+                       [&](Index) { emit(tile, emitter.add(emitter.mul(tile, tileRows), before), count); });
     }
   });
 }
