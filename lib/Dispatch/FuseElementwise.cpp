@@ -305,11 +305,37 @@ struct SliceHeads : OpRewritePattern<tensor::ExpandShapeOp> {
   }
 };
 
+/// A dim of one belongs to any group of a reshape: to that before it, as behind it comes what sums may go over, which
+/// no op moves to the other side together with other dims.
+template <typename Reshape> struct GroupOnes : OpRewritePattern<Reshape> {
+  using OpRewritePattern<Reshape>::OpRewritePattern;
+  LogicalResult matchAndRewrite(Reshape op, PatternRewriter &rewriter) const override {
+    constexpr bool isExpand = std::is_same_v<Reshape, tensor::ExpandShapeOp>;
+    RankedTensorType source = op.getSrcType(), result = op.getResultType(), longer = isExpand ? result : source;
+    SmallVector<ReassociationIndices> groups = op.getReassociationIndices();
+    bool changed = false;
+    for (size_t i = 1; i < groups.size(); ++i)
+      while (groups[i].size() > 1 && longer.getDimSize(groups[i].front()) == 1) {
+        groups[i - 1].push_back(groups[i].front());
+        groups[i].erase(groups[i].begin());
+        changed = true;
+      }
+    if (!changed)
+      return rewriter.notifyMatchFailure(op, "no one in front of another dim");
+    if constexpr (isExpand)
+      rewriter.replaceOpWithNewOp<Reshape>(op, result, op.getSrc(), groups, op.getMixedOutputShape());
+    else
+      rewriter.replaceOpWithNewOp<Reshape>(op, result, op.getSrc(), groups);
+    return success();
+  }
+};
+
 struct FuseElementwise : torchc::impl::FuseElementwiseBase<FuseElementwise> {
   /// Applies the patterns that `populate` adds, with those that fold reshapes.
   LogicalResult apply(llvm::function_ref<void(RewritePatternSet &)> populate) {
     RewritePatternSet patterns(&getContext());
     populate(patterns);
+    patterns.add<GroupOnes<tensor::CollapseShapeOp>, GroupOnes<tensor::ExpandShapeOp>>(&getContext());
     tensor::CollapseShapeOp::getCanonicalizationPatterns(patterns, &getContext());
     tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns, &getContext());
     populateResolveExtentPatterns(patterns);

@@ -166,7 +166,7 @@ ml_program.global private @narrow(#ml_program.extern : tensor<16x2x4xi8>) : tens
 // CHECK-SAME: %[[X:.*]]: tensor<1x1x8xf32>, %[[S:.*]]: tensor<16x2xf32>
 // CHECK: %[[W:.*]] = ml_program.global_load_const @narrow
 // CHECK: %[[F:.*]] = linalg.generic {{.*}} ins(%[[W]], %[[S]] : tensor<16x2x4xi8>, tensor<16x2xf32>)
-// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[F]] : tensor<1x2x4xf32>, tensor<16x2x4xf32>)
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[F]] : tensor<1x1x2x4xf32>, tensor<16x2x4xf32>)
 func.func @groups(%x: tensor<1x1x8xf32>, %s: tensor<16x2xf32>) -> tensor<1x16xf32> {
   %zero = arith.constant 0.0 : f32
   %w = ml_program.global_load_const @narrow : tensor<16x2x4xi8>
@@ -222,6 +222,39 @@ func.func @rotation(%x: tensor<8x8xf32>, %angles: tensor<8x4xf32>) -> tensor<1x8
     linalg.yield %r : f32
   } -> tensor<1x8x2x4xf32>
   return %rotated : tensor<1x8x2x4xf32>
+}
+
+// The dim of one is that of tokens, not of what is summed up: all is one sum.
+// CHECK-LABEL: func.func @norm_of_one_token
+// CHECK: linalg.generic {{.*}} iterator_types = ["parallel", "reduction"]
+// CHECK: math.exp
+// CHECK-NEXT: arith.mulf
+// CHECK-NEXT: arith.addf
+// CHECK-NOT: linalg.generic
+// CHECK: return
+func.func @norm_of_one_token(%x: tensor<2x8xf32>) -> tensor<2x1xf32> {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<2x8xf32>
+  %y = linalg.generic {indexing_maps = [#id2, #id2], iterator_types = ["parallel", "parallel"]} ins(%x : tensor<2x8xf32>) outs(%e : tensor<2x8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = math.exp %a : f32
+    linalg.yield %r : f32
+  } -> tensor<2x8xf32>
+  %token = tensor.expand_shape %y [[0], [1, 2]] output_shape [2, 1, 8] : tensor<2x8xf32> into tensor<2x1x8xf32>
+  %e3 = tensor.empty() : tensor<2x1x8xf32>
+  %squares = linalg.generic {indexing_maps = [#id3, #id3], iterator_types = ["parallel", "parallel", "parallel"]} ins(%token : tensor<2x1x8xf32>) outs(%e3 : tensor<2x1x8xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = arith.mulf %a, %a : f32
+    linalg.yield %r : f32
+  } -> tensor<2x1x8xf32>
+  %es = tensor.empty() : tensor<2x1xf32>
+  %fs = linalg.fill ins(%zero : f32) outs(%es : tensor<2x1xf32>) -> tensor<2x1xf32>
+  %sum = linalg.generic {indexing_maps = [#id3, affine_map<(d0, d1, d2) -> (d0, d1)>], iterator_types = ["parallel", "parallel", "reduction"]} ins(%squares : tensor<2x1x8xf32>) outs(%fs : tensor<2x1xf32>) {
+  ^bb0(%a: f32, %o: f32):
+    %r = arith.addf %a, %o : f32
+    linalg.yield %r : f32
+  } -> tensor<2x1xf32>
+  return %sum : tensor<2x1xf32>
 }
 
 // A mask that lets all keys through is no input of attention; one that differs stays.

@@ -107,16 +107,3 @@ func.func @transposed_cast(%x: !torch.vtensor<[2,3],f32>) -> !torch.vtensor<[?,2
   %t = torch.aten.transpose.int %cast, %0, %1 : !torch.vtensor<[2,?],f32>, !torch.int, !torch.int -> !torch.vtensor<[?,2],f32>
   return %t : !torch.vtensor<[?,2],f32>
 }
-
-// -----
-
-// Ones stay among themselves: the dim of 8 is what a sum may go over.
-// CHECK-LABEL: func.func @ones(
-// CHECK: tensor.collapse_shape %arg0 {{\[}}[0, 1], [2]]
-func.func @ones(%x: !torch.vtensor<[1,1,8],f32>) -> !torch.vtensor<[1,8],f32> {
-  %1 = torch.constant.int 1
-  %8 = torch.constant.int 8
-  %sizes = torch.prim.ListConstruct %1, %8 : (!torch.int, !torch.int) -> !torch.list<int>
-  %r = torch.aten.view %x, %sizes : !torch.vtensor<[1,1,8],f32>, !torch.list<int> -> !torch.vtensor<[1,8],f32>
-  return %r : !torch.vtensor<[1,8],f32>
-}

@@ -121,16 +121,6 @@ static std::optional<SmallVector<Group>> findGroups(ArrayRef<OpFoldResult> sourc
       else
         return std::nullopt;
     }
-    // A one that only one side has joins ones before it, if there are any: behind it comes what sums may go over.
-    auto isOne = [](ArrayRef<OpFoldResult> sizes, size_t dim) {
-      return dim < sizes.size() && getConstantIntValue(sizes[dim]) == 1;
-    };
-    if (!isOne(source, i - 1) || !isOne(result, j - 1))
-      continue;
-    while (isOne(source, i) && !isOne(result, j))
-      takeSource();
-    while (isOne(result, j) && !isOne(source, i))
-      takeResult();
   }
   // What is left on one side is ones.
   for (; i < source.size(); ++i) {
