@@ -94,21 +94,25 @@ static Value skipFloatCasts(Value value) {
 }
 
 /// The dim of a group that may have more than one element.
-static int64_t findLargestDim(tensor::ExpandShapeOp expand, ArrayRef<int64_t> group) {
-  ArrayRef<int64_t> shape = expand.getResultType().getShape();
+static int64_t findLargestDim(ArrayRef<int64_t> shape, ArrayRef<int64_t> group) {
   auto found = llvm::find_if(group, [&](int64_t dim) { return shape[dim] != 1; });
   return found == group.end() ? group.front() : *found;
 }
 
-/// Whether an op only moves elements to other places, next to zeros or not.
-static bool isMove(Operation *op) {
-  auto expand = dyn_cast_if_present<tensor::ExpandShapeOp>(op);
-  if (!expand)
-    return isa_and_present<linalg::TransposeOp, tensor::PadOp>(op);
-  ArrayRef<int64_t> shape = expand.getResultType().getShape();
-  return llvm::all_of(expand.getReassociationIndices(), [&](const auto &group) {
+/// Whether a reshape adds or drops nothing but dims of one element.
+static bool hasOnesOnly(ArrayRef<int64_t> shape, ArrayRef<ReassociationIndices> groups) {
+  return llvm::all_of(groups, [&](const ReassociationIndices &group) {
     return llvm::count_if(group, [&](int64_t dim) { return shape[dim] != 1; }) <= 1;
   });
+}
+
+/// Whether an op only moves elements to other places, next to zeros or not.
+static bool isMove(Operation *op) {
+  if (auto expand = dyn_cast_if_present<tensor::ExpandShapeOp>(op))
+    return hasOnesOnly(expand.getResultType().getShape(), expand.getReassociationIndices());
+  if (auto collapse = dyn_cast_if_present<tensor::CollapseShapeOp>(op))
+    return hasOnesOnly(collapse.getSrcType().getShape(), collapse.getReassociationIndices());
+  return isa_and_present<linalg::TransposeOp, tensor::PadOp>(op);
 }
 
 AffineMap QuantizedFactor::getMapOfInput(OpOperand *input) const {
@@ -117,11 +121,19 @@ AffineMap QuantizedFactor::getMapOfInput(OpOperand *input) const {
   AffineMap read = linalg::LinalgOp(product).getMatchingIndexingMap(factor);
   for (Operation *move : moves) {
     SmallVector<AffineExpr> exprs(read.getResults());
-    if (auto transpose = dyn_cast<linalg::TransposeOp>(move))
+    if (auto transpose = dyn_cast<linalg::TransposeOp>(move)) {
       exprs = applyPermutation(exprs, invertPermutationVector(transpose.getPermutation()));
-    else if (auto expand = dyn_cast<tensor::ExpandShapeOp>(move))
+    } else if (auto expand = dyn_cast<tensor::ExpandShapeOp>(move)) {
+      ArrayRef<int64_t> shape = expand.getResultType().getShape();
       exprs = llvm::map_to_vector(expand.getReassociationIndices(),
-                                  [&](const auto &group) { return exprs[findLargestDim(expand, group)]; });
+                                  [&](const auto &group) { return exprs[findLargestDim(shape, group)]; });
+    } else if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(move)) {
+      ArrayRef<int64_t> shape = collapse.getSrcType().getShape();
+      SmallVector<AffineExpr> sources(shape.size(), getAffineConstantExpr(0, read.getContext()));
+      for (auto [expr, group] : llvm::zip_equal(exprs, collapse.getReassociationIndices()))
+        sources[findLargestDim(shape, group)] = expr;
+      exprs = std::move(sources);
+    }
     read = AffineMap::get(read.getNumDims(), 0, exprs, read.getContext());
   }
   // The element of the factor at the point of a loop of `dequantize`.
@@ -170,6 +182,8 @@ bool QuantizedFactor::isSameForSum(Value value) const {
       return false;
     linalg::LinalgOp sum = product;
     return llvm::all_of(getMapOfInput(input).getResults(), [&](AffineExpr expr) {
+      if (isa<AffineConstantExpr>(expr))
+        return true;
       auto loop = dyn_cast<AffineDimExpr>(expr);
       return loop && (linalg::isParallelIterator(sum.getIteratorTypesArray()[loop.getPosition()]) ||
                       sum.getStaticLoopRanges()[loop.getPosition()] == 1);
@@ -292,6 +306,9 @@ std::pair<Value, AffineMap> QuantizedFactor::getIntegers(OpBuilder &builder, Den
     } else if (auto expand = dyn_cast<tensor::ExpandShapeOp>(move)) {
       integers = tensor::ExpandShapeOp::create(b, expand.getResultType().clone(type), integers,
                                                expand.getReassociationIndices(), expand.getMixedOutputShape());
+    } else if (auto collapse = dyn_cast<tensor::CollapseShapeOp>(move)) {
+      integers = tensor::CollapseShapeOp::create(b, collapse.getResultType().clone(type), integers,
+                                                 collapse.getReassociationIndices());
     } else {
       auto transpose = cast<linalg::TransposeOp>(move);
       Value empty = tensor::EmptyOp::create(b, tensor::getMixedSizes(b, b.getLoc(), transpose.getInit()), type);

@@ -176,3 +176,40 @@ func.func @pointwise(%x: tensor<4x2xi8>, %s: tensor<3x1xf32>) -> tensor<4x3xf32>
   } -> tensor<4x3xf32>
   return %y : tensor<4x3xf32>
 }
+
+// Rows of a batch of one, which a linear layer takes as rows: the integers lose that dim.
+// CHECK-LABEL: func.func @batch_of_one
+// CHECK-SAME: %[[X:.*]]: tensor<1x3x2xi8>, %[[S:.*]]: tensor<1x3xf32>
+// CHECK: %[[ROWS:.*]] = tensor.collapse_shape %[[X]] {{\[}}[0, 1], [2]] : tensor<1x3x2xi8> into tensor<3x2xi8>
+// CHECK: %[[P:.*]] = linalg.generic {{.*}} ins(%[[ROWS]], %{{.*}} : tensor<3x2xi8>, tensor<2x2xi8>) outs({{.*}} : tensor<3x2xi32>)
+// CHECK: %[[SCALES:.*]] = tensor.collapse_shape %[[S]] {{\[}}[0, 1]] : tensor<1x3xf32> into tensor<3xf32>
+// CHECK: linalg.generic {{.*}} ins(%[[P]], %[[SCALES]], %{{.*}} : tensor<3x2xi32>, tensor<3xf32>, tensor<2xf32>)
+func.func @batch_of_one(%x: tensor<1x3x2xi8>, %s: tensor<1x3xf32>) -> tensor<3x2xf32> {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense<[[1, 2], [3, 4]]> : tensor<2x2xi8>
+  %t = arith.constant dense<[0.5, 0.25]> : tensor<2xf32>
+  %ae = tensor.empty() : tensor<1x3x2xf32>
+  %we = tensor.empty() : tensor<2x2xf32>
+  %e = tensor.empty() : tensor<3x2xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<3x2xf32>) -> tensor<3x2xf32>
+  %a = linalg.generic {indexing_maps = [#cube, affine_map<(d0, d1, d2) -> (d0, d1)>, #cube], iterator_types = ["parallel", "parallel", "parallel"]} ins(%x, %s : tensor<1x3x2xi8>, tensor<1x3xf32>) outs(%ae : tensor<1x3x2xf32>) {
+  ^bb0(%q: i8, %scale: f32, %o: f32):
+    %0 = arith.sitofp %q : i8 to f32
+    %1 = arith.mulf %0, %scale : f32
+    linalg.yield %1 : f32
+  } -> tensor<1x3x2xf32>
+  %rows = tensor.collapse_shape %a [[0, 1], [2]] : tensor<1x3x2xf32> into tensor<3x2xf32>
+  %v = linalg.generic {indexing_maps = [#id, #row, #id], iterator_types = ["parallel", "parallel"]} ins(%w, %t : tensor<2x2xi8>, tensor<2xf32>) outs(%we : tensor<2x2xf32>) {
+  ^bb0(%q: i8, %scale: f32, %o: f32):
+    %0 = arith.sitofp %q : i8 to f32
+    %1 = arith.mulf %0, %scale : f32
+    linalg.yield %1 : f32
+  } -> tensor<2x2xf32>
+  %y = linalg.generic {indexing_maps = [#mk, #nk, #mn], iterator_types = ["parallel", "parallel", "reduction"]} ins(%rows, %v : tensor<3x2xf32>, tensor<2x2xf32>) outs(%f : tensor<3x2xf32>) {
+  ^bb0(%p: f32, %q: f32, %o: f32):
+    %0 = arith.mulf %p, %q : f32
+    %1 = arith.addf %o, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<3x2xf32>
+  return %y : tensor<3x2xf32>
+}
