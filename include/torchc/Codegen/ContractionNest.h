@@ -25,6 +25,9 @@ inline constexpr int64_t kLineBytes = 64;
 /// Rows between which panels are reused, so that several dims are worth joining.
 inline constexpr int64_t kRowsOfMatrix = 48;
 
+/// Fewer of a number that is not known take whole panels: what they share is little.
+inline constexpr int64_t kFewestTilesOfBlocks = 4;
+
 /// Writes the code of one kernel whose root is a contraction.
 class ContractionNest {
 public:

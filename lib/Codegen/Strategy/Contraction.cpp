@@ -31,6 +31,8 @@
 //   for block of k: for tile of MR rows in work group: sums of the tile in scratch memory += its products
 //   for tile of MR rows in work group: epilogue of the tile, row by row, from scratch memory
 //
+// Where the number of rows is not known, less than four tiles take whole panels.
+//
 // Where an instruction adds up several products of bf16 or of eight bits (DotProduct), a step is as many points of k:
 // the lanes hold some rows of a panel, column by column, and as many of a row's elements are broadcast.
 //
@@ -59,6 +61,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "torchc/Codegen/ContractionNest.h"
+
+#include "llvm/Support/SaveAndRestore.h"
 
 #include <numeric>
 
@@ -339,10 +343,18 @@ void ContractionNest::emitPanels(Index lower, Index upper, int64_t count) {
     emitter.emitLoop(imageRowsLower, imageRowsUpper, 1, [&](Index row) {
       imageRow = row;
       setPoint(at, around, row);
-      if (stepsPerBlock != 0)
+      auto emitWhole = [&] {
+        llvm::SaveAndRestore whole(stepsPerBlock, int64_t(0));
+        emitTiles(panel, count, [&](const Tile &tile) { emitTile(tile); });
+      };
+      if (stepsPerBlock == 0)
+        emitWhole();
+      else if (rows.isConstant())
         emitBlocksOfSteps(panel, count);
       else
-        emitTiles(panel, count, [&](const Tile &tile) { emitTile(tile); });
+        emitter.emitIf(arith::CmpIOp::create(emitter.getBuilder(), arith::CmpIPredicate::slt, emitter.toValue(tiles),
+                                             emitter.emitConstant(kFewestTilesOfBlocks)),
+                       emitWhole, [&] { emitBlocksOfSteps(panel, count); });
     });
     // What follows is not within the loop.
     setPoint(at, around, 0);

@@ -72,7 +72,7 @@ void ContractionNest::emitPrefetch(ArrayRef<Index> loops, const Tile &tile) {
       getStaticExtent(stepCount) * tile.panelCount * getPointBytes() > kFarBytes)
     return emitPrefetchAhead(loops, tile, kBytesAheadOfTile);
   // Where the number of rows is not known, the first tiles fetch everything: there may be no others.
-  const int64_t least = std::max<int64_t>(1, kRowsOfMatrix / tileRows);
+  const int64_t least = stepsPerBlock != 0 ? kFewestTilesOfBlocks : std::max<int64_t>(1, kRowsOfMatrix / tileRows);
   const int64_t sharing = tiles.isConstant() ? tilesPerBlock : std::min(tilesPerBlock, least);
   const int64_t share = llvm::divideCeil(tile.panelCount * getPointBytes(), sharing * imageRowsPerBlock);
   Index rowInBlock = emitter.sub(imageRow, imageRowsLower);
