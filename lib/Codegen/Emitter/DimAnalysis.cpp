@@ -162,6 +162,18 @@ void DimTracker::track(Value tensor, ArrayRef<Dim> dims) {
     return track(insert.getSource(), source);
   }
 
+  if (auto unpack = dyn_cast<linalg::UnPackOp>(op)) {
+    SmallVector<Dim> mapped(dims);
+    for (int64_t tiled : unpack.getInnerDimsPos()) {
+      separateAll(mapped[tiled]);
+      mapped[tiled].id = kOther;
+    }
+    if (!unpack.getOuterDimsPerm().empty())
+      applyPermutationToVector(mapped, unpack.getOuterDimsPerm());
+    mapped.append(unpack.getInnerDimsPos().size(), Dim{kOther, 0});
+    return track(unpack.getSource(), mapped);
+  }
+
   // Reshapes of bindings are other views of them: nothing behind to follow.
   Value source = op->getNumOperands() != 0 ? op->getOperand(0) : Value();
   if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(op)) {
