@@ -102,9 +102,8 @@ private:
   bool hasCostlyEpilogue();
   void emitResults(llvm::ArrayRef<Indices> points, const Sums &sums, const Tile &tile);
   void emitResultsOfMemory(const Tile &tile);
-  double getColumnBytes() const;
-  int64_t chooseImageRows() const;
-  void splitRows(int64_t columnBlocks, double groupFlops);
+  int64_t chooseImageRows(Index stepCount) const;
+  bool splitRows(int64_t columnBlocks, double groupFlops);
   mlir::Value emitColumns(llvm::ArrayRef<Index> loops, Index panel, int64_t number);
   mlir::Value emitRowFactor(llvm::ArrayRef<Index> loops, Index row);
   void setPoint(Indices &point, llvm::ArrayRef<Dim> dims, Index linear);

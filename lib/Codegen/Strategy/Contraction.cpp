@@ -52,7 +52,8 @@
 // before the sums of a tile: nothing else of it is near, and its rows lie apart.
 //
 // Grid: x blocks of panels, y blocks of at most kBlockRows rows (which stay in
-// the second-level cache while panels pass), less if there would be fewer than kFewestGroups work groups, z everything
+// the second-level cache while panels pass). If there would be fewer than kFewestGroups work groups, rows are split
+// further, and x counts rows, y panels: groups that share panels follow each other. z is everything
 // else: batch dims, and image rows of a convolution. If those are short, pixels of several image rows make up a tile,
 // each with an address of its own. Image rows of a convolution that fill a tile stay apart, but a work group takes
 // about kBlockRows pixels of them if the weights are more than kBlockBytes: for each image row they would come from the
@@ -82,8 +83,8 @@ static constexpr double kFlopsPerGroup = 2e6;
 /// Of work groups, for threads to end together, as long as each has so much to do.
 static constexpr int64_t kFewestGroups = 16;
 static constexpr double kLeastFlopsPerGroup = 1e6;
-/// If the columns do not stay in the second-level cache.
-static constexpr int64_t kFewestRowsPerGroup = 96;
+/// Of fewer rows, columns are read as fast as they come from memory.
+static constexpr int64_t kFewestRowsPerGroup = 24;
 /// Few rows are bound by memory, not by arithmetic.
 static constexpr double kFlopsPerGroupOfFewRows = 5e5;
 /// Accumulators that hide the latency of a fused multiply-add: 4 cycles, 2 a cycle.
@@ -361,44 +362,38 @@ void ContractionNest::emitPanels(Index lower, Index upper, int64_t count) {
   });
 }
 
-/// Of all columns, as the factors that they become.
-double ContractionNest::getColumnBytes() const {
-  double bytes = double(getStaticExtent(columns)) * (root.getAccumulatorType().getIntOrFloatBitWidth() / 8);
-  for (const LoopGroup &step : steps)
-    bytes *= getStaticExtent(step.extent);
-  return bytes;
-}
-
 /// How many image rows a work group takes: where a convolution's weights do not stay in the second-level
 /// cache until the next image row, several have to share them.
-int64_t ContractionNest::chooseImageRows() const {
+int64_t ContractionNest::chooseImageRows(Index stepCount) const {
   int64_t imageRows = 1;
   for (const Dim &dim : around)
     imageRows *= getStaticExtent(dim.group.extent);
+  const double weightBytes = double(getStaticExtent(columns)) * getStaticExtent(stepCount) *
+                             (root.getAccumulatorType().getIntOrFloatBitWidth() / 8);
   if (getStaticExtent(rows) > kBlockRows || imageRows >= kManySteps || getStaticExtent(tiles) > tilesPerBlock ||
-      getColumnBytes() <= kBlockBytes)
+      weightBytes <= kBlockBytes)
     return 1;
   const int64_t most = std::max<int64_t>(1, kBlockRows / std::max<int64_t>(1, rows.offset));
   return llvm::divideCeil(imageRows, llvm::divideCeil(imageRows, most));
 }
 
-/// Makes work groups of fewer rows, if they would be too few for threads to end together. Each has `groupFlops`,
-/// and there are `columnBlocks` beside one another.
-void ContractionNest::splitRows(int64_t columnBlocks, double groupFlops) {
+/// Makes work groups of fewer rows, if they would be too few for threads to end together, and says whether it did. Each
+/// has `groupFlops`, and there are `columnBlocks` beside one another.
+bool ContractionNest::splitRows(int64_t columnBlocks, double groupFlops) {
   if (!tiles.isConstant() || imageRowsPerBlock != 1 || packed ||
       getParameter(emitter.getKernel(), "block_rows", 0) != 0)
-    return;
+    return false;
   int64_t others = columnBlocks;
   for (ArrayRef<Dim> dims : {ArrayRef(outer), ArrayRef(around)})
     for (const Dim &dim : dims)
       others = std::min(kFewestGroups, others) * std::min(kFewestGroups, getStaticExtent(dim.group.extent));
   const int64_t most = groupFlops / kLeastFlopsPerGroup * llvm::divideCeil(tiles.offset, tilesPerBlock);
   const int64_t wanted = llvm::divideCeil(kFewestGroups, others);
-  // Each block reads the columns again.
-  const int64_t leastRows = getColumnBytes() <= kBlockBytes ? 1 : kFewestRowsPerGroup;
-  const int64_t blocks = std::min({wanted, most, tiles.offset, rows.offset / leastRows});
-  if (blocks > static_cast<int64_t>(llvm::divideCeil(tiles.offset, tilesPerBlock)))
-    tilesPerBlock = getPartSize(tiles.offset, llvm::divideCeil(tiles.offset, blocks));
+  const int64_t blocks = std::min({wanted, most, rows.offset / kFewestRowsPerGroup});
+  if (blocks <= static_cast<int64_t>(llvm::divideCeil(tiles.offset, tilesPerBlock)))
+    return false;
+  tilesPerBlock = getPartSize(tiles.offset, llvm::divideCeil(tiles.offset, blocks));
+  return true;
 }
 
 Grid ContractionNest::emit() {
@@ -431,7 +426,7 @@ Grid ContractionNest::emit() {
   tilesPerBlock = std::max<int64_t>(1, blockRows / tileRows);
   if (tiles.isConstant() && tiles.offset > 0)
     tilesPerBlock = llvm::divideCeil(tiles.offset, llvm::divideCeil(tiles.offset, tilesPerBlock));
-  imageRowsPerBlock = chooseImageRows();
+  imageRowsPerBlock = chooseImageRows(stepCount);
   double rowsAtOnce = std::min<double>(assumed(rows), tilesPerBlock * tileRows) * imageRowsPerBlock;
   double flops = 2 * rowsAtOnce * panelWidth * assumed(stepCount);
   double wanted = fewRows ? kFlopsPerGroupOfFewRows : kFlopsPerGroup;
@@ -447,15 +442,18 @@ Grid ContractionNest::emit() {
     int64_t blocks = llvm::divideCeil(panels.offset, panelsPerBlock);
     panelsPerBlock = llvm::divideCeil(llvm::divideCeil(panels.offset, blocks), panelsAtOnce) * panelsAtOnce;
   }
-  splitRows(llvm::divideCeil(getStaticExtent(panels), panelsPerBlock), flops * panelsPerBlock);
+  const bool splitsRows = splitRows(llvm::divideCeil(getStaticExtent(panels), panelsPerBlock), flops * panelsPerBlock);
   if (stepsPerBlock != 0 || (fillsRegisters(tileRows, panelsAtOnce) && hasCostlyEpilogue())) {
     sumsRows = stepsPerBlock != 0 ? tilesPerBlock * tileRows : tileRows;
     sumsMemory = emitter.allocateScratch(sumsRows * panelsAtOnce * panelBytes);
   }
 
   Grid grid;
-  grid.x = columnDim->extentExpr.ceilDiv(panelWidth).ceilDiv(panelsPerBlock);
-  grid.y = rowsExpr.ceilDiv(tileRows).ceilDiv(tilesPerBlock);
+  // Groups that share columns follow each other if rows were split for their sake.
+  const unsigned rowAxis = splitsRows ? 0 : 1;
+  AffineExpr &columnGroups = splitsRows ? grid.y : grid.x, &rowGroups = splitsRows ? grid.x : grid.y;
+  columnGroups = columnDim->extentExpr.ceilDiv(panelWidth).ceilDiv(panelsPerBlock);
+  rowGroups = rowsExpr.ceilDiv(tileRows).ceilDiv(tilesPerBlock);
   grid.z = getAffineConstantExpr(1, context);
   // z counts batches, and blocks of image rows in them.
   Index imageRows(1);
@@ -483,10 +481,10 @@ Grid ContractionNest::emit() {
   auto isOne = [](AffineExpr expr) {
     return isa<AffineConstantExpr>(expr) && cast<AffineConstantExpr>(expr).getValue() <= 1;
   };
-  tilesLower = isOne(grid.y) ? Index(0) : emitter.mul(emitter.getWorkgroup(1), tilesPerBlock);
-  tilesUpper = isOne(grid.y) ? tiles : emitter.min(tiles, emitter.add(tilesLower, tilesPerBlock));
-  Index lower = isOne(grid.x) ? Index(0) : emitter.mul(emitter.getWorkgroup(0), panelsPerBlock);
-  Index upper = isOne(grid.x) ? panels : emitter.min(panels, emitter.add(lower, panelsPerBlock));
+  tilesLower = isOne(rowGroups) ? Index(0) : emitter.mul(emitter.getWorkgroup(rowAxis), tilesPerBlock);
+  tilesUpper = isOne(rowGroups) ? tiles : emitter.min(tiles, emitter.add(tilesLower, tilesPerBlock));
+  Index lower = isOne(columnGroups) ? Index(0) : emitter.mul(emitter.getWorkgroup(1 - rowAxis), panelsPerBlock);
+  Index upper = isOne(columnGroups) ? panels : emitter.min(panels, emitter.add(lower, panelsPerBlock));
   if (copiesRows) {
     Type type = dot ? dot->getRowType() : getFactorType();
     int64_t lineElements = kLineBytes / (type.getIntOrFloatBitWidth() / 8);
