@@ -57,10 +57,12 @@ private:
   void assign(Operation *op);
   bool joinProducer(Operation *op);
   bool canBeEpilogue(linalg::LinalgOp op, Group &group);
+  bool runsOnResult(linalg::LinalgOp op, Value result);
   void pullProducers(int index);
   void pullPad(int index);
   void pullDequantization(int index);
   void pullMovements(int index);
+  void joinAnchor(int index);
   bool tryPull(int into, int from);
   /// The group of `producer`, if that is alone in it, only one op reads it, and group `index` may take it.
   std::optional<int> findSingleProducer(int index, Operation *producer);
@@ -166,18 +168,19 @@ bool BlockGrouper::dependsByOthers(ArrayRef<Operation *> ops, int group) {
 // Who joins which group
 //===----------------------------------------------------------------------===//
 
-bool BlockGrouper::canBeEpilogue(linalg::LinalgOp op, Group &group) {
-  Operation *last = group.ops.back();
-  if (op.getNumDpsInits() != 1 || last->getNumResults() != 1 || !isScalarBody(op))
+/// Whether `op` can run on the tile of `result` that an anchor just computed.
+bool BlockGrouper::runsOnResult(linalg::LinalgOp op, Value result) {
+  if (op.getNumDpsInits() != 1 || result.getDefiningOp()->getNumResults() != 1 || !isScalarBody(op))
     return false;
-  Value result = last->getResult(0);
-  if (!llvm::all_of(result.getUsers(), [&](Operation *user) { return user == op; }))
-    return false;
-  // The epilogue runs on the tile that the anchor just computed.
   AffineMap written = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
   return written.isPermutation() && llvm::all_of(op->getOpOperands(), [&](OpOperand &operand) {
            return operand.get() != result || op.getMatchingIndexingMap(&operand) == written;
          });
+}
+
+bool BlockGrouper::canBeEpilogue(linalg::LinalgOp op, Group &group) {
+  Value result = group.ops.back()->getResult(0);
+  return llvm::all_of(result.getUsers(), [&](Operation *user) { return user == op; }) && runsOnResult(op, result);
 }
 
 bool BlockGrouper::joinProducer(Operation *op) {
@@ -356,6 +359,28 @@ void BlockGrouper::pullMovements(int index) {
     absorb(index, *producer);
 }
 
+/// An op that is left alone, since others read its input too, computes one more result of the anchor's kernel: it need
+/// not read the first one from memory. Readers come before: they would not write it at all.
+void BlockGrouper::joinAnchor(int index) {
+  auto op = dyn_cast<linalg::LinalgOp>(groups[index].ops.front());
+  if (groups[index].ops.size() != 1 || !op || getRole(op) != OpRole::Elementwise)
+    return;
+  auto getShape = [](Value tensor) { return cast<RankedTensorType>(tensor.getType()).getShape(); };
+  for (Value input : op.getDpsInputs()) {
+    auto found = groupOf.find(input.getDefiningOp());
+    if (found == groupOf.end() || groups[found->second].kind != GroupKind::Anchor)
+      continue;
+    // All results have the same loops.
+    const bool fits = llvm::all_of(op.getDpsInputs(), [&](Value other) {
+      auto owner = groupOf.find(other.getDefiningOp());
+      return owner == groupOf.end() || owner->second != found->second ||
+             (runsOnResult(op, other) && getShape(other) == getShape(op->getResult(0)));
+    });
+    if (fits && !dependsByOthers(op.getOperation(), found->second))
+      return absorb(found->second, index);
+  }
+}
+
 //===----------------------------------------------------------------------===//
 // From groups to ops
 //===----------------------------------------------------------------------===//
@@ -478,6 +503,9 @@ void BlockGrouper::run() {
   for (int i = groups.size(); i-- != 0;)
     if (groups[i].kind != GroupKind::Rows && !groups[i].ops.empty())
       pullMovements(i);
+  for (int i = 0, e = groups.size(); i < e; ++i)
+    if (groups[i].kind == GroupKind::Single && !groups[i].ops.empty())
+      joinAnchor(i);
   for (ArrayRef<Operation *> unit : orderUnits())
     emit(unit);
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))

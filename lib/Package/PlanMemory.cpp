@@ -246,14 +246,14 @@ static std::vector<UnitSizes> getLikelySizes(vm::FuncOp function, ArrayRef<Unit>
 // In place
 //===----------------------------------------------------------------------===//
 
-/// Whether the output of `dispatch` may take the memory of its binding `input`, which `from` has: nobody reads that
+/// Whether an output of `dispatch` may take the memory of its binding `input`, which `from` has: nobody reads that
 /// any more, and nobody has written to `to`, the output's, before.
 static bool canTakeOver(vm::DispatchOp dispatch, unsigned input, const Tensor &from, const Tensor &to,
                         const LiveIntervals &intervals) {
   unsigned position = intervals.getPosition(dispatch);
   if (!from.isSameSize(to) || from.interval.end != position || to.interval.begin > position)
     return false;
-  for (auto [number, binding] : llvm::enumerate(dispatch.getBindings().drop_back()))
+  for (auto [number, binding] : llvm::enumerate(dispatch.getBindings()))
     if (number != input && from.aliases.contains(binding))
       return false;
   return llvm::all_of(to.aliases, [&](Value alias) {
@@ -282,18 +282,23 @@ static void joinInPlace(vm::FuncOp function, std::vector<Tensor> &tensors, const
   function.walk([&](vm::DispatchOp dispatch) {
     auto inputs = dispatch->getAttrOfType<DenseI64ArrayAttr>(kInPlaceAttrName);
     dispatch->removeAttr(kInPlaceAttrName);
-    Tensor *to = inputs ? findOwner(dispatch.getBindings().back()) : nullptr;
-    for (int64_t input : to ? inputs.asArrayRef() : ArrayRef<int64_t>()) {
-      Tensor *from = findOwner(dispatch.getBindings()[input]);
-      if (!from || from == to || !canTakeOver(dispatch, input, *from, *to, intervals))
-        continue;
-      for (vm::SlabReserveOp reserve : to->reserves)
-        owners[reserve] = from - tensors.data();
-      from->reserves.append(to->reserves);
-      from->interval.include(to->interval);
-      from->aliases.insert_range(to->aliases);
-      to->reserves.clear();
-      break;
+    if (!inputs)
+      return;
+    // Inputs come first. What was written before is none of the outputs: it takes nobody's memory.
+    for (Value output : llvm::reverse(dispatch.getBindings())) {
+      Tensor *to = findOwner(output);
+      for (int64_t input : to ? inputs.asArrayRef() : ArrayRef<int64_t>()) {
+        Tensor *from = findOwner(dispatch.getBindings()[input]);
+        if (!from || from == to || !canTakeOver(dispatch, input, *from, *to, intervals))
+          continue;
+        for (vm::SlabReserveOp reserve : to->reserves)
+          owners[reserve] = from - tensors.data();
+        from->reserves.append(to->reserves);
+        from->interval.include(to->interval);
+        from->aliases.insert_range(to->aliases);
+        to->reserves.clear();
+        break;
+      }
     }
   });
   llvm::erase_if(tensors, [](const Tensor &tensor) { return tensor.reserves.empty(); });

@@ -9,6 +9,10 @@
 
 // CHECK-LABEL: dispatch.kernel private @product_and_residual(
 // CHECK-SAME: in_place = array<i64: 2>
+// CHECK-LABEL: dispatch.kernel private @two_results(
+// CHECK-SAME: in_place = array<i64: 2>
+// CHECK-LABEL: dispatch.kernel private @results_of_rows(
+// CHECK-NOT: in_place
 // CHECK-LABEL: dispatch.kernel private @sum(
 // CHECK-SAME: in_place = array<i64: 0, 1>
 // CHECK-LABEL: dispatch.kernel private @other_shape(
@@ -45,6 +49,32 @@ dispatch.kernel @product_and_residual(%x: tensor<64x32xf32>, %w: tensor<32x64xf3
     linalg.yield %s : f32
   } -> tensor<64x64xf32>
   dispatch.return %y : tensor<64x64xf32>
+}
+
+// The results of a product are stored together.
+dispatch.kernel @two_results(%x: tensor<64x32xf32>, %w: tensor<32x64xf32>, %r: tensor<64x64xf32>) -> (tensor<64x64xf32>, tensor<64x64xi8>)
+    attributes {dims = [array<i64>, array<i64>, array<i64>, array<i64>, array<i64>]} {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<64x64xf32>
+  %e8 = tensor.empty() : tensor<64x64xi8>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<64x64xf32>) -> tensor<64x64xf32>
+  %p = linalg.matmul ins(%x, %w : tensor<64x32xf32>, tensor<32x64xf32>) outs(%f : tensor<64x64xf32>) -> tensor<64x64xf32>
+  %y = linalg.add ins(%p, %r : tensor<64x64xf32>, tensor<64x64xf32>) outs(%e : tensor<64x64xf32>) -> tensor<64x64xf32>
+  %z = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]}
+      ins(%y : tensor<64x64xf32>) outs(%e8 : tensor<64x64xi8>) {
+  ^bb0(%a: f32, %o: i8):
+    %s = arith.fptosi %a : f32 to i8
+    linalg.yield %s : i8
+  } -> tensor<64x64xi8>
+  dispatch.return %y, %z : tensor<64x64xf32>, tensor<64x64xi8>
+}
+
+dispatch.kernel @results_of_rows(%x: tensor<8x8xf32>) -> (tensor<8x8xf32>, tensor<8x8xf32>)
+    attributes {dims = [array<i64>, array<i64>, array<i64>]} {
+  %e = tensor.empty() : tensor<8x8xf32>
+  %y = linalg.exp ins(%x : tensor<8x8xf32>) outs(%e : tensor<8x8xf32>) -> tensor<8x8xf32>
+  %z = linalg.abs ins(%x : tensor<8x8xf32>) outs(%e : tensor<8x8xf32>) -> tensor<8x8xf32>
+  dispatch.return %y, %z : tensor<8x8xf32>, tensor<8x8xf32>
 }
 
 dispatch.kernel @sum(%x: tensor<8x8xf32>, %y: tensor<8x8xf32>) -> tensor<8x8xf32>

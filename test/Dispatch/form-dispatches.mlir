@@ -34,13 +34,14 @@ func.func @epilogue(%x: tensor<?x8xf32>, %w: tensor<8x16xf32>, %b: tensor<16xf32
   return %r : tensor<?x16xf32>
 }
 
-// A result that others read too stays whole: no epilogue.
+// What is computed of a result that others read too is one more result of the kernel.
 // CHECK-LABEL: func.func @two_users
-// CHECK: dispatch.group
+// CHECK: dispatch.group -> tensor<4x16xf32>, tensor<4x16xf32> {
 // CHECK: linalg.matmul
-// CHECK-NEXT: dispatch.return
-// CHECK: dispatch.group
 // CHECK: linalg.exp
+// CHECK: dispatch.return %{{.*}}, %{{.*}} :
+// CHECK-NOT: dispatch.group
+// CHECK: return
 func.func @two_users(%x: tensor<4x8xf32>, %w: tensor<8x16xf32>) -> (tensor<4x16xf32>, tensor<4x16xf32>) {
   %zero = arith.constant 0.0 : f32
   %e = tensor.empty() : tensor<4x16xf32>
@@ -48,6 +49,80 @@ func.func @two_users(%x: tensor<4x8xf32>, %w: tensor<8x16xf32>) -> (tensor<4x16x
   %m = linalg.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x16xf32>) outs(%f : tensor<4x16xf32>) -> tensor<4x16xf32>
   %r = linalg.exp ins(%m : tensor<4x16xf32>) outs(%e : tensor<4x16xf32>) -> tensor<4x16xf32>
   return %m, %r : tensor<4x16xf32>, tensor<4x16xf32>
+}
+
+// A quantised residual network: the sum and its eight bits are of one kernel. Where nobody else reads them,
+// sums that two ops make different integers of are not even written.
+// CHECK-LABEL: func.func @residual
+// CHECK: %[[SUM:.*]]:2 = dispatch.group -> tensor<4x8xf32>, tensor<4x8xi8> {
+// CHECK: linalg.matmul
+// CHECK: linalg.add
+// CHECK: arith.fptosi
+// CHECK: dispatch.group -> tensor<4x8xi8>, tensor<4x8xi16> {
+// CHECK: linalg.matmul ins(%[[SUM]]#1,
+// CHECK: linalg.generic {{.*}} ins(%{{.*}}, %[[SUM]]#0
+// CHECK: arith.fptosi {{.*}} to i8
+// CHECK: arith.fptosi {{.*}} to i16
+// CHECK-NOT: dispatch.group
+// CHECK: return
+func.func @residual(%x: tensor<4x8xf32>, %r: tensor<4x8xf32>, %w: tensor<8x8xf32>, %v: tensor<8x8xi8>) -> (tensor<4x8xi8>, tensor<4x8xi16>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x8xf32>
+  %e8 = tensor.empty() : tensor<4x8xi8>
+  %e16 = tensor.empty() : tensor<4x8xi16>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4x8xf32>) -> tensor<4x8xf32>
+  %m = linalg.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x8xf32>) outs(%f : tensor<4x8xf32>) -> tensor<4x8xf32>
+  %s = linalg.add ins(%m, %r : tensor<4x8xf32>, tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) -> tensor<4x8xf32>
+  %q = linalg.generic {indexing_maps = [#id2, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%s : tensor<4x8xf32>) outs(%e8 : tensor<4x8xi8>) {
+  ^bb0(%a: f32, %o: i8):
+    %i = arith.fptosi %a : f32 to i8
+    linalg.yield %i : i8
+  } -> tensor<4x8xi8>
+  %n = linalg.matmul ins(%q, %v : tensor<4x8xi8>, tensor<8x8xi8>) outs(%f : tensor<4x8xf32>) -> tensor<4x8xf32>
+  %t = linalg.generic {indexing_maps = [#id2, #id2, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%n, %s : tensor<4x8xf32>, tensor<4x8xf32>) outs(%e : tensor<4x8xf32>) {
+  ^bb0(%a: f32, %b: f32, %o: f32):
+    %i = arith.addf %a, %b : f32
+    linalg.yield %i : f32
+  } -> tensor<4x8xf32>
+  %u = linalg.generic {indexing_maps = [#id2, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%t : tensor<4x8xf32>) outs(%e8 : tensor<4x8xi8>) {
+  ^bb0(%a: f32, %o: i8):
+    %i = arith.fptosi %a : f32 to i8
+    linalg.yield %i : i8
+  } -> tensor<4x8xi8>
+  %y = linalg.generic {indexing_maps = [#id2, #id2], iterator_types = ["parallel", "parallel"]}
+      ins(%t : tensor<4x8xf32>) outs(%e16 : tensor<4x8xi16>) {
+  ^bb0(%a: f32, %o: i16):
+    %i = arith.fptosi %a : f32 to i16
+    linalg.yield %i : i16
+  } -> tensor<4x8xi16>
+  return %u, %y : tensor<4x8xi8>, tensor<4x8xi16>
+}
+
+// It stays where rows take it: they would have to read what they compute in passing.
+// CHECK-LABEL: func.func @read_by_rows
+// CHECK: dispatch.group -> tensor<4x16xf32> {
+// CHECK: linalg.matmul
+// CHECK-NEXT: dispatch.return
+// CHECK: dispatch.group
+// CHECK: linalg.mul
+// CHECK: linalg.reduce
+func.func @read_by_rows(%x: tensor<4x8xf32>, %w: tensor<8x16xf32>) -> (tensor<4x16xf32>, tensor<4xf32>) {
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<4x16xf32>
+  %e1 = tensor.empty() : tensor<4xf32>
+  %f = linalg.fill ins(%zero : f32) outs(%e : tensor<4x16xf32>) -> tensor<4x16xf32>
+  %f1 = linalg.fill ins(%zero : f32) outs(%e1 : tensor<4xf32>) -> tensor<4xf32>
+  %m = linalg.matmul ins(%x, %w : tensor<4x8xf32>, tensor<8x16xf32>) outs(%f : tensor<4x16xf32>) -> tensor<4x16xf32>
+  %r = linalg.mul ins(%m, %m : tensor<4x16xf32>, tensor<4x16xf32>) outs(%e : tensor<4x16xf32>) -> tensor<4x16xf32>
+  %s = linalg.reduce ins(%r : tensor<4x16xf32>) outs(%f1 : tensor<4xf32>) dimensions = [1]
+    (%a: f32, %o: f32) {
+      %t = arith.addf %a, %o : f32
+      linalg.yield %t : f32
+    }
+  return %m, %s : tensor<4x16xf32>, tensor<4xf32>
 }
 
 // Joining the epilogue with its matmul would make a circle through the scatter.

@@ -65,6 +65,32 @@ def test_static_network():
     check(Network(), torch.randn(2, 3, 6, 6), dynamic_shapes=({0: batch},), others=[(torch.randn(5, 3, 6, 6),)])
 
 
+class Residual(Network):
+    """Blocks whose sum the next block adds to, and quantises for its convolution."""
+
+    def __init__(self, stride):
+        super().__init__()
+        self.stem = Quantized(nn.Conv2d(3, 24, 1))
+        self.blocks = nn.ModuleList(Quantized(nn.Conv2d(24, 24, 3 if i % 2 else 1, padding=i % 2)) for i in range(4))
+        self.last = Quantized(nn.Conv2d(24, 8, 1, stride=stride))
+        self.stride = stride
+
+    def forward(self, x):
+        x = F.conv2d(self.requantize(x, 0.04, 128), self.stem.get_weight(), self.stem.bias)
+        for i, block in enumerate(self.blocks):
+            inner = self.requantize(x, 0.03, 3, torch.int8, -128, 127)
+            x = F.relu(x + F.conv2d(inner, block.get_weight(), block.bias, padding=i % 2))
+        return x, F.conv2d(self.requantize(x, 0.03, 0), self.last.get_weight(), self.last.bias, stride=self.stride)
+
+
+@pytest.mark.parametrize("stride,size", [(1, 6), (2, 9)])
+def test_residual_network(stride, size):
+    torch.manual_seed(0)
+    check(Residual(stride), torch.randn(1, 3, size, size))
+    batch = torch.export.Dim("batch", min=1, max=8)
+    check(Residual(stride), torch.randn(2, 3, size, size), dynamic_shapes=({0: batch},), others=[(torch.randn(5, 3, size, size),)])
+
+
 class DynamicLinear(nn.Module):
     """Dynamic quantisation: each row of the activations has a scale and a zero point of its own."""
 

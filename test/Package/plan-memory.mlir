@@ -215,6 +215,30 @@ vm.func @in_place(%x: !vm.ref) -> !vm.ref {
 
 // -----
 
+// Of several outputs, the one of its size.
+// CHECK-LABEL: vm.func @in_place_of_two
+// CHECK-SAME: slab_bytes = 320 : i64
+// CHECK: %[[SLAB:.*]] = vm.slab_reserve
+// CHECK: %[[A:.*]] = vm.view %[[SLAB]], %[[ZERO:[^,]*]], f32
+// CHECK: %[[B:.*]] = vm.view %[[SLAB]], %[[ZERO]], f32
+// CHECK: vm.dispatch @kernel, [%[[A]], %arg0, %[[B]], %{{.*}}], []{{$}}
+vm.func @in_place_of_two(%x: !vm.ref) -> (!vm.ref, !vm.ref) {
+  %zero = vm.const_i64 0
+  %n = vm.const_i64 64
+  %size = vm.const_i64 256
+  %a.storage = vm.slab_reserve %size
+  %a = vm.view %a.storage, %zero, f32, [%n]
+  vm.copy %a, %x
+  %b.storage = vm.slab_reserve %size
+  %b = vm.view %b.storage, %zero, f32, [%n]
+  %c.storage = vm.slab_reserve %n
+  %c = vm.view %c.storage, %zero, i8, [%n]
+  vm.dispatch @kernel, [%a, %x, %b, %c], [] {dispatch.in_place = array<i64: 0>}
+  vm.ret %b, %c : !vm.ref, !vm.ref
+}
+
+// -----
+
 // Not where it is read afterwards, or by the same kernel once more, or is larger.
 // CHECK-LABEL: vm.func @not_in_place
 // CHECK-SAME: slab_bytes = 1024 : i64

@@ -6,6 +6,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "torchc/Codegen/ContractionRoot.h"
 #include "torchc/Codegen/MathExpansion.h"
 #include "torchc/Codegen/Passes.h"
 #include "torchc/Codegen/Strategy.h"
@@ -55,12 +56,22 @@ static bool isReadInPlace(BlockArgument argument) {
   return true;
 }
 
-/// The arguments that the result may be written over. Each strategy visits an element of the result
+/// Whether the results are stored together, element by element: a product's of one size.
+static bool storesTogether(dispatch::KernelOp kernel) {
+  ArrayRef<Type> types = kernel.getResultTypes();
+  return types.size() == 1 ||
+         (ContractionRoot::find(kernel) && llvm::all_of(llvm::seq<unsigned>(0, types.size()), [&](unsigned i) {
+            return cast<RankedTensorType>(types[i]).getShape() == cast<RankedTensorType>(types[0]).getShape() &&
+                   kernel.getSizeOrdinals(kernel.getNumTensors() + i) == kernel.getSizeOrdinals(kernel.getNumTensors());
+          }));
+}
+
+/// The arguments that a result may be written over. Each strategy visits an element of the result
 /// once, and stores it when all that it follows from is loaded. A reduction of one operand (softmax's) may keep
 /// values in the memory of the result meanwhile, and a batch op works there.
 static SmallVector<int64_t> findInPlace(dispatch::KernelOp kernel) {
   SmallVector<int64_t> found;
-  if (kernel.getResultTypes().size() != 1)
+  if (!storesTogether(kernel))
     return found;
   for (Operation &op : kernel.getBody().front()) {
     auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
@@ -68,10 +79,13 @@ static SmallVector<int64_t> findInPlace(dispatch::KernelOp kernel) {
         (linalgOp && linalgOp.getNumReductionLoops() != 0 && linalgOp.getNumDpsInputs() < 2))
       return found;
   }
-  for (BlockArgument argument : kernel.getBody().getArguments().take_front(kernel.getNumTensors()))
-    if (getElementTypeOrSelf(argument.getType()) == getElementTypeOrSelf(kernel.getResultTypes().front()) &&
-        isReadInPlace(argument))
+  for (BlockArgument argument : kernel.getBody().getArguments().take_front(kernel.getNumTensors())) {
+    auto hasItsType = [&](Type result) {
+      return getElementTypeOrSelf(result) == getElementTypeOrSelf(argument.getType());
+    };
+    if (llvm::any_of(kernel.getResultTypes(), hasItsType) && isReadInPlace(argument))
       found.push_back(argument.getArgNumber());
+  }
   return found;
 }
 

@@ -77,7 +77,8 @@ LogicalResult KernelOp::verify() {
   for (int64_t argument : getInPlace().value_or(ArrayRef<int64_t>())) {
     if (argument < 0 || argument >= numTensors)
       return emitOpError("has no tensor ") << argument;
-    if (getResultTypes().size() != 1 || getElementTypeOrSelf(tensors[argument]) != getElementTypeOrSelf(tensors.back()))
+    auto fits = [&](Type result) { return getElementTypeOrSelf(result) == getElementTypeOrSelf(tensors[argument]); };
+    if (llvm::none_of(getResultTypes(), fits))
       return emitOpError("has no result that could lie in the memory of tensor ") << argument;
   }
   if (!isDeclaration()) {

@@ -37,9 +37,9 @@ def Dispatch_KernelOp : Dispatch_Op<"kernel", [FunctionOpInterface, IsolatedFrom
     `dims` has one array for each tensor argument and then one for each result:
     for every dynamic dim, in order, the ordinal of the size argument that
     gives its extent. Equal extents share a size. All tensors are contiguous
-    and row-major. The only result may lie in the memory of an argument of `in_place`:
-    it is read only where, and before, the element at the same place is written. Otherwise
-    results never share memory with arguments.
+    and row-major. A result may lie in the memory of an argument of `in_place` whose element
+    type it has: that is read only where, and before, elements at the same place are written.
+    Otherwise results never share memory with arguments.
 
     ```mlir
     dispatch.kernel @relu(%x: tensor<?x8xf32>, %n: index) -> tensor<?x8xf32>
