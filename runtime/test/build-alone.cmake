@@ -15,7 +15,7 @@ run(text ${CMAKE_COMMAND} -S ${SOURCE} -B ${BUILD} -G Ninja -DCMAKE_C_COMPILER=$
 run(text ${CMAKE_COMMAND} --build ${BUILD} -j 2)
 
 run(needed ldd ${BUILD}/bin/torchc-run)
-if(needed MATCHES "LLVM|MLIR|torch[^c]|c10")
+if(needed MATCHES "libLLVM|libMLIR|libtorch[^c]|libc10")
   message(FATAL_ERROR "torchc-run depends on more than it should:\n${needed}")
 endif()
 
