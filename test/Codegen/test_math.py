@@ -110,8 +110,8 @@ def make_table():
     lines += ["| pow | 0.01 to 30, and special values | 1 | 0.01 to 30 by -150 to 150, and near 1 by up to 1e6 | 2 |",
               "| atan2 | -5 to 5, and special values | 4 | -5 to 5, and special values | 4 |",
               "| fmod | -100 to 100 by -7 to 7 | exact | -100 to 100 by -7 to 7 | exact |", "",
-              "f16 and bf16 are computed in f32 and rounded once. acos, asin and erf of f64 are formulas of the Lower stage:",
-              "at most 4 ulp. So is erfc: at most 8 (`test/EndToEnd/test_core_operators.py`)."]
+              "f16 and bf16 are computed in f32 and rounded once. acos, asin, erf and erfc of f64 are formulas of the Lower",
+              "stage: at most 4 ulp (`test/EndToEnd/test_core_operators.py`)."]
     return "\n".join(lines) + "\n"
 
 

@@ -12,6 +12,7 @@
 
 #include "llvm/ADT/ScopeExit.h"
 #include "llvm/Config/llvm-config.h"
+#include "llvm/Support/MemoryBuffer.h"
 #include "llvm/Support/raw_ostream.h"
 
 #include <CLI/CLI.hpp>
@@ -155,6 +156,13 @@ ExitCode compile(const Arguments &arguments, const CompileOptions &options) {
     llvm::errs() << "torchc-compile: error: --strategy is for the loops of kernels, which --emit=" << arguments.emit
                  << " does not make\n";
     return ExitCode::Usage;
+  }
+  // Now rather than after minutes of lowering.
+  if (const std::string &file = options.pipeline.strategyFile; !file.empty()) {
+    if (auto buffer = llvm::MemoryBuffer::getFile(file); !buffer) {
+      llvm::errs() << "torchc-compile: error: " << file << ": " << buffer.getError().message() << "\n";
+      return ExitCode::InputOutput;
+    }
   }
   Compilation compilation(options);
   compilation.chooseForm(*emission);

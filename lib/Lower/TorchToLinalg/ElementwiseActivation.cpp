@@ -68,12 +68,12 @@ static Value lowerAtenSoftplus(ElementBuilder &b, ValueRange x) {
   return arith::SelectOp::create(b, b.compare(CmpIPredicate::sgt, scaled, x[2]), x[0],
                                  b.createOrFold<arith::DivFOp>(log, x[1]));
 }
-/// x tanh(log(1 + exp(x)))
+/// x tanh(log(1 + e)), e = exp(x): x n / (n + 2) with n = e (e + 2)
 static Value lowerAtenMish(ElementBuilder &b, ValueRange x) {
-  Value log = math::Log1pOp::create(b, math::ExpOp::create(b, x[0]));
-  // exp overflows long after log(1 + exp(x)) has become x.
-  log = arith::SelectOp::create(b, b.compare(CmpIPredicate::sgt, x[0], b.number(40)), x[0], log);
-  return multiply(b, x[0], math::TanhOp::create(b, log));
+  Value e = math::ExpOp::create(b, x[0]), n = multiply(b, e, add(b, e, b.number(2)));
+  Value value = multiply(b, x[0], arith::DivFOp::create(b, n, add(b, n, b.number(2))));
+  // n overflows long after the result has become x.
+  return arith::SelectOp::create(b, b.compare(CmpIPredicate::sgt, x[0], b.number(40)), x[0], value);
 }
 
 /// min(max(x, low), high); NaN stays.

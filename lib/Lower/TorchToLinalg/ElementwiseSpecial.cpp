@@ -9,8 +9,7 @@
 //
 // Formulas are evaluated in f64, also for f32: their steps cancel, and the result has to be
 // good to f32. Sources: W. J. Cody, Rational Chebyshev approximations for the error function,
-// 1969; C. Lanczos, A precision approximation of the gamma function, 1964; NIST DLMF 25.11
-// (zeta), 8.7 and 8.9 (incomplete gamma).
+// 1969; NIST DLMF 5.7 and 5.11 (gamma), 25.11 (zeta), 8.7 and 8.9 (incomplete gamma).
 //
 //===----------------------------------------------------------------------===//
 
@@ -56,24 +55,33 @@ SmallVector<Real> torchc::iterate(Real count, ArrayRef<Real> state,
 // The error function and its kin
 //===----------------------------------------------------------------------===//
 
-/// erf(x) for |x| <= 0.46875
+/// erf(x) for |x| <= 0.46875: x + x times a quotient that is at most 0.13, so that its rounding counts little.
 static Real getSmallErf(Real x) {
+  static constexpr double kNumerator[] = {3.20937758913846947e03, 3.77485237685302021e02, 1.13864154151050156e02,
+                                          3.16112374387056560e00, 1.85777706184603153e-1};
+  static constexpr double kDenominator[] = {2.84423683343917062e03, 1.28261652607737228e03, 2.44024637934444173e02,
+                                            2.36012909523441209e01, 1.0};
+  double difference[5];
+  for (int i = 0; i < 5; ++i)
+    difference[i] = kNumerator[i] - kDenominator[i];
   Real z = x * x;
-  Real numerator = polynomial(z, {3.20937758913846947e03, 3.77485237685302021e02, 1.13864154151050156e02,
-                                  3.16112374387056560e00, 1.85777706184603153e-1});
-  Real denominator = polynomial(
-      z, {2.84423683343917062e03, 1.28261652607737228e03, 2.44024637934444173e02, 2.36012909523441209e01, 1.0});
-  return x * numerator / denominator;
+  return x + x * (polynomial(z, difference) / polynomial(z, kDenominator));
 }
 
 /// exp(y^2) erfc(y) for y > 0.46875
 static Real getScaledErfc(Real y) {
-  Real middle = polynomial(y, {1.23033935479799725e03, 2.05107837782607147e03, 1.71204761263407058e03,
-                               8.81952221241769090e02, 2.98635138197400131e02, 6.61191906371416295e01,
-                               8.88314979438837594e00, 5.64188496988670089e-1, 2.15311535474403846e-8}) /
-                polynomial(y, {1.23033935480374942e03, 3.43936767414372164e03, 4.36261909014324716e03,
-                               3.29079923573345963e03, 1.62138957456669019e03, 5.37181101862009858e02,
-                               1.17693950891312499e02, 1.57449261107098347e01, 1.0});
+  // To 4: g + g q, with g = 0.625 / (y + 0.53125) within 5 % of it and q = p / (0.625 d) the quotient that is left.
+  static constexpr double kNumerator[] = {1.23033935479799725e03, 2.05107837782607147e03, 1.71204761263407058e03,
+                                          8.81952221241769090e02, 2.98635138197400131e02, 6.61191906371416295e01,
+                                          8.88314979438837594e00, 5.64188496988670089e-1, 2.15311535474403846e-8};
+  static constexpr double kDenominator[] = {1.23033935480374942e03, 3.43936767414372164e03, 4.36261909014324716e03,
+                                            3.29079923573345963e03, 1.62138957456669019e03, 5.37181101862009858e02,
+                                            1.17693950891312499e02, 1.57449261107098347e01, 1.0};
+  double left[10];
+  for (int i = 0; i < 10; ++i)
+    left[i] = (i < 9 ? 0.53125L * kNumerator[i] - 0.625L * kDenominator[i] : 0) + (i > 0 ? kNumerator[i - 1] : 0);
+  Real guess = 0.625 / (y + 0.53125);
+  Real middle = guess + guess * (polynomial(y, left) / (0.625 * polynomial(y, kDenominator)));
   Real z = 1.0 / (y * y);
   Real tail = z *
               polynomial(z, {6.58749161529837803e-4, 1.60837851487422766e-2, 1.25781726111229246e-1,
@@ -91,47 +99,55 @@ Real torchc::erf(Real x) {
   Real y = abs(x), tail = 1.0 - exp(-(y * y)) * getScaledErfc(y);
   return select(y <= 0.46875, getSmallErf(x), copySign(tail, x));
 }
-/// exp(-y^2), which is as exact as y^2 is: in two factors, as W. J. Cody does it (Rational Chebyshev approximations for
-/// the error function, 1969). The square of what is cut to sixteenths is exact.
-static Real getGaussian(Real y) {
-  Real cut = (y * 16.0).apply<math::TruncOp>() / 16.0;
-  return exp(-(cut * cut)) * exp(-((y - cut) * (y + cut)));
+/// exp(scale x^2) for |x| < 64, as exact as exp: the square of what is cut to 2^-20 is exact, and the rest is small.
+static Real expOfSquare(Real x, double scale) {
+  Real cut = trunc(x * 0x1p20) * 0x1p-20, square = cut * cut;
+  Real rest = (x - cut) * (x + cut), sum = square + rest;
+  Real power = exp(scale * sum);
+  return power + power * (scale * (rest - (sum - square)));
 }
-static Real erfc(Real x) {
-  Real y = abs(x), tail = getGaussian(y) * getScaledErfc(y);
+/// erfc(x) with exp(-x^2) given: the last place of x would move it by up to x^2 of its own.
+static Real getErfc(Real x, Real gaussian) {
+  Real y = abs(x), tail = gaussian * getScaledErfc(y);
   Real value = select(x < 0.0, 2.0 - tail, tail);
   value = select(y <= 0.46875, 1.0 - getSmallErf(x), value);
   // exp(-y^2) is 0 from here on, and y^2 may be infinite.
   return select(y > 27.5, select(x < 0.0, x.number(2), x.number(0)), value);
 }
+static Real erfc(Real x) { return getErfc(x, expOfSquare(x, -1)); }
 /// exp(x^2) erfc(x)
 static Real erfcx(Real x) {
-  Real y = abs(x), square = exp(y * y), tail = getScaledErfc(y);
+  Real square = expOfSquare(x, 1), tail = getScaledErfc(abs(x));
   Real value = select(x < 0.0, 2.0 * square - tail, tail);
-  value = select(y <= 0.46875, square * (1.0 - getSmallErf(x)), value);
+  value = select(abs(x) <= 0.46875, square * (1.0 - getSmallErf(x)), value);
+  // exp(x^2) is infinite from here on, x^2 - x^2 NaN.
+  value = select(x < -26.7, x.number(kInfinity), value);
   return select(x == kInfinity, x.number(0), value);
 }
 
-/// M. Giles, Approximating the erfinv function, 2010; then two steps of Newton's.
+/// M. Giles, Approximating the erfinv function, 2010; then two steps of Newton's, from 1/2 on with erfc(y) = 1 - x.
 static Real erfinv(Real x) {
-  Real w = -log((1.0 - x) * (1.0 + x));
+  Real size = abs(x), rest = 1.0 - size;
+  Real w = -log(rest * (1.0 + size));
   Real near = polynomial(w - 2.5, {1.50140941, 0.246640727, -0.00417768164, -0.00125372503, 0.00021858087,
                                    -4.39150654e-06, -3.5233877e-06, 3.43273939e-07, 2.81022636e-08});
   Real far = polynomial(sqrt(w) - 3.0, {2.83297682, 1.00167406, 0.00943887047, -0.0076224613, 0.00573950773,
                                         -0.00367342844, 0.00134934322, 0.000100950558, -0.000200214257});
-  Real y = select(w < 5.0, near, far) * x;
-  for (int step = 0; step < 2; ++step)
-    y = y - (erf(y) - x) / (2 * std::numbers::inv_sqrtpi * exp(-(y * y)));
-  y = select(abs(x) == 1.0, copySign(x.number(kInfinity), x), y);
-  return select(abs(x) > 1.0, x.number(kNan), y);
+  Real y = select(w < 5.0, near, far) * size;
+  for (int step = 0; step < 2; ++step) {
+    Real gaussian = expOfSquare(y, -1);
+    Real excess = select(size < 0.5, erf(y) - size, rest - getErfc(y, gaussian));
+    y = y - excess / (2 * std::numbers::inv_sqrtpi * gaussian);
+  }
+  y = copySign(select(size == 1.0, x.number(kInfinity), y), x);
+  return select(size > 1.0, x.number(kNan), y);
 }
 
 /// The normal distribution function.
-static Real ndtr(Real x) { return 0.5 * erfc(x * (-1 / std::numbers::sqrt2)); }
+static Real ndtr(Real x) { return 0.5 * getErfc(x * (-1 / std::numbers::sqrt2), expOfSquare(x, -0.5)); }
 static Real logNdtr(Real x) {
-  Real t = x * (1 / std::numbers::sqrt2);
-  Real far = log(0.5 * erfcx(-t)) - t * t;
-  return select(x < -1.0, far, log1p(-0.5 * erfc(t)));
+  Real tail = log(0.5 * erfcx(x * (-1 / std::numbers::sqrt2))) - 0.5 * x * x;
+  return select(x < -1.0, tail, log1p(-ndtr(-x)));
 }
 /// Its inverse. For the nearer tail p: erfc(z) = 2 p, by Newton's steps from
 /// erfc(z) = exp(-z^2) / (z sqrt(pi)) where p is small, from erfinv elsewhere.
@@ -161,36 +177,79 @@ static Real entr(Real x) {
 /// x - round(x): sin(pi x) is +-sin of pi times that.
 static Real getFraction(Real x) { return x - roundEven(x); }
 
-/// log |gamma(x)|: Lanczos' sum with g = 7; below 1/2 by log(pi / |sin(pi x)|) - log gamma(1 - x).
-static Real lgamma(Real x) {
-  static constexpr double kSum[] = {676.5203681218851,     -1259.1392167224028,  771.32342877765313,
-                                    -176.61502916214059,   12.507343278686905,   -0.13857109526572012,
-                                    9.9843695780195716e-6, 1.5056327351493116e-7};
-  Truth isSmall = x < 0.5;
-  Real z = select(isSmall, -x, x - 1.0);
-  Real sum = z.number(0.99999999999980993);
-  for (auto [i, coefficient] : llvm::enumerate(kSum))
-    sum = sum + coefficient / (z + static_cast<double>(i + 1));
-  Real t = z + 7.5;
-  Real value = 0.91893853320467274178 + (z + 0.5) * log(t) - t + log(sum);
-  Real sine = abs(sin(std::numbers::pi * getFraction(x)));
-  value = select(isSmall, log(std::numbers::pi / sine) - value, value);
-  return select(abs(x) == kInfinity, x.number(kInfinity), value);
+/// zeta(k, q) = the sum of (q + n)^-k, n = 0, 1, ...; from n = 100 on by Euler and Maclaurin's formula.
+static long double getZeta(int k, long double q) {
+  constexpr int kTerms = 100;
+  long double sum = 0;
+  for (int n = 0; n < kTerms; ++n)
+    sum += std::pow(q + n, static_cast<long double>(-k));
+  long double end = q + kTerms, power = std::pow(end, static_cast<long double>(-k));
+  sum += power * end / (k - 1) + power / 2;
+  long double step = power * k / end;
+  sum += step / 12;
+  step *= (k + 1.0L) * (k + 2) / (end * end);
+  sum -= step / 720;
+  step *= (k + 3.0L) * (k + 4) / (end * end);
+  return sum + step / 30240;
+}
+/// log gamma(zero + y), where zero is 1 or 2: psi(zero) y + the sum of zeta(k, zero) (-y)^k / k, k = 2, 3, ...
+static Real getGammaSeries(Real y, int zero, int terms) {
+  SmallVector<double> series{static_cast<double>(zero - 1 - std::numbers::egamma_v<long double>)};
+  for (int k = 2; k <= terms; ++k)
+    series.push_back(static_cast<double>((k % 2 == 0 ? 1 : -1) * getZeta(k, zero) / k));
+  return y * polynomial(y, series);
 }
 
-/// psi(x) = log x - 1 / (2 x) - sum of B_2k / (2 k x^2k) for x >= 10, reached by psi(x) = psi(x + 1) - 1 / x;
-/// below 0 by psi(1 - x) - pi / tan(pi x).
+/// log |gamma(x)|: from 10 on by Stirling's series, which is reached by gamma(x) = (x - 1) gamma(x - 1) from the series
+/// about 1 and 2 where it is 0; below by log(pi / |sin(pi x)|) - log gamma(1 - x).
+static Real lgamma(Real x) {
+  Real z = abs(x), product = x.number(1), rest = z;
+  for (int step = 0; step < 8; ++step) {
+    Truth isLarge = rest >= 2.75;
+    rest = select(isLarge, rest - 1.0, rest);
+    product = select(isLarge, product * rest, product);
+  }
+  // Below 0.75 by gamma(z) = gamma(z + 1) / z.
+  Truth isSmall = z < 0.75, isNearZero = z < 0.25, isStirling = z >= 10.0;
+  Real about1 = getGammaSeries(select(isNearZero, x, z - 1.0), 1, 28);
+  Real about2 = getGammaSeries(rest - select(isSmall, x.number(1), x.number(2)), 2, 38);
+  Real logarithm = log(select(isSmall || isStirling, z, product));
+  Real value = select(isNearZero || (abs(z - 1.0) < 0.25), about1, about2);
+  value = value + select(isSmall, -logarithm, logarithm);
+  Real w = 1.0 / z;
+  Real series = w * polynomial(w * w, {1.0 / 12, -1.0 / 360, 1.0 / 1260, -1.0 / 1680, 1.0 / 1188, -691.0 / 360360,
+                                       1.0 / 156, -3617.0 / 122400});
+  constexpr double kHalfLogTwoPi = 0.91893853320467274178;
+  value = select(isStirling, (z - 0.5) * (logarithm - 1.0) + ((kHalfLogTwoPi - 0.5) + series), value);
+  Real sine = abs(sin(std::numbers::pi * getFraction(x)));
+  Real reflected = log(std::numbers::pi / sine) - (value + log(z));
+  value = select(x <= -0.25, reflected, value);
+  return select(z == kInfinity, z, value);
+}
+
+/// psi(x) = log x - 1 / (2 x) - sum of B_2k / (2 k x^2k) for x >= 10; below, by psi(x) = psi(x - 1) + 1 / (x - 1), the
+/// sum of -zeta(k + 1, zero) (-y)^k, k = 1, 2, ..., about its zero; below 0 by psi(1 - x) - pi / tan(pi x).
 static Real digamma(Real x) {
   Truth isNegative = x < 0.0;
-  Real z = select(isNegative, 1.0 - x, x), sum = z.number(0);
-  for (int step = 0; step < 10; ++step) {
-    Truth isSmall = z < 10.0;
-    sum = select(isSmall, sum - 1.0 / z, sum);
-    z = select(isSmall, z + 1.0, z);
-  }
-  Real w = 1.0 / (z * z);
+  Real z = select(isNegative, 1.0 - x, x), w = 1.0 / (z * z);
   Real series = w * polynomial(w, {1.0 / 12, -1.0 / 120, 1.0 / 252, -1.0 / 240, 1.0 / 132, -691.0 / 32760, 1.0 / 12});
-  Real value = sum + log(z) - 0.5 / z - series;
+  Real far = log(z) - 0.5 / z - series;
+
+  Truth isSmall = z < 0.72;
+  Real rest = select(isSmall, z + 1.0, z), sum = select(isSmall, -1.0 / z, z.number(0));
+  for (int step = 0; step < 8; ++step) {
+    Truth isLarge = rest > 2.2;
+    rest = select(isLarge, rest - 1.0, rest);
+    sum = select(isLarge, sum + 1.0 / rest, sum);
+  }
+  constexpr long double kZero = 1.46163214496836234126265954232572L;
+  constexpr double kHigh = kZero, kLow = kZero - kHigh;
+  SmallVector<double> about;
+  for (int k = 1; k <= 56; ++k)
+    about.push_back(static_cast<double>((k % 2 == 0 ? -1 : 1) * getZeta(k + 1, kZero)));
+  Real y = (rest - kHigh) - kLow;
+  Real value = select(z < 10.0, sum + y * polynomial(y, about), far);
+
   Real angle = std::numbers::pi * getFraction(x);
   value = select(isNegative, value - std::numbers::pi * cos(angle) / sin(angle), value);
   value = select(isNegative && (trunc(x) == x), x.number(kNan), value);
