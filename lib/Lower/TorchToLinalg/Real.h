@@ -98,6 +98,10 @@ inline Real ceil(Real x) { return x.apply<mlir::math::CeilOp>(); }
 inline Real trunc(Real x) { return x.apply<mlir::math::TruncOp>(); }
 inline Real roundEven(Real x) { return x.apply<mlir::math::RoundEvenOp>(); }
 inline Real pow(Real x, Real y) { return x.apply<mlir::math::PowFOp>(y); }
+/// x y + z, rounded once (Object/ExpandFma.cpp: nearly so on a CPU without the instruction).
+inline Real fma(Real x, Real y, Real z) {
+  return {x.getBuilder(), mlir::math::FmaOp::create(x.getBuilder(), x.get(), y.get(), z.get())};
+}
 inline Real copySign(Real x, Real sign) { return x.apply<mlir::math::CopySignOp>(sign); }
 /// Beside 0, the 0 of x is the number that its sign stands for: math.atan2 of two constants 0 folds to NaN.
 inline Real atan2(Real y, Real x) {
