@@ -110,8 +110,12 @@ def make_table():
     lines += ["| pow | 0.01 to 30, and special values | 1 | 0.01 to 30 by -150 to 150, and near 1 by up to 1e6 | 2 |",
               "| atan2 | -5 to 5, and special values | 4 | -5 to 5, and special values | 4 |",
               "| fmod | -100 to 100 by -7 to 7 | exact | -100 to 100 by -7 to 7 | exact |", "",
-              "f16 and bf16 are computed in f32 and rounded once. acos, asin, erf and erfc of f64 are formulas of the Lower",
-              "stage: at most 4 ulp (`test/EndToEnd/test_core_operators.py`)."]
+              "sin, cos and tan are NaN from 2^52 on, where f64 has no fractions. f16 and bf16 are computed in f32 and",
+              "rounded once.", "",
+              "acos, asin and erf of f64 and, of any type, erfc, erfcx, erfinv, ndtr, log_ndtr, ndtri, entr, lgamma, digamma, the Bessel",
+              "functions and airy_ai are formulas of the Lower stage in f64: within 4 ulp over the range in which they are finite, except",
+              "that functions with zeros have absolute errors there: 2.5e-16 (J, Y and Ai up to 100), 2e-15 (lgamma of negative numbers);",
+              "for f32 they are rounded once (`test/EndToEnd/test_special_functions.py`)."]
     return "\n".join(lines) + "\n"
 
 
