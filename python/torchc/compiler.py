@@ -209,7 +209,7 @@ def compile(model, args=None, kwargs=None, *, dynamic_shapes=None, output_type="
         `?` is a dynamic dim.
     target_cpu: CPUs to make code for, as for `torchc-compile --target-cpu`: "host" (this one), "portable", or
         LLVM's names, "haswell,znver4".
-    threads: threads that run one call; 0 takes one a CPU.
+    threads: threads that run one call; 0 takes one a CPU, which is the most.
     dump_stages: a folder that the IR of every stage is written to.
     externalize_parameters: a safetensors file that parameters and buffers are written to, or a pair of
         their scope and the file. The result, which reads them there, is saved without them.

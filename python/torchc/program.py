@@ -43,7 +43,7 @@ def find_torch():
 def load(source, *, threads=1, parameters=None, ops=None, variant=None):
     """Loads a .vmfb file, which is mapped and must not change, or the bytes of one.
 
-    threads: threads that run one call; 0 takes one a CPU.
+    threads: threads that run one call; 0 takes one a CPU, which is the most.
     parameters: weights that are no part of the program: a safetensors file, which is mapped and must not
         change, or a dict of torch tensors or numpy arrays by name (`model.state_dict()`), whose memory is
         shared; or a dict of such by scope.

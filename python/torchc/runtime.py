@@ -23,7 +23,8 @@ _DRIVERS = ("local-sync", "local-task")
 
 
 class Config:
-    """Where programs run: "local-sync" (the calling thread) or "local-task" (`threads` threads; 0 is one a CPU).
+    """Where programs run: "local-sync" (the calling thread) or "local-task" (`threads` threads; 0 is one a CPU,
+    which is the most).
     Contexts with one config share its threads."""
 
     def __init__(self, driver="local-sync", *, threads=0):

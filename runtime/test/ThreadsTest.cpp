@@ -101,9 +101,15 @@ protected:
   }
 };
 
+TEST(DeviceTest, HasNoMoreThreadsThanCpus) {
+  const unsigned most = Device::localTask(0).take().getWorkerCount();
+  EXPECT_EQ(Device::localTask(most + 1).take().getWorkerCount(), most);
+  EXPECT_EQ(Device::localTask(1).take().getWorkerCount(), 1u);
+}
+
 TEST_F(ThreadsTest, ManySessionsOfOneProgram) {
   const Program program = load();
-  const Device device = Device::localTask(8).take(); // More than there are CPUs, often.
+  const Device device = Device::localTask(8).take();
   EXPECT_EQ(runThreads([&](unsigned i) { return callOften(program, i % 4 == 0 ? Device::localSync() : device, i); }),
             kThreads * getCallCount());
 }

@@ -76,7 +76,7 @@ void declare(CLI::App &app, Options &options) {
       ->check(CLI::IsMember({"local-sync", "local-task"}))
       ->option_text("NAME")
       ->group("Execution");
-  app.add_option("--threads", options.threads, "of local-task; one a CPU")
+  app.add_option("--threads", options.threads, "of local-task; one a CPU, which is the most")
       ->check(CLI::Range(1, 4096))
       ->option_text("N")
       ->group("Execution");

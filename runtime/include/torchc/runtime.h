@@ -275,7 +275,7 @@ TORCHC_API torchc_status *torchc_program_get_source(const torchc_program *progra
 
 /* Kernels run in the thread that calls. Results are the same bits on every device. */
 TORCHC_API torchc_status *torchc_device_create_local_sync(torchc_device **device);
-/* The calling thread and `threads` - 1 others; 0: one thread a CPU. Sessions of any
+/* The calling thread and `threads` - 1 others; 0 or too many: one thread a CPU. Sessions of any
  * programs may share a device: while one of them has the threads, others run in their
  * own. In a child of fork() it has no threads, and calls run in the caller's. */
 TORCHC_API torchc_status *torchc_device_create_local_task(uint32_t threads, torchc_device **device);

@@ -10,6 +10,7 @@
 
 #include "api/DeviceImpl.h"
 
+#include <algorithm>
 #include <sched.h>
 
 namespace torchc::runtime {
@@ -25,7 +26,10 @@ Result<Device> Device::localTask(unsigned threads) {
   Device device(DeviceImpl::create());
   if (!device.impl)
     return Status::outOfMemory();
-  TORCHC_RETURN_IF_ERROR(device.impl->pool.start(threads != 0 ? threads : countUsableCpus()));
+  // Kernels compute all the time: more threads than CPUs would wait for those that hold work and do not run. With 4 on
+  // 2 CPUs, calls of 2 ms took up to 1.4 times as long.
+  const unsigned cpus = countUsableCpus();
+  TORCHC_RETURN_IF_ERROR(device.impl->pool.start(threads == 0 ? cpus : std::min(threads, cpus)));
   return device;
 }
 

@@ -22,8 +22,8 @@ public:
   /// "local-sync": kernels run in the calling thread.
   static Device localSync() { return Device(nullptr); }
 
-  /// "local-task": the calling thread and `threads - 1` more; 0 means one a CPU that
-  /// this process may use. Sessions may share a device; while one's dispatch holds the
+  /// "local-task": the calling thread and `threads - 1` more, but at most one a CPU
+  /// that this process may use, which is what 0 means, too. Sessions may share a device; while one's dispatch holds the
   /// threads, another's runs in its own. Errors: ResourceExhausted.
   static Result<Device> localTask(unsigned threads = 0);
 
