@@ -310,7 +310,7 @@ TEST_F(TorchcRun, Stats) {
 }
 
 /// What --threads=2 starts: at most one thread a CPU.
-static const unsigned workers = Device::localTask(2).take().getWorkerCount();
+static unsigned countWorkers() { return Device::localTask(2).take().getWorkerCount(); }
 
 TEST_F(TorchcRun, Profile) {
   const std::string call = "model.vmfb --input=64x4xf32=1 --input=1 --driver=local-task --threads=2 --repetitions=5 ";
@@ -318,7 +318,7 @@ TEST_F(TorchcRun, Profile) {
   EXPECT_EQ(text.find("5 calls, "), 0u) << text;
   EXPECT_NE(text.find("add_constant  aten.add.Tensor model.py:27 +1\n"), std::string::npos) << text;
   EXPECT_NE(text.find("aten.add.Tensor model.py:27  aten.<script>.default model.py:28\n"), std::string::npos) << text;
-  EXPECT_NE(text.find("worker " + std::to_string(workers - 1) + " busy "), std::string::npos) << text;
+  EXPECT_NE(text.find("worker " + std::to_string(countWorkers() - 1) + " busy "), std::string::npos) << text;
   const Json profile = parse(run(call + "--profile=report.html --json"))["profile"];
   ASSERT_EQ(profile["kernels"].size(), 1u);
   const Json &kernel = profile["kernels"][0];
@@ -331,7 +331,7 @@ TEST_F(TorchcRun, Profile) {
   EXPECT_LE(kernel["ms"], profile["ms_per_call"]);
   EXPECT_EQ(profile["ops"][0]["op"], "aten.add.Tensor");
   EXPECT_EQ(profile["ops"][0]["location"], "model.py:27");
-  EXPECT_EQ(profile["workers"].size(), workers);
+  EXPECT_EQ(profile["workers"].size(), countWorkers());
   // The page holds the same profile, loads nothing, and no name ends its script.
   const std::string page = readText("report.html");
   const std::string begin = "<script type=\"application/json\" id=\"profile\">";
@@ -374,7 +374,7 @@ TEST_F(TorchcRun, Trace) {
   EXPECT_EQ(calls, 3u);
   EXPECT_EQ(dispatches, 3u);
   EXPECT_EQ(workgroups, 3 * 64u);
-  EXPECT_EQ(lanes, 1 + workers);
+  EXPECT_EQ(lanes, 1 + countWorkers());
   EXPECT_EQ(run("model.vmfb --input=1x4xf32=1 --input=1 --trace=/nonexistent/t.json"),
             "torchc-run: error: /nonexistent/t.json: No such file or directory\nexit 5");
   EXPECT_EQ(run("model.vmfb --input=1x4xf32=1 --input=1 --profile=/dev/full --repetitions=1"),
