@@ -64,6 +64,8 @@ private:
   void widenTile();
   bool canTakeBlocks();
   int64_t chooseStepsPerBlock();
+  /// Whether the first-level cache holds a block of panels, and the next.
+  bool staysNear();
   bool packsPanels() const;
   /// Of a tile's accumulators.
   mlir::Type getSumType() const { return dot ? dot->getSumType() : getFactorType(); }
@@ -80,8 +82,17 @@ private:
   /// The first row of a tile.
   Index getFirstRow(Index tile);
   void emitCopyOfRows();
-  void emitPanels(Index lower, Index upper, int64_t count);
+  /// `count` at once; returns the first of what is left, fewer than that.
+  Index emitPanels(Index lower, Index upper, int64_t count);
+  /// Of a tile's panels.
+  Index getPanel(const Tile &tile, int64_t number) {
+    return emitter.add(tile.panel, emitter.mul(panelDistance, number));
+  }
   void emitPack(Index panel, int64_t panels);
+  /// Whether sums are added to the totals after the current block of k.
+  bool completesSum() const { return blockInSum + 1 == blocksPerSum; }
+  /// Whether the current block of k is the last one.
+  mlir::Value isLastBlock();
   void emitBlocksOfSteps(Index panel, int64_t panels);
   void emitTiles(Index panel, int64_t panels, llvm::function_ref<void(const Tile &tile)> emitOne);
   void emitTile(const Tile &tile);
@@ -89,7 +100,7 @@ private:
   Sums emitSums(const Tile &tile, llvm::ArrayRef<Indices> points);
   Buffer getSumsBuffer(int64_t panels);
   Index getSumsRow(const Tile &tile, Index row);
-  void storeSums(const Sums &sums, const Tile &tile);
+  void storeSums(const Sums &sums, const Tile &tile, int64_t first);
   Sums loadSums(const Tile &tile, Index first, int64_t count);
   void emitPrefetch(llvm::ArrayRef<Index> loops, const Tile &tile);
   /// How many points k has that a panel has elements of, and the number of the current one.
@@ -132,6 +143,9 @@ private:
   int64_t sumsRows = 0;         ///< Of that. With blocks of k, sums of all rows of a work group are there meanwhile.
   int64_t stepsPerBlock = 0;    ///< Points of k that all tiles take before any takes the next; 0: it has no blocks.
   Index firstStep;              ///< Of the current block.
+  int64_t blocksPerSum = 1;     ///< Blocks of k that are added up before the total is; their sum waits behind totals.
+  int64_t blockInSum = 0;       ///< The number of the current one.
+  Index panelDistance = 1;      ///< Between neighbours of a tile's panels.
   std::optional<Buffer> packed; ///< Panels in scratch memory: [k][panel][NR].
   std::optional<Buffer> copied; ///< The work group's rows in scratch memory: [row][k].
   mlir::linalg::UnPackOp unpack;

@@ -53,9 +53,10 @@ using Indices = llvm::SmallVector<Index, 4>;
 /// Memory that holds a tensor: a binding or scratch memory, row-major.
 struct Buffer {
   mlir::Value pointer;
-  mlir::Type element;    ///< As the body sees it; an i1 is a byte in memory.
-  Indices strides;       ///< In elements; the last is 1.
-  bool readOnly = false; ///< Nothing writes it while the kernel runs.
+  mlir::Type element;      ///< As the body sees it; an i1 is a byte in memory.
+  Indices strides;         ///< In elements; the last is 1.
+  bool readOnly = false;   ///< Nothing writes it while the kernel runs.
+  bool isVolatile = false; ///< LLVM leaves its elements in memory where it might keep them in registers.
 };
 
 class ValueEmitter {
@@ -132,10 +133,10 @@ public:
   /// lie in the memory of what another needs. `numbers` says which results they are, without it all in order.
   void storeResults(mlir::ValueRange tensors, llvm::ArrayRef<Index> at, llvm::ArrayRef<unsigned> numbers = {});
   /// Asks for the cache line that lies `bytes` after an element of `tensor`, if that is in
-  /// memory, for the second-level cache. It may lie beyond the tensor's end.
-  void prefetch(mlir::Value tensor, llvm::ArrayRef<Index> at, Index bytes);
+  /// memory, for a cache of this level. It may lie beyond the tensor's end.
+  void prefetch(mlir::Value tensor, llvm::ArrayRef<Index> at, Index bytes, unsigned cacheLevel = 2);
   /// The same of a line that will be written.
-  void prefetch(const Buffer &buffer, llvm::ArrayRef<Index> at, Index bytes);
+  void prefetch(const Buffer &buffer, llvm::ArrayRef<Index> at, Index bytes, unsigned cacheLevel = 2);
 
   //===--------------------------------------------------------------------===//
   // Lanes, scopes and loops

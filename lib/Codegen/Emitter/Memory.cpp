@@ -79,7 +79,7 @@ Value ValueEmitter::load(const Buffer &buffer, ArrayRef<Index> at) {
   Type memory = getMemoryType(buffer.element);
   int64_t size = getByteSize(buffer.element);
   auto loadFrom = [&](Type type, Value pointer) -> Value {
-    return LLVM::LoadOp::create(b, type, pointer, size, /*isVolatile=*/false, /*isNonTemporal=*/false,
+    return LLVM::LoadOp::create(b, type, pointer, size, buffer.isVolatile, /*isNonTemporal=*/false,
                                 /*isInvariant=*/buffer.readOnly);
   };
   Value value;
@@ -142,13 +142,13 @@ void ValueEmitter::store(Value value, const Buffer &buffer, ArrayRef<Index> at) 
   else if (buffer.element.isBF16())
     value = arith::BitcastOp::create(b, type, value);
   if (offset.isUniform()) {
-    LLVM::StoreOp::create(b, value, emitPointer(buffer, offset), size);
+    LLVM::StoreOp::create(b, value, emitPointer(buffer, offset), size, buffer.isVolatile);
   } else if (!offset.lanes && offset.lane == 1) {
     Value pointer = emitPointer(buffer, Index(offset.base, offset.offset));
     if (mask)
       LLVM::MaskedStoreOp::create(b, value, pointer, mask, size);
     else
-      LLVM::StoreOp::create(b, value, pointer, size);
+      LLVM::StoreOp::create(b, value, pointer, size, buffer.isVolatile);
   } else {
     Value lanesMask = mask;
     if (!lanesMask)
@@ -165,14 +165,14 @@ void ValueEmitter::storeResults(ValueRange tensors, ArrayRef<Index> at, ArrayRef
     store(value, getResultBuffer(numbers.empty() ? i : numbers[i], tensor), at);
 }
 
-void ValueEmitter::prefetch(Value tensor, ArrayRef<Index> at, Index bytes) {
+void ValueEmitter::prefetch(Value tensor, ArrayRef<Index> at, Index bytes, unsigned cacheLevel) {
   if (const Buffer *buffer = findBuffer(tensor))
-    prefetch(Buffer(*buffer), at, bytes);
+    prefetch(Buffer(*buffer), at, bytes, cacheLevel);
 }
 
-void ValueEmitter::prefetch(const Buffer &buffer, ArrayRef<Index> at, Index bytes) {
+void ValueEmitter::prefetch(const Buffer &buffer, ArrayRef<Index> at, Index bytes, unsigned cacheLevel) {
   Index offset = getOffset(buffer, at);
   Value pointer = emitPointer(buffer, Index(offset.base, offset.offset));
   pointer = LLVM::GEPOp::create(b, pointer.getType(), b.getI8Type(), pointer, ArrayRef<LLVM::GEPArg>{toValue(bytes)});
-  LLVM::Prefetch::create(b, pointer, /*rw=*/0, /*hint=*/2, /*cache=*/1);
+  LLVM::Prefetch::create(b, pointer, /*rw=*/0, /*hint=*/4 - cacheLevel, /*cache=*/1);
 }

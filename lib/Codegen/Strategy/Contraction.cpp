@@ -31,7 +31,8 @@
 //   for block of k: for tile of MR rows in work group: sums of the tile in scratch memory += its products
 //   for tile of MR rows in work group: epilogue of the tile, row by row, from scratch memory
 //
-// Where the number of rows is not known, less than four tiles take whole panels.
+// Where the number of rows is not known, less than four tiles take whole panels. Blocks of two tiles are so short that
+// the first-level cache holds one and the next, which the tiles fetch line by line from each of the panels in turn.
 //
 // Where an instruction adds up several products of bf16 or of eight bits (DotProduct), a step is as many points of k:
 // the lanes hold some rows of a panel, column by column, and as many of a row's elements are broadcast.
@@ -46,7 +47,8 @@
 // While a tile computes, it fetches its share of the next panels from memory: weights are read once a call, and a
 // processor's own prefetching stops at every 4096 bytes. So it does with columns that are to be packed next. A product
 // of few rows waits for memory alone: it reads no more panels at once than a processor follows, and fetches nothing but
-// the first line of each next 4096 bytes. More would keep it from reading what the caches hold already.
+// the first line of each next 4096 bytes. More would keep it from reading what the caches hold already. These panels
+// lie apart, each in an equal part of the work group's: where a panel ends, its stream goes on in the next tile's.
 //
 // The result's lines, and what the epilogue reads at its place, another branch of a residual network, are fetched
 // before the sums of a tile: nothing else of it is near, and its rows lie apart.
@@ -81,8 +83,8 @@ static constexpr int64_t kLongPanelsBytes = 256 << 10;
 static constexpr int64_t kLongPanelsBytesOfTwo = 32 << 10;
 static constexpr double kFlopsPerGroup = 2e6;
 /// Of work groups, for threads to end together, as long as each has so much to do.
-static constexpr int64_t kFewestGroups = 16;
-static constexpr double kLeastFlopsPerGroup = 1e6;
+static constexpr int64_t kFewestGroups = 32;
+static constexpr double kLeastFlopsPerGroup = 5e5;
 /// Of fewer rows, columns are read as fast as they come from memory.
 static constexpr int64_t kFewestRowsPerGroup = 24;
 /// Few rows are bound by memory, not by arithmetic.
@@ -95,6 +97,10 @@ static constexpr int64_t kCacheSetDistance = 4096;
 static constexpr int64_t kCacheWays = 8;
 /// Left to panels, however many there are: each of their lines is read once and may go.
 static constexpr int64_t kWaysOfPanels = 2;
+/// Of the first-level cache to a block of panels: as much is left to the next block, which comes meanwhile.
+static constexpr int64_t kNearBlockBytes = 16 << 10;
+/// Of the same rows by different work groups, if these have enough to do.
+static constexpr int64_t kMostCopies = 16;
 /// Columns that a work group computes at least for each row that it copies.
 static constexpr int64_t kColumnsPerCopy = 128;
 
@@ -209,8 +215,19 @@ int64_t ContractionNest::chooseStepsPerBlock() {
   if (!canTakeBlocks() || (rows.isConstant() && rows.offset <= tileRows))
     return 0;
   const int64_t extent = steps.front().extent.offset;
-  const int64_t least = rows.isConstant() && rows.offset <= 2 * tileRows ? kLongPanelsBytesOfTwo : kLongPanelsBytes;
-  return extent * panelsAtOnce * getPointBytes() > least ? getPartSize(extent, kSumBlock) : 0;
+  const int64_t bytesPerStep = panelsAtOnce * getPointBytes();
+  const bool hasTwoTiles = rows.isConstant() && rows.offset <= 2 * tileRows;
+  if (extent * bytesPerStep <= (hasTwoTiles ? kLongPanelsBytesOfTwo : kLongPanelsBytes))
+    return 0;
+  // Where a sum begins does not depend on the tile: results are the same bits for any.
+  const int64_t sumBlock = getPartSize(extent, kSumBlock);
+  const int64_t blocks = hasTwoTiles ? llvm::divideCeil(sumBlock * bytesPerStep, kNearBlockBytes) : 1;
+  blocksPerSum = sumBlock % blocks == 0 ? blocks : 1;
+  return sumBlock / blocksPerSum;
+}
+
+bool ContractionNest::staysNear() {
+  return stepsPerBlock != 0 && stepsPerBlock * panelsAtOnce * getPointBytes() <= kNearBlockBytes;
 }
 
 void ContractionNest::chooseTile() {
@@ -275,7 +292,9 @@ bool ContractionNest::packsPanels() const {
 /// Whether the rows of a tile lie at such distances that they drive one another, and
 /// the panels, from the first-level cache.
 bool ContractionNest::rowsCollide() {
-  if (rowDims.empty() || tileRows <= panelsAtOnce)
+  const int64_t rowCount =
+      rows.isConstant() ? llvm::divideCeil(rows.offset, llvm::divideCeil(rows.offset, tileRows)) : tileRows;
+  if (rowDims.empty() || rowCount <= panelsAtOnce)
     return false;
   AffineMap outputMap = root.op.getMatchingIndexingMap(root.op.getDpsInitOperand(0));
   // The innermost of the row's loops.
@@ -284,7 +303,9 @@ bool ContractionNest::rowsCollide() {
       const unsigned loop = cast<AffineDimExpr>(outputMap.getResult(position)).getPosition();
       std::optional<int64_t> distance = root.getRowDistance(loop);
       const int64_t sets = kCacheSetDistance / std::gcd(distance.value_or(1), kCacheSetDistance);
-      return distance && llvm::divideCeil(tileRows, sets) + kWaysOfPanels > kCacheWays;
+      // A block of panels comes from the second-level cache just as well.
+      const int64_t waysOfPanels = stepsPerBlock != 0 ? 0 : kWaysOfPanels;
+      return distance && llvm::divideCeil(rowCount, sets) + waysOfPanels > kCacheWays;
     }
   return false;
 }
@@ -337,8 +358,13 @@ void ContractionNest::emitPack(Index panel, int64_t panelCount) {
   std::swap(target, packed);
 }
 
-void ContractionNest::emitPanels(Index lower, Index upper, int64_t count) {
-  emitter.emitLoop(lower, upper, count, [&](Index panel) {
+Index ContractionNest::emitPanels(Index lower, Index upper, int64_t count) {
+  const Index tileCount = emitter.div(emitter.sub(upper, lower), count);
+  const Index next = emitter.add(lower, emitter.mul(tileCount, count));
+  // A stream of memory goes on in the next tile's panel.
+  const bool areStreams = fetchesByChunks();
+  panelDistance = areStreams ? tileCount : 1;
+  emitter.emitLoop(lower, areStreams ? emitter.add(lower, tileCount) : next, areStreams ? 1 : count, [&](Index panel) {
     if (packed)
       emitPack(panel, count);
     emitter.emitLoop(imageRowsLower, imageRowsUpper, 1, [&](Index row) {
@@ -360,6 +386,7 @@ void ContractionNest::emitPanels(Index lower, Index upper, int64_t count) {
     // What follows is not within the loop.
     setPoint(at, around, 0);
   });
+  return next;
 }
 
 /// How many image rows a work group takes: where a convolution's weights do not stay in the second-level
@@ -433,7 +460,7 @@ Grid ContractionNest::emit() {
   int64_t panelsPerBlock = std::max<int64_t>(1, std::llround(wanted / flops));
   if (copiesRows) {
     // Each work group copies them: the fewer groups, the better.
-    const int64_t most = columns.isConstant() ? columns.offset / kFewestGroups : kColumnsPerCopy;
+    const int64_t most = columns.isConstant() ? columns.offset / kMostCopies : kColumnsPerCopy;
     panelsPerBlock = std::max<int64_t>(panelsPerBlock, llvm::divideCeil(std::max(kColumnsPerCopy, most), panelWidth));
   }
   panelsPerBlock = getParameter(emitter.getKernel(), "block_panels", panelsPerBlock);
@@ -441,11 +468,14 @@ Grid ContractionNest::emit() {
   if (panels.isConstant() && panels.offset > 0) {
     int64_t blocks = llvm::divideCeil(panels.offset, panelsPerBlock);
     panelsPerBlock = llvm::divideCeil(llvm::divideCeil(panels.offset, blocks), panelsAtOnce) * panelsAtOnce;
+    if (panels.offset % panelsAtOnce == 0)
+      panelsPerBlock = getPartSize(panels.offset / panelsAtOnce, panelsPerBlock / panelsAtOnce) * panelsAtOnce;
   }
+  const bool areEqual = panels.isConstant() && panels.offset % panelsPerBlock == 0;
   const bool splitsRows = splitRows(llvm::divideCeil(getStaticExtent(panels), panelsPerBlock), flops * panelsPerBlock);
   if (stepsPerBlock != 0 || (fillsRegisters(tileRows, panelsAtOnce) && hasCostlyEpilogue())) {
     sumsRows = stepsPerBlock != 0 ? tilesPerBlock * tileRows : tileRows;
-    sumsMemory = emitter.allocateScratch(sumsRows * panelsAtOnce * panelBytes);
+    sumsMemory = emitter.allocateScratch(std::min<int64_t>(2, blocksPerSum) * sumsRows * panelsAtOnce * panelBytes);
   }
 
   Grid grid;
@@ -484,7 +514,9 @@ Grid ContractionNest::emit() {
   tilesLower = isOne(rowGroups) ? Index(0) : emitter.mul(emitter.getWorkgroup(rowAxis), tilesPerBlock);
   tilesUpper = isOne(rowGroups) ? tiles : emitter.min(tiles, emitter.add(tilesLower, tilesPerBlock));
   Index lower = isOne(columnGroups) ? Index(0) : emitter.mul(emitter.getWorkgroup(1 - rowAxis), panelsPerBlock);
-  Index upper = isOne(columnGroups) ? panels : emitter.min(panels, emitter.add(lower, panelsPerBlock));
+  Index upper = emitter.add(lower, panelsPerBlock);
+  if (!areEqual)
+    upper = isOne(columnGroups) ? panels : emitter.min(panels, upper);
   if (copiesRows) {
     Type type = dot ? dot->getRowType() : getFactorType();
     int64_t lineElements = kLineBytes / (type.getIntOrFloatBitWidth() / 8);
@@ -495,10 +527,7 @@ Grid ContractionNest::emit() {
   }
   // What is left of the panels are fewer at once.
   for (int64_t count = panelsAtOnce; count != 0; count /= 2) {
-    Index groups = emitter.div(emitter.sub(upper, lower), count);
-    Index next = emitter.add(lower, emitter.mul(groups, count));
-    emitPanels(lower, next, count);
-    lower = next;
+    lower = emitPanels(lower, upper, count);
     if (panels.isConstant() && panels.offset % count == 0 && panelsPerBlock % count == 0)
       break;
   }

@@ -95,18 +95,22 @@ void ContractionNest::emitPrefetch(ArrayRef<Index> loops, const Tile &tile) {
     Index before = getShares(stepsPerBlock, emitter.sub(step, firstStep));
     distance = emitter.mul(distance, emitter.div(nextBlock, blockCount));
     distance = emitter.add(distance, emitter.mul(emitter.mod(nextBlock, blockCount), blockBytes));
-    distance = emitter.add(distance, emitter.mul(emitter.div(before, blockBytes), panelBytes));
-    distance = emitter.add(distance, emitter.mod(before, blockBytes));
+    // From each panel in turn a line, or a whole block if blocks do not stay near: as measured.
+    const int64_t partBytes = staysNear() ? kLineBytes : blockBytes;
+    Index part = emitter.div(before, partBytes);
+    distance = emitter.add(distance, emitter.mul(emitter.mod(part, tile.panelCount), panelBytes));
+    distance = emitter.add(distance, emitter.mul(emitter.div(part, tile.panelCount), partBytes));
+    distance = emitter.add(distance, emitter.mod(before, partBytes));
   }
   Indices start = root.getPackedPoint(emitter, getLoops(at), tile.panel, packedWidth);
   for (int64_t line = 0; line < getStepPoints() * share; line += kLineBytes)
-    emitter.prefetch(unpack.getSource(), start, emitter.add(distance, line));
+    emitter.prefetch(unpack.getSource(), start, emitter.add(distance, line), staysNear() ? 1 : 2);
 }
 
 /// Fetches the line that lies `bytes` ahead in each panel, or in what is read after it.
 void ContractionNest::emitPrefetchAhead(ArrayRef<Index> loops, const Tile &tile, int64_t bytes) {
   Index distance(bytes);
-  if (tile.panelCount != 1) {
+  if (tile.panelCount != 1 && !fetchesByChunks()) {
     // Behind the end of a panel the tile goes on where all of its panels end.
     ImplicitLocOpBuilder &b = emitter.getBuilder();
     auto [stepCount, step] = getStep(loops);
@@ -119,8 +123,8 @@ void ContractionNest::emitPrefetchAhead(ArrayRef<Index> loops, const Tile &tile,
         Index(arith::SelectOp::create(b, isBehind, emitter.toValue(behind), emitter.toValue(distance)).getResult());
   }
   for (int64_t number = 0; number != tile.panelCount; ++number)
-    emitter.prefetch(unpack.getSource(),
-                     root.getPackedPoint(emitter, loops, emitter.add(tile.panel, number), packedWidth), distance);
+    emitter.prefetch(unpack.getSource(), root.getPackedPoint(emitter, loops, getPanel(tile, number), packedWidth),
+                     distance);
 }
 
 /// The same for columns that are packed here: of those at this point of k, each tile fetches some lines.
@@ -148,7 +152,7 @@ void ContractionNest::emitPrefetchOfResults(ArrayRef<Indices> points, const Tile
   for (const Indices &point : points)
     for (int64_t number = 0; number != tile.panelCount; ++number) {
       Indices position = point;
-      position[columnDim->group.last] = emitter.mul(emitter.add(tile.panel, number), panelWidth);
+      position[columnDim->group.last] = emitter.mul(getPanel(tile, number), panelWidth);
       for (auto [i, result] : llvm::enumerate(results))
         emitter.prefetch(emitter.getResultBuffer(i, result), position, 0);
       for (Value addend : addends)

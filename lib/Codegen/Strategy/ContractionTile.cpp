@@ -80,7 +80,7 @@ ContractionNest::Sums ContractionNest::emitSums(const Tile &tile, ArrayRef<Indic
     Sums sums(carried), factors;
     emitPrefetch(loops, tile);
     for (int64_t number = 0; number != tile.panelCount; ++number)
-      factors.push_back(emitColumns(loops, emitter.add(tile.panel, number), number));
+      factors.push_back(emitColumns(loops, getPanel(tile, number), number));
     auto addProducts = [&](int64_t i, Value factor) {
       for (int64_t number = 0; number != tile.panelCount; ++number) {
         Value &sum = sums[number * rowCount + i];
@@ -103,14 +103,16 @@ ContractionNest::Sums ContractionNest::emitSums(const Tile &tile, ArrayRef<Indic
     const LoopGroup &group = steps.front();
     Indices loops = getLoops(at);
     Index end = emitter.add(firstStep, stepsPerBlock);
-    if (group.extent.offset % stepsPerBlock != 0)
+    if (group.extent.offset % (blocksPerSum * stepsPerBlock) != 0)
       end = emitter.min(end, group.extent);
-    Sums sums = emitter.emitLoop(firstStep, end, 1, zeros, [&](Index step, ValueRange carried) {
+    const Sums inits = blockInSum == 0 ? zeros : loadSums(tile, sumsRows, tile.rowCount);
+    Sums sums = emitter.emitLoop(firstStep, end, 1, inits, [&](Index step, ValueRange carried) {
       loops[group.last] = step;
       return addStep(loops, carried);
     });
-    for (auto [sum, before] : llvm::zip_equal(sums, loadSums(tile, 0, tile.rowCount)))
-      sum = arith::AddFOp::create(b, before, sum);
+    if (completesSum())
+      for (auto [sum, before] : llvm::zip_equal(sums, loadSums(tile, 0, tile.rowCount)))
+        sum = arith::AddFOp::create(b, before, sum);
     return sums;
   }
   ContractionSteps loopsOverK(emitter, root, steps, getStepPoints());
@@ -118,7 +120,7 @@ ContractionNest::Sums ContractionNest::emitSums(const Tile &tile, ArrayRef<Indic
     loopsOverK.sumBlocksInFloats();
   if (groupScale)
     loopsOverK.scaleGroups(*groupScale, [&](ArrayRef<Index> loops, size_t i) {
-      return groupScale->emit(emitter, loops, emitter.add(tile.panel, i / rowCount), panelWidth);
+      return groupScale->emit(emitter, loops, getPanel(tile, i / rowCount), panelWidth);
     });
   if (fetchesByChunks())
     fetchByChunks(loopsOverK, tile);
@@ -139,13 +141,17 @@ ContractionNest::Sums ContractionNest::emitSums(const Tile &tile, ArrayRef<Indic
 void ContractionNest::emitTile(const Tile &tile) {
   auto emitAll = [&] {
     SmallVector<Indices> points = getPoints(tile);
-    emitPrefetchOfResults(points, tile);
+    auto prefetchResults = [&] { emitPrefetchOfResults(points, tile); };
+    if (stepsPerBlock == 0)
+      prefetchResults();
+    else if (completesSum())
+      emitter.emitIf(isLastBlock(), prefetchResults);
     Sums sums = emitSums(tile, points);
     if (stepsPerBlock != 0)
-      return storeSums(sums, tile);
+      return storeSums(sums, tile, completesSum() ? 0 : sumsRows);
     if (!sumsMemory || !fillsRegisters(tile.rowCount, tile.panelCount))
       return emitResults(points, sums, tile);
-    storeSums(sums, tile);
+    storeSums(sums, tile, 0);
     emitResultsOfMemory(tile);
   };
   ValueEmitter::LanesScope lanes(emitter, panelWidth);
@@ -156,8 +162,11 @@ void ContractionNest::emitTile(const Tile &tile) {
 }
 
 Buffer ContractionNest::getSumsBuffer(int64_t panelCount) {
-  return emitter.getBuffer(sumsMemory, root.getAccumulatorType(),
-                           {Index(sumsRows), Index(panelCount), Index(panelWidth)}, /*readOnly=*/false);
+  Buffer buffer = emitter.getBuffer(sumsMemory, root.getAccumulatorType(),
+                                    {Index(sumsRows), Index(panelCount), Index(panelWidth)}, /*readOnly=*/false);
+  // Forwarded to the next block, the sums that wait would take the registers of those that are added up.
+  buffer.isVolatile = blocksPerSum != 1;
+  return buffer;
 }
 
 /// Where row `row` of a tile is in the memory of sums, which are of one tile, or of all of a work group.
@@ -165,11 +174,13 @@ Index ContractionNest::getSumsRow(const Tile &tile, Index row) {
   return stepsPerBlock == 0 ? row : emitter.add(emitter.sub(tile.row, getFirstRow(tilesLower)), row);
 }
 
-void ContractionNest::storeSums(const Sums &sums, const Tile &tile) {
+/// In the rows from `first` on.
+void ContractionNest::storeSums(const Sums &sums, const Tile &tile, int64_t first) {
   ValueEmitter::LanesScope all(emitter, panelWidth);
   Buffer buffer = getSumsBuffer(tile.panelCount);
   for (auto [i, sum] : llvm::enumerate(sums))
-    emitter.store(sum, buffer, {getSumsRow(tile, i % tile.rowCount), Index(i / tile.rowCount), Index(nullptr, 0, 1)});
+    emitter.store(sum, buffer,
+                  {getSumsRow(tile, first + i % tile.rowCount), Index(i / tile.rowCount), Index(nullptr, 0, 1)});
 }
 
 /// Of `count` rows of a tile, from `first` on.
@@ -193,6 +204,12 @@ void ContractionNest::emitResultsOfMemory(const Tile &tile) {
   });
 }
 
+Value ContractionNest::isLastBlock() {
+  return arith::CmpIOp::create(emitter.getBuilder(), arith::CmpIPredicate::sge,
+                               emitter.toValue(emitter.add(firstStep, stepsPerBlock)),
+                               emitter.toValue(steps.front().extent));
+}
+
 /// Sums up k block by block, each for all tiles: they share the panels' blocks, which stay near for that long.
 void ContractionNest::emitBlocksOfSteps(Index panel, int64_t panelCount) {
   {
@@ -205,9 +222,11 @@ void ContractionNest::emitBlocksOfSteps(Index panel, int64_t panelCount) {
         emitter.store(zero, getSumsBuffer(panelCount), {row, Index(number), Index(nullptr, 0, 1)});
     });
   }
-  emitter.emitLoop(0, steps.front().extent, stepsPerBlock, [&](Index step) {
-    firstStep = step;
-    emitTiles(panel, panelCount, [&](const Tile &tile) { emitTile(tile); });
+  emitter.emitLoop(0, steps.front().extent, blocksPerSum * stepsPerBlock, [&](Index step) {
+    for (blockInSum = 0; blockInSum != blocksPerSum; ++blockInSum) {
+      firstStep = emitter.add(step, blockInSum * stepsPerBlock);
+      emitTiles(panel, panelCount, [&](const Tile &tile) { emitTile(tile); });
+    }
   });
   emitTiles(panel, panelCount, [&](const Tile &tile) { emitResultsOfMemory(tile); });
 }
@@ -226,7 +245,7 @@ bool ContractionNest::hasCostlyEpilogue() {
 
 void ContractionNest::emitResults(ArrayRef<Indices> points, const Sums &sums, const Tile &tile) {
   for (int64_t number = 0; number != tile.panelCount; ++number) {
-    Index current = emitter.add(tile.panel, number);
+    Index current = getPanel(tile, number);
     auto own = ArrayRef<Value>(sums).slice(number * points.size(), points.size());
     Index first = emitter.mul(current, panelWidth);
     auto emitRows = [&] {
