@@ -59,6 +59,8 @@ private:
   bool isBoundByMemory();
   /// Whether few rows fetch what lies ahead once for several points of k.
   bool fetchesByChunks();
+  /// Whether panels that few rows read at once lie apart: elements that are multiplied as they are.
+  bool readsStreams();
   int64_t getMostPanels();
   int64_t getRegistersOfPanel() const;
   void widenTile();

@@ -362,7 +362,7 @@ Index ContractionNest::emitPanels(Index lower, Index upper, int64_t count) {
   const Index tileCount = emitter.div(emitter.sub(upper, lower), count);
   const Index next = emitter.add(lower, emitter.mul(tileCount, count));
   // A stream of memory goes on in the next tile's panel.
-  const bool areStreams = fetchesByChunks();
+  const bool areStreams = readsStreams();
   panelDistance = areStreams ? tileCount : 1;
   emitter.emitLoop(lower, areStreams ? emitter.add(lower, tileCount) : next, areStreams ? 1 : count, [&](Index panel) {
     if (packed)
@@ -468,7 +468,7 @@ Grid ContractionNest::emit() {
   if (panels.isConstant() && panels.offset > 0) {
     int64_t blocks = llvm::divideCeil(panels.offset, panelsPerBlock);
     panelsPerBlock = llvm::divideCeil(llvm::divideCeil(panels.offset, blocks), panelsAtOnce) * panelsAtOnce;
-    if (panels.offset % panelsAtOnce == 0)
+    if (readsStreams() && panels.offset % panelsAtOnce == 0)
       panelsPerBlock = getPartSize(panels.offset / panelsAtOnce, panelsPerBlock / panelsAtOnce) * panelsAtOnce;
   }
   const bool areEqual = panels.isConstant() && panels.offset % panelsPerBlock == 0;

@@ -32,6 +32,10 @@ bool ContractionNest::fetchesByChunks() {
   return fewRows && unpack && panelWidth == packedWidth && steps.size() == 1 && !emitter.getTarget().prefersSize;
 }
 
+bool ContractionNest::readsStreams() {
+  return fetchesByChunks() && unpack.getSourceType().getElementType() == root.getAccumulatorType();
+}
+
 /// Panels that few rows take at once.
 int64_t ContractionNest::getMostPanels() {
   return fetchesByChunks() && isBoundByMemory() ? std::max(panelsAtOnce, kStreams) : 4 * panelsAtOnce;
@@ -110,7 +114,7 @@ void ContractionNest::emitPrefetch(ArrayRef<Index> loops, const Tile &tile) {
 /// Fetches the line that lies `bytes` ahead in each panel, or in what is read after it.
 void ContractionNest::emitPrefetchAhead(ArrayRef<Index> loops, const Tile &tile, int64_t bytes) {
   Index distance(bytes);
-  if (tile.panelCount != 1 && !fetchesByChunks()) {
+  if (tile.panelCount != 1 && !readsStreams()) {
     // Behind the end of a panel the tile goes on where all of its panels end.
     ImplicitLocOpBuilder &b = emitter.getBuilder();
     auto [stepCount, step] = getStep(loops);
