@@ -57,9 +57,11 @@ private:
   int64_t getPointBytes();
   /// Whether few rows read panels as fast as memory gives them: their elements are not converted first.
   bool isBoundByMemory();
+  /// Whether panels hold elements that are multiplied as they are: of the accumulator's type.
+  bool multipliesAsIs();
   /// Whether few rows fetch what lies ahead once for several points of k.
   bool fetchesByChunks();
-  /// Whether panels that few rows read at once lie apart: elements that are multiplied as they are.
+  /// Whether panels that few rows read at once lie apart.
   bool readsStreams();
   int64_t getMostPanels();
   int64_t getRegistersOfPanel() const;

@@ -51,7 +51,7 @@
 // lie apart, each in an equal part of the work group's: where a panel ends, its stream goes on in the next tile's.
 //
 // The result's lines, and what the epilogue reads at its place, another branch of a residual network, are fetched
-// before the sums of a tile: nothing else of it is near, and its rows lie apart.
+// before the sums of a tile, or the last block of them: nothing else of it is near, and its rows lie apart.
 //
 // Grid: x blocks of panels, y blocks of at most kBlockRows rows (which stay in
 // the second-level cache while panels pass). If there would be fewer than kFewestGroups work groups, rows are split
@@ -205,9 +205,8 @@ bool ContractionNest::analyze() {
 
 /// Whether k can be taken in blocks: panels of a matrix lie in memory as a tile takes them, elements too.
 bool ContractionNest::canTakeBlocks() {
-  const Type type = root.getAccumulatorType();
-  return isMatrix() && !fewRows && unpack && panelWidth == packedWidth && isa<FloatType>(type) &&
-         unpack.getSourceType().getElementType() == type && !emitter.getTarget().prefersSize;
+  return isMatrix() && !fewRows && unpack && panelWidth == packedWidth && isa<FloatType>(root.getAccumulatorType()) &&
+         multipliesAsIs() && !emitter.getTarget().prefersSize;
 }
 
 /// How many points of k all tiles take before any takes the next, 0 for all.
@@ -262,10 +261,9 @@ int64_t ContractionNest::getRegistersOfPanel() const {
 /// Takes more panels and fewer rows at once while a multiply-add needs fewer loads for it. Columns that are converted
 /// first cost more than loads.
 void ContractionNest::widenTile() {
-  const Type type = root.getAccumulatorType();
-  if (unpack ? unpack.getSourceType().getElementType() != type : !packsPanels())
+  if (unpack ? !multipliesAsIs() : !packsPanels())
     return;
-  const int64_t bits = type.getIntOrFloatBitWidth();
+  const int64_t bits = root.getAccumulatorType().getIntOrFloatBitWidth();
   auto getLoads = [&](int64_t panels, int64_t rows) { return 1.0 / rows + 1.0 / (panels * getRegistersOfPanel()); };
   double panelBytes = (unpack ? packedWidth : panelWidth) * bits / 8;
   for (const LoopGroup &step : steps)
@@ -475,7 +473,7 @@ Grid ContractionNest::emit() {
   const bool splitsRows = splitRows(llvm::divideCeil(getStaticExtent(panels), panelsPerBlock), flops * panelsPerBlock);
   if (stepsPerBlock != 0 || (fillsRegisters(tileRows, panelsAtOnce) && hasCostlyEpilogue())) {
     sumsRows = stepsPerBlock != 0 ? tilesPerBlock * tileRows : tileRows;
-    sumsMemory = emitter.allocateScratch(std::min<int64_t>(2, blocksPerSum) * sumsRows * panelsAtOnce * panelBytes);
+    sumsMemory = emitter.allocateScratch((blocksPerSum == 1 ? 1 : 2) * sumsRows * panelsAtOnce * panelBytes);
   }
 
   Grid grid;

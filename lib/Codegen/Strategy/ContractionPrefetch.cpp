@@ -24,17 +24,16 @@ static constexpr int64_t kStreams = 4;
 int64_t ContractionNest::getPointBytes() { return packedWidth * unpack.getSourceType().getElementTypeBitWidth() / 8; }
 
 bool ContractionNest::isBoundByMemory() {
-  Type type = unpack.getSourceType().getElementType();
-  return type == root.getAccumulatorType() || (dot && type.isBF16());
+  return multipliesAsIs() || (dot && unpack.getSourceType().getElementType().isBF16());
 }
+
+bool ContractionNest::multipliesAsIs() { return unpack.getSourceType().getElementType() == root.getAccumulatorType(); }
 
 bool ContractionNest::fetchesByChunks() {
   return fewRows && unpack && panelWidth == packedWidth && steps.size() == 1 && !emitter.getTarget().prefersSize;
 }
 
-bool ContractionNest::readsStreams() {
-  return fetchesByChunks() && unpack.getSourceType().getElementType() == root.getAccumulatorType();
-}
+bool ContractionNest::readsStreams() { return fetchesByChunks() && multipliesAsIs(); }
 
 /// Panels that few rows take at once.
 int64_t ContractionNest::getMostPanels() {
