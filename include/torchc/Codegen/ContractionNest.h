@@ -61,8 +61,15 @@ private:
   bool multipliesAsIs();
   /// Whether few rows fetch what lies ahead once for several points of k.
   bool fetchesByChunks();
+  int64_t getBytesOfPanels();
+  /// Whether there are more panels than the second-level cache keeps until the next call.
+  bool exceedsCache();
   /// Whether panels that few rows read at once lie apart.
   bool readsStreams();
+  /// How many panels these rows read at once.
+  int64_t chooseStreams();
+  /// Whether they fetch each line ahead, not only the first of each page.
+  bool fetchesLines();
   int64_t getMostPanels();
   int64_t getRegistersOfPanel() const;
   void widenTile();
@@ -110,7 +117,7 @@ private:
   /// How many points k has that a panel has elements of, and the number of the current one.
   std::pair<Index, Index> getStep(llvm::ArrayRef<Index> loops);
   void fetchByChunks(ContractionSteps &steps, const Tile &tile);
-  void emitPrefetchAhead(llvm::ArrayRef<Index> loops, const Tile &tile, int64_t bytes);
+  void emitPrefetchAhead(llvm::ArrayRef<Index> loops, const Tile &tile, int64_t bytes, unsigned cacheLevel = 2);
   void emitPrefetchOfColumns(llvm::ArrayRef<Index> loops, const Tile &tile);
   void emitPrefetchOfResults(llvm::ArrayRef<Indices> points, const Tile &tile);
   bool fillsRegisters(int64_t rows, int64_t panels) const;

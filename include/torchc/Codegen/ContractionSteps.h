@@ -46,9 +46,11 @@ public:
     emitScale = std::move(scale);
   }
 
-  /// Calls `start` before every `points` points of the innermost loop, which are whole steps.
-  void startChunks(int64_t points, std::function<void(llvm::ArrayRef<Index> loops)> start) {
+  /// Calls `start` before every `points` points of the innermost loop, which are whole steps. The loop over those gets
+  /// `copies` of its body; 0: as many as LLVM deems right.
+  void startChunks(int64_t points, int32_t copies, std::function<void(llvm::ArrayRef<Index> loops)> start) {
     chunkPoints = points;
+    chunkCopies = copies;
     startChunk = std::move(start);
   }
 
@@ -67,6 +69,7 @@ private:
   const GroupScale *groupScale = nullptr;
   Scale emitScale;
   int64_t chunkPoints = 0;
+  int32_t chunkCopies = 0;
   std::function<void(llvm::ArrayRef<Index> loops)> startChunk;
 };
 

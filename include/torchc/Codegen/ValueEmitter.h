@@ -28,10 +28,15 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 
+#include "llvm/Support/SaveAndRestore.h"
+
 #include <map>
 #include <vector>
 
 namespace torchc {
+
+/// What LLVM shall do with a loop (LLVM::LoopAnnotationAttr), on scf.for and the branches that it becomes.
+inline constexpr llvm::StringLiteral kLoopAnnotationAttrName = "llvm.loop_annotation";
 
 /// A coordinate of a point: `base + offset`; of a row of points, lane l's is
 /// `base + offset + l * lane`, or `lanes[l] + offset`.
@@ -159,6 +164,15 @@ public:
     ValueEmitter &emitter;
     unsigned width;
     mlir::Value mask;
+  };
+
+  /// Within: loops get `copies` of their bodies, not as many as LLVM deems right.
+  class UnrollScope {
+  public:
+    UnrollScope(ValueEmitter &emitter, int32_t copies) : restore(emitter.unrollCopies, copies) {}
+
+  private:
+    llvm::SaveAndRestore<int32_t> restore;
   };
 
   /// Within: values are remembered until the end of the scope.
@@ -306,6 +320,7 @@ private:
   unsigned tables = 0;
   int64_t scratchBytes = 0;
   std::vector<std::map<Key, mlir::Value>> memo;
+  int32_t unrollCopies = 0; ///< Of the bodies of loops; 0: as many as LLVM deems right.
   unsigned width = 1;
   mlir::Value mask;      ///< The lanes in use; null for all of them.
   mlir::Value predicate; ///< i1: whether loads may be made at all; null for yes.

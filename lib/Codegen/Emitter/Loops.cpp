@@ -49,6 +49,13 @@ ValueEmitter::LanesScope::~LanesScope() {
   emitter.mask = mask;
 }
 
+static Attribute getUnrollAnnotation(OpBuilder &b, int32_t copies) {
+  BoolAttr isDisabled = copies == 1 ? b.getBoolAttr(true) : BoolAttr();
+  IntegerAttr count = copies == 1 ? IntegerAttr() : b.getI32IntegerAttr(copies);
+  auto unroll = LLVM::LoopUnrollAttr::get(b.getContext(), isDisabled, count, {}, {}, {}, {}, {});
+  return LLVM::LoopAnnotationAttr::get(b.getContext(), {}, {}, {}, unroll, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {});
+}
+
 SmallVector<Value> ValueEmitter::emitLoop(Index lower, Index upper, int64_t step, ValueRange inits, LoopBody body) {
   Index extent = sub(upper, lower);
   if (extent.isConstant() && extent.offset <= 0)
@@ -58,6 +65,8 @@ SmallVector<Value> ValueEmitter::emitLoop(Index lower, Index upper, int64_t step
     return body(lower, inits);
   }
   auto loop = scf::ForOp::create(b, toValue(lower), toValue(upper), emitConstant(step), inits);
+  if (unrollCopies != 0)
+    loop->setDiscardableAttr(kLoopAnnotationAttrName, getUnrollAnnotation(b, unrollCopies));
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToStart(loop.getBody());
   Scope scope(*this);

@@ -45,10 +45,13 @@
 // it does with pixels of a strided 1x1 convolution, which lie at several distances.
 //
 // While a tile computes, it fetches its share of the next panels from memory: weights are read once a call, and a
-// processor's own prefetching stops at every 4096 bytes. So it does with columns that are to be packed next. A product
-// of few rows waits for memory alone: it reads no more panels at once than a processor follows, and fetches nothing but
-// the first line of each next 4096 bytes. More would keep it from reading what the caches hold already. These panels
-// lie apart, each in an equal part of the work group's: where a panel ends, its stream goes on in the next tile's.
+// processor's own prefetching stops at every 4096 bytes. So it does with columns that are to be packed next.
+//
+// A product of few rows waits for memory alone. Of panels that the second-level cache may keep until the next call it
+// fetches the first line of each next 4096 bytes. Of more it reads three at once, which lie apart, each in an equal
+// part of the work group's: where a panel ends, its stream of memory goes on in the next tile's. One or two rows, for
+// which loads leave room, fetch each line of a stream. There is one copy of these loops, but the innermost: a
+// processor's own prefetching follows each load by its place in the code.
 //
 // The result's lines, and what the epilogue reads at its place, another branch of a residual network, are fetched
 // before the sums of a tile, or the last block of them: nothing else of it is near, and its rows lie apart.
@@ -183,6 +186,8 @@ bool ContractionNest::analyze() {
         tileRows /= more;
         break;
       }
+    if (readsStreams())
+      panelsAtOnce = chooseStreams();
   } else if (!rows.isConstant() || rows.offset > (canTakeBlocks() ? 2 : 1) * tileRows) {
     // One tile of all rows, rather than two that each read whole panels.
     const int64_t most = getMostRows(1);
@@ -523,6 +528,7 @@ Grid ContractionNest::emit() {
     copied = emitter.getBuffer(memory, type, {Index(tilesPerBlock * tileRows), Index(distance)}, false);
     emitCopyOfRows();
   }
+  ValueEmitter::UnrollScope copies(emitter, fetchesByChunks() && exceedsCache() ? 1 : 0);
   // What is left of the panels are fewer at once.
   for (int64_t count = panelsAtOnce; count != 0; count /= 2) {
     lower = emitPanels(lower, upper, count);

@@ -87,6 +87,7 @@ ContractionSteps::Sums ContractionSteps::emit(Indices loops, ValueRange inits, B
           loops[step.last] = first;
           startChunk(loops);
           Index end = emitter.add(first, chunkPoints);
+          ValueEmitter::UnrollScope copies(emitter, chunkCopies);
           return emitRange(first, count && *count % chunkPoints == 0 ? end : emitter.min(end, upper), inner);
         });
       if (depth < unrolled)

@@ -7,6 +7,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "torchc/Codegen/Passes.h"
+#include "torchc/Codegen/ValueEmitter.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
@@ -55,5 +56,9 @@ void LowerKernelsToLLVM::runOnOperation() {
   ub::populateUBToLLVMConversionPatterns(converter, patterns);
   LLVMConversionTarget target(*context);
   if (failed(applyFullConversion(getOperation(), target, std::move(patterns))))
-    signalPassFailure();
+    return signalPassFailure();
+  getOperation()->walk([](LLVM::BrOp branch) {
+    if (Attribute annotation = branch->removeDiscardableAttr(kLoopAnnotationAttrName))
+      branch.setLoopAnnotationAttr(cast<LLVM::LoopAnnotationAttr>(annotation));
+  });
 }
