@@ -68,8 +68,6 @@ private:
   bool readsStreams();
   /// How many panels these rows read at once.
   int64_t chooseStreams();
-  /// Whether they fetch each line ahead, not only the first of each page.
-  bool fetchesLines();
   int64_t getMostPanels();
   int64_t getRegistersOfPanel() const;
   void widenTile();
@@ -117,7 +115,7 @@ private:
   /// How many points k has that a panel has elements of, and the number of the current one.
   std::pair<Index, Index> getStep(llvm::ArrayRef<Index> loops);
   void fetchByChunks(ContractionSteps &steps, const Tile &tile);
-  void emitPrefetchAhead(llvm::ArrayRef<Index> loops, const Tile &tile, int64_t bytes, unsigned cacheLevel = 2);
+  void emitPrefetchAhead(llvm::ArrayRef<Index> loops, const Tile &tile, int64_t bytes);
   void emitPrefetchOfColumns(llvm::ArrayRef<Index> loops, const Tile &tile);
   void emitPrefetchOfResults(llvm::ArrayRef<Indices> points, const Tile &tile);
   bool fillsRegisters(int64_t rows, int64_t panels) const;

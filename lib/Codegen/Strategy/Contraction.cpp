@@ -47,11 +47,11 @@
 // While a tile computes, it fetches its share of the next panels from memory: weights are read once a call, and a
 // processor's own prefetching stops at every 4096 bytes. So it does with columns that are to be packed next.
 //
-// A product of few rows waits for memory alone. Of panels that the second-level cache may keep until the next call it
-// fetches the first line of each next 4096 bytes. Of more it reads three at once, which lie apart, each in an equal
-// part of the work group's: where a panel ends, its stream of memory goes on in the next tile's. One or two rows, for
-// which loads leave room, fetch each line of a stream. There is one copy of these loops, but the innermost: a
-// processor's own prefetching follows each load by its place in the code.
+// A product of few rows waits for memory alone: it fetches nothing but the first line of each next 4096 bytes. More
+// would drive from the caches what they hold already. Of more panels than the second-level cache keeps until the next
+// call it reads three at once, which lie apart, each in an equal part of the work group's: where a panel ends, its
+// stream of memory goes on in the next tile's. There is one copy of these loops, but the innermost: a processor's own
+// prefetching follows each load by its place in the code.
 //
 // The result's lines, and what the epilogue reads at its place, another branch of a residual network, are fetched
 // before the sums of a tile, or the last block of them: nothing else of it is near, and its rows lie apart.

@@ -11,7 +11,7 @@
 using namespace mlir;
 using namespace torchc;
 
-/// How far ahead a product of few rows fetches lines one by one: what memory delivers within its latency.
+/// How far ahead a product of few rows fetches elements that it converts: what memory delivers within its latency.
 static constexpr int64_t kBytesAhead = 1024;
 /// The same of a single tile that computes meanwhile, if its panels are so long that the next ones are too far ahead.
 static constexpr int64_t kBytesAheadOfTile = 16 << 10;
@@ -24,11 +24,6 @@ static constexpr int64_t kPanelsOfFewRows = 4;
 static constexpr int64_t kStreams = 3;
 /// What the second-level cache may keep until the next call is no stream.
 static constexpr int64_t kKeptBytes = 1 << 20;
-/// How far ahead pages are opened of streams whose lines are fetched one by one: nearer, as measured, both are in each
-/// other's way.
-static constexpr int64_t kPagesAhead = 3;
-/// For more rows, loads are as slow as memory: they leave no room for prefetching each line.
-static constexpr int64_t kMostRowsOfFetchedLines = 2;
 /// Copies of the code for a point of k: a processor's own prefetching follows each load by its place in the code.
 static constexpr int32_t kCopiesOfPoint = 4;
 
@@ -62,10 +57,6 @@ int64_t ContractionNest::chooseStreams() {
   return panelsAtOnce <= kStreams || areFew ? panelsAtOnce : kStreams;
 }
 
-bool ContractionNest::fetchesLines() {
-  return readsStreams() && rows.offset <= kMostRowsOfFetchedLines && getPointBytes() >= kLineBytes;
-}
-
 /// Panels that few rows take at once.
 int64_t ContractionNest::getMostPanels() {
   return fetchesByChunks() && isBoundByMemory() ? std::max(panelsAtOnce, kPanelsOfFewRows) : 4 * panelsAtOnce;
@@ -75,10 +66,10 @@ int64_t ContractionNest::getMostPanels() {
 void ContractionNest::fetchByChunks(ContractionSteps &steps, const Tile &tile) {
   const bool isBound = isBoundByMemory();
   const int64_t points = (isBound ? kPageBytes : kLineBytes) / getPointBytes();
-  const int64_t ahead = fetchesLines() ? kPagesAhead * kPageBytes : isBound ? kPageBytes : kBytesAhead;
   const int32_t copies = exceedsCache() ? kCopiesOfPoint : 0;
-  steps.startChunks(std::max(points, getStepPoints()), copies,
-                    [=, this](ArrayRef<Index> loops) { emitPrefetchAhead(loops, tile, ahead); });
+  steps.startChunks(std::max(points, getStepPoints()), copies, [=, this](ArrayRef<Index> loops) {
+    emitPrefetchAhead(loops, tile, isBound ? kPageBytes : kBytesAhead);
+  });
 }
 
 std::pair<Index, Index> ContractionNest::getStep(ArrayRef<Index> loops) {
@@ -95,11 +86,6 @@ std::pair<Index, Index> ContractionNest::getStep(ArrayRef<Index> loops) {
 void ContractionNest::emitPrefetch(ArrayRef<Index> loops, const Tile &tile) {
   if (packed)
     return emitPrefetchOfColumns(loops, tile);
-  if (fetchesLines()) {
-    for (int64_t line = 0; line < getPointBytes(); line += kLineBytes)
-      emitPrefetchAhead(loops, tile, kBytesAhead + line, /*cacheLevel=*/1);
-    return;
-  }
   // Elements that are packed into one integer are fetched once.
   const bool isPacked = root.packsElements();
   if (!unpack || panelWidth != packedWidth || emitter.getTarget().prefersSize || fetchesByChunks() ||
@@ -148,7 +134,7 @@ void ContractionNest::emitPrefetch(ArrayRef<Index> loops, const Tile &tile) {
 }
 
 /// Fetches the line that lies `bytes` ahead in each panel, or in what is read after it.
-void ContractionNest::emitPrefetchAhead(ArrayRef<Index> loops, const Tile &tile, int64_t bytes, unsigned cacheLevel) {
+void ContractionNest::emitPrefetchAhead(ArrayRef<Index> loops, const Tile &tile, int64_t bytes) {
   Index distance(bytes);
   if (tile.panelCount != 1 && !readsStreams()) {
     // Behind the end of a panel the tile goes on where all of its panels end.
@@ -164,7 +150,7 @@ void ContractionNest::emitPrefetchAhead(ArrayRef<Index> loops, const Tile &tile,
   }
   for (int64_t number = 0; number != tile.panelCount; ++number)
     emitter.prefetch(unpack.getSource(), root.getPackedPoint(emitter, loops, getPanel(tile, number), packedWidth),
-                     distance, cacheLevel);
+                     distance);
 }
 
 /// The same for columns that are packed here: of those at this point of k, each tile fetches some lines.
