@@ -61,8 +61,7 @@ private:
   bool multipliesAsIs();
   /// Whether few rows fetch what lies ahead once for several points of k.
   bool fetchesByChunks();
-  int64_t getBytesOfPanels();
-  /// Whether there are more panels than the second-level cache keeps until the next call.
+  /// Whether there are more panels than the second-level cache keeps until the next call, or nobody knows how many.
   bool exceedsCache();
   /// Whether panels that few rows read at once lie apart.
   bool readsStreams();

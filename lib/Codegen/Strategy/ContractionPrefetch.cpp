@@ -39,14 +39,10 @@ bool ContractionNest::fetchesByChunks() {
   return fewRows && unpack && panelWidth == packedWidth && steps.size() == 1 && !emitter.getTarget().prefersSize;
 }
 
-/// Of all panels, as far as their number is known.
-int64_t ContractionNest::getBytesOfPanels() {
+bool ContractionNest::exceedsCache() {
   ShapedType type = unpack.getSourceType();
-  return type.hasStaticShape() ? type.getNumElements() * type.getElementTypeBitWidth() / 8
-                               : std::numeric_limits<int64_t>::max();
+  return !type.hasStaticShape() || type.getNumElements() * type.getElementTypeBitWidth() / 8 > kKeptBytes;
 }
-
-bool ContractionNest::exceedsCache() { return getBytesOfPanels() > kKeptBytes; }
 
 bool ContractionNest::readsStreams() { return fetchesByChunks() && isBoundByMemory() && exceedsCache(); }
 
