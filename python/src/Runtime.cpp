@@ -295,9 +295,12 @@ void raiseIfError(const Status &status) {
 class BoundFunction {
 public:
   /// `takes` and `gives` are what Structure is made of, of (positional inputs, inputs by name) and of the result;
-  /// both None where `callNested` takes nothing.
-  BoundFunction(PythonSession &session, const std::string &name, nb::handle takes, nb::handle gives)
-      : session(session), index(findFunction(session.program, name)) {
+  /// both None where `callNested` takes nothing. `convert` (array, dtype) makes what a result is where no input is
+  /// torch's, `writeBack` (input, value) sets an input that the model writes; neither knows the session's owner.
+  BoundFunction(PythonSession &session, const std::string &name, nb::handle takes, nb::handle gives, nb::object convert,
+                nb::object writeBack)
+      : session(session), index(findFunction(session.program, name)), convert(std::move(convert)),
+        writeBack(std::move(writeBack)) {
     FunctionInfo info = session.program.getFunction(index);
     for (unsigned i = 0; i < info.inputCount; ++i)
       inputs.push_back(session.program.getInput(index, i));
@@ -326,10 +329,9 @@ public:
     return nb::make_tuple(list, wantsTorch);
   }
 
-  /// Calls it as the model is called, and returns what the model does: `convert` (array, dtype) makes what a result
-  /// is where no input is torch's, `writeBack` (input, value) sets an input that the model writes. NotImplemented
-  /// where an input must first be made one that can be read in place, or does not fit.
-  nb::object callNested(nb::handle args, nb::handle kwargs, nb::handle convert, nb::handle writeBack) {
+  /// Calls it as the model is called, and returns what the model does. NotImplemented where an input must first be
+  /// made one that can be read in place, or does not fit.
+  nb::object callNested(nb::handle args, nb::handle kwargs) {
     std::vector<PyObject *> leaves;
     if (!nesting || !nesting->flatten(nb::make_tuple(args, kwargs), leaves))
       return nb::borrow(Py_NotImplemented);
@@ -483,9 +485,46 @@ private:
 
   PythonSession &session;
   unsigned index;
+  nb::object convert, writeBack;
   std::vector<ValueInfo> inputs, outputs;
   std::optional<Nesting> nesting;
 };
+
+/// The base of torchc.Program, whose calls run no Python: two frames of it cost as much as the call itself.
+struct ProgramBase {
+  /// Calls of the object are calls of the entry point of that name, a BoundFunction or None.
+  ProgramBase(nb::str name, nb::object function) : name(std::move(name)), function(std::move(function)) {}
+
+  nb::str name;
+  nb::object function;
+};
+
+nb::object callObject(nb::handle object, nb::handle args, nb::handle kwargs) {
+  if (!nb::inst_ready(object))
+    throw nb::type_error("__init__ was not called");
+  const ProgramBase &program = *nb::inst_ptr<ProgramBase>(object);
+  BoundFunction *function;
+  if (nb::try_cast(program.function, function) && function)
+    if (nb::object result = function->callNested(args, kwargs); !result.is(nb::handle(Py_NotImplemented)))
+      return result;
+  return object.attr("_call_converted")(program.name, args, kwargs);
+}
+
+/// tp_call of ProgramBase.
+PyObject *callSlot(PyObject *object, PyObject *args, PyObject *kwargs) noexcept {
+  try {
+    return callObject(object, args, kwargs ? nb::borrow(kwargs) : nb::object(nb::dict())).release().ptr();
+  } catch (nb::python_error &error) {
+    error.restore();
+  } catch (const std::bad_alloc &) {
+    PyErr_NoMemory();
+  } catch (const nb::builtin_exception &error) {
+    PyErr_SetString(PyExc_TypeError, error.what());
+  } catch (const std::exception &error) {
+    PyErr_SetString(PyExc_RuntimeError, error.what());
+  }
+  return nullptr;
+}
 
 //===----------------------------------------------------------------------===//
 // Profiles
@@ -591,14 +630,18 @@ NB_MODULE(_runtime, m) {
       .def("stop_profile", &stopProfile)
       .def(
           "bind",
-          [](PythonSession &session, const std::string &name, nb::handle takes, nb::handle gives) {
-            return BoundFunction(session, name, takes, gives);
+          [](PythonSession &session, const std::string &name, nb::handle takes, nb::handle gives, nb::object convert,
+             nb::object writeBack) {
+            return BoundFunction(session, name, takes, gives, std::move(convert), std::move(writeBack));
           },
-          nb::keep_alive<0, 1>(), nb::arg("function"), nb::arg("takes").none(), nb::arg("gives").none());
+          nb::keep_alive<0, 1>(), nb::arg("function"), nb::arg("takes").none(), nb::arg("gives").none(),
+          nb::arg("convert"), nb::arg("write_back"));
   nb::class_<BoundFunction>(m, "BoundFunction", "An entry point of a session.")
       .def("call", &BoundFunction::call, nb::arg("inputs"), nb::arg("is_prepared"), nb::arg("wants_torch"))
-      .def("call_nested", &BoundFunction::callNested, nb::arg("args"), nb::arg("kwargs"), nb::arg("convert"),
-           nb::arg("write_back"));
+      .def("call_nested", &BoundFunction::callNested, nb::arg("args"), nb::arg("kwargs"));
+  static PyType_Slot slots[] = {{Py_tp_call, reinterpret_cast<void *>(&callSlot)}, {0, nullptr}};
+  nb::class_<ProgramBase>(m, "ProgramBase", "An object whose call is that of an entry point.", nb::type_slots(slots))
+      .def(nb::init<nb::str, nb::object>(), nb::arg("name"), nb::arg("function").none());
   m.def(
       "use_torch",
       [](nb::object tensor, nb::object parameter, nb::object fromDlpack) {

@@ -1,11 +1,13 @@
 """Programs are called as the model is, and refuse what does not fit with what was expected and got."""
 import collections
+import gc
 import multiprocessing
 import pickle
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
@@ -227,6 +229,20 @@ def test_numbers_that_the_export_took_for_granted(compiled):
 
 
 # Threads, files, processes.
+
+
+def test_programs_go_with_their_last_reference(affine):
+    program = pickle.loads(pickle.dumps(affine))
+    reference = weakref.ref(program)
+    program(torch.ones(3, 4))
+    del program
+    gc.collect()
+    assert reference() is None
+
+
+def test_call_before_init():
+    with pytest.raises(TypeError, match="__init__"):
+        torchc.Program.__new__(torchc.Program)(torch.ones(3, 4))
 
 
 def test_threads(affine):

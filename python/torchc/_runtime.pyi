@@ -60,19 +60,25 @@ class Session:
     def load_state(self, path: str) -> None: ...
     def start_profile(self) -> None: ...
     def stop_profile(self) -> list[Dispatch]: ...
-    def bind(self, function: str, takes: _Structure, gives: _Structure) -> BoundFunction: ...
+    def bind(
+        self,
+        function: str,
+        takes: _Structure,
+        gives: _Structure,
+        convert: Callable[[Any, str], Any],
+        write_back: Callable[[Any, Any], None],
+    ) -> BoundFunction: ...
 
 class BoundFunction:
     """An entry point of a session."""
 
     def call(self, inputs: list[Any], is_prepared: bool, wants_torch: bool) -> tuple[list[Any], bool] | None: ...
-    def call_nested(
-        self,
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        convert: Callable[[Any, str], Any],
-        write_back: Callable[[Any, Any], None],
-    ) -> Any: ...
+    def call_nested(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any: ...
+
+class ProgramBase:
+    """An object whose call is that of an entry point."""
+
+    def __init__(self, name: str, function: BoundFunction | None) -> None: ...
 
 class Device:
     """Threads that run kernels; any number of sessions may share them."""

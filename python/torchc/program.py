@@ -99,7 +99,7 @@ def _make_op(function):
     return call
 
 
-class Program:
+class Program(_runtime.ProgramBase):
     """A compiled model: `program(*inputs)` is what the model's `forward` would return.
 
     Inputs are torch tensors, numpy arrays and numbers, nested as the model was exported; shapes and
@@ -116,13 +116,14 @@ class Program:
         self._session = _runtime.create_session(native, find_device(threads), _read_parameters(parameters), bindings)
         self._read = read
         self._signatures = {name: native.describe(name) for name in native.functions}
-        self._default = "forward" if "forward" in self._signatures else next(iter(self._signatures), "forward")
         try:
             self._specs = {name: _read_specs(signature) for name, signature in self._signatures.items()}
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise LoadError(f"the file says in no way that is known how inputs and outputs are nested: {error!r}") from None
-        self._functions = {name: self._session.bind(name, *_describe_nesting(self._signatures[name], *specs))
-                           for name, specs in self._specs.items()}
+        self._functions = {name: self._session.bind(name, *_describe_nesting(self._signatures[name], *specs), self._convert,
+                                                    _write_back) for name, specs in self._specs.items()}
+        default = "forward" if "forward" in self._signatures else next(iter(self._signatures), "forward")
+        super().__init__(default, self._functions.get(default))
 
     @property
     def functions(self):
@@ -144,16 +145,14 @@ class Program:
         int, the name of a symbol, or None where only a call tells."""
         return self._signatures[self._check(function)]
 
-    def __call__(self, *args, **kwargs):
-        return self.call(self._default, *args, **kwargs)
-
     def call(self, function, *args, **kwargs):
         """Calls an entry point."""
         native = self._functions.get(function)
-        if native is not None:
-            result = native.call_nested(args, kwargs, self._convert, _write_back)
-            if result is not NotImplemented:
-                return result
+        result = NotImplemented if native is None else native.call_nested(args, kwargs)
+        return self._call_converted(function, args, kwargs) if result is NotImplemented else result
+
+    def _call_converted(self, function, args, kwargs):
+        """Calls an entry point with inputs that cannot be read as they are, or do not fit."""
         signature = self._signatures[self._check(function)]
         input_spec, output_spec = self._specs[function]
         try:
@@ -193,7 +192,9 @@ class Program:
                 raise RunError(f"{function}: an input cannot be read as a dense array of the CPU")
         return results
 
-    def _convert(self, result, dtype):
+    @staticmethod
+    def _convert(result, dtype):
+        """What a result is where no input is torch's."""
         return to_numpy(result, dtype)
 
     @contextlib.contextmanager

@@ -22,7 +22,7 @@ def load(
     variant: str | None = None,
 ) -> Program: ...
 
-class Program:
+class Program(_runtime.ProgramBase):
     def __init__(
         self,
         native: _runtime.Program,

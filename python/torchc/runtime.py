@@ -143,8 +143,7 @@ def _as_host_array(value):
 class _Results(Program):
     """A program whose tensors come out as DeviceArrays where no input is torch's."""
 
-    def _convert(self, result, dtype):
-        return DeviceArray(result, dtype)
+    _convert = DeviceArray
 
 
 class BoundModule:

@@ -237,13 +237,15 @@ def reduction_exact(b):
     a = b.find_any(exact=True)
     d = b.dim(a)
     keep = b.choose("", ", keepdim=True")
+    # Along an expanded dimension PyTorch takes the median of memory that nothing has written.
+    dense = f"{a}.contiguous()" if 0 in b.values[a].stride() else a
     return b.choose(
         f"{a}.amax({d}{keep})", f"{a}.amin({d}{keep})", f"{a}.max({d}{keep}).values", f"{a}.min({d}{keep}).indices",
         f"{a}.argmax({d}{keep})", f"{a}.argmin()", f"{a}.argmax()", f"{a}.any({d}{keep})", f"{a}.all({d}{keep})", f"{a}.any()",
         f"{a}.max()", f"{a}.min()", f"torch.count_nonzero({a}, {d})", f"{a}.sort({d}).values",
         f"torch.sort({a}, dim={d}, stable=True, descending=True).indices", f"{a}.topk(2, {d}).values",
         f"{a}.topk(1, {d}, largest=False).values", f"torch.cummax({a}, {d}).values", f"torch.cummin({a}, {d}).indices",
-        f"{a}.median({d}).values", f"{a}.median()", f"{a}.kthvalue(1, {d}).values", f"{a}.aminmax().max", f"{a}.argsort({d}, stable=True)",
+        f"{dense}.median({d}).values", f"{a}.median()", f"{a}.kthvalue(1, {d}).values", f"{a}.aminmax().max", f"{a}.argsort({d}, stable=True)",
         f"torch.amax({a}, (0, -1))", f"{a}.float().quantile(0.5)"), True
 
 
