@@ -11,6 +11,7 @@
 #include "Text.h"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 
 namespace torchc::runtime {
@@ -60,12 +61,11 @@ struct Row {
 
 /// Rows in the order of their time.
 Json sortRows(std::map<std::string, Row> &rows, double runs, double total, const char *sourcesKey) {
-  std::vector<Row *> order;
+  std::multimap<uint64_t, Row *, std::greater<>> order;
   for (auto &[key, row] : rows)
-    order.push_back(&row);
-  std::stable_sort(order.begin(), order.end(), [](Row *a, Row *b) { return a->nanoseconds > b->nanoseconds; });
+    order.emplace(row.nanoseconds, &row);
   Json array = Json::array();
-  for (Row *row : order) {
+  for (auto [nanoseconds, row] : order) {
     Json entry = row->names;
     entry["ms"] = double(row->nanoseconds) / 1e6 / runs;
     entry["share"] = total > 0 ? double(row->nanoseconds) / 1e9 / total : 0.0;
