@@ -105,6 +105,7 @@ def plot(path, rows, names, threads):
     import matplotlib
 
     matplotlib.use("Agg")
+    matplotlib.rcParams["svg.hashsalt"] = "torchc"  # the same names in each drawing: only what was measured differs
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(12, 5))
